@@ -1,0 +1,2 @@
+//! fedd
+fn main() {}

@@ -1,0 +1,428 @@
+//! The engine on a real host: follows clusters, credentials, namespaces, type configs and cells, and tells the core.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
+
+use federation_model::{
+    Cell, ControllerState, Feature, FederatedTypeConfig, FederatedTypeConfigStatus, KubeFedCluster, Mode, ObjectKey, Scope, Settings,
+    finalizer,
+};
+use futures::stream::{BoxStream, SelectAll};
+use futures::{StreamExt as _, TryFutureExt as _};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Client, Resource, ResourceExt as _};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::cells::Cells;
+use crate::core::{Core, Ports};
+use crate::federated_type::FederatedType;
+use crate::kube_ports::{KubeHost, KubeMember, MemberAccess, SystemClock, Timeouts, events};
+use crate::ports::{Chance, Member, WatchEvent};
+use crate::prober::Prober;
+use crate::registry::{ClusterInfo, NamespaceInfo};
+use crate::telemetry::Telemetry;
+
+/// What an engine is made of.
+pub struct EngineOptions {
+    /// The federation's API server.
+    pub host: Client,
+    /// The federation's namespace.
+    pub namespace: String,
+    /// Settings.
+    pub settings: Settings,
+    /// How long members may take.
+    pub timeouts: Timeouts,
+    /// Seed of the jitter.
+    pub seed: u64,
+    /// Where measurements go.
+    pub telemetry: Arc<dyn Telemetry>,
+}
+
+/// Why an engine cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The host did not answer at the start.
+    #[error("the federation's API server does not answer: {0}")]
+    Host(#[source] kube::Error),
+}
+
+/// The engine on a real host.
+pub struct Engine {
+    options: EngineOptions,
+    core: Arc<Core>,
+}
+
+/// One event of all that the engine follows.
+enum Event {
+    Cluster(WatchEvent<KubeFedCluster>),
+    Secret(WatchEvent<Secret>),
+    Namespace(WatchEvent<PartialObjectMeta<Namespace>>),
+    TypeConfig(WatchEvent<FederatedTypeConfig>),
+    Cell(WatchEvent<Cell>),
+}
+
+impl Engine {
+    /// An engine; nothing runs yet.
+    pub fn new(options: EngineOptions) -> Self {
+        let namespace = (options.settings.scope == Scope::Namespaced).then(|| options.namespace.clone());
+        let ports = Ports {
+            host: Arc::new(KubeHost::new(options.host.clone(), namespace, options.timeouts.request)),
+            clock: Arc::new(SystemClock),
+            chance: Chance::seeded(options.seed),
+            telemetry: options.telemetry.clone(),
+        };
+        Self { core: Core::new(options.settings.clone(), ports), options }
+    }
+
+    /// The heart, for readiness and queue lengths.
+    pub fn core(&self) -> Arc<Core> {
+        self.core.clone()
+    }
+
+    /// Runs until told to stop; what is under way is finished first.
+    ///
+    /// # Errors
+    /// The host does not answer at the start.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), EngineError> {
+        let Self { options, core } = self;
+        let system: Namespace =
+            Api::all(options.host.clone()).get("kube-system").map_err(EngineError::Host).await?;
+        core.set_host_server(system.metadata.uid.as_deref().map(Arc::from));
+        let stop = CancellationToken::new();
+        let mut shell = Shell::new(options, core.clone(), stop.clone());
+        let cells = shell.cells.clone();
+        let cells_task = tokio::spawn({
+            let stop = stop.clone();
+            async move { cells.run(stop).await }
+        });
+        let mut following = shell.follow();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                event = following.next() => match event {
+                    Some(event) => shell.take(event).await,
+                    None => break,
+                },
+            }
+        }
+        info!("engine stops");
+        stop.cancel();
+        shell.prober.stop().await;
+        core.stop().await;
+        if let Err(panicked) = cells_task.await {
+            error!(%panicked, "the cell controller did not end well");
+        }
+        Ok(())
+    }
+}
+
+/// What the engine knows of the host's objects, and what it has made of them.
+struct Shell {
+    options: EngineOptions,
+    core: Arc<Core>,
+    cells: Arc<Cells>,
+    prober: Arc<Prober>,
+    clusters: BTreeMap<String, KubeFedCluster>,
+    secrets: HashMap<String, Secret>,
+    clients: HashMap<MemberAccess, Weak<KubeMember>>,
+    members: HashMap<String, (MemberAccess, Arc<KubeMember>)>,
+    configs: BTreeMap<String, FederatedTypeConfig>,
+    /// Specs that types run with.
+    running: HashMap<String, federation_model::FederatedTypeConfigSpec>,
+    listed: Listed,
+}
+
+/// Which first lists are complete, and the names seen in lists that are not.
+#[derive(Default)]
+struct Listed {
+    clusters: bool,
+    secrets: bool,
+    namespaces: bool,
+    names: HashMap<&'static str, BTreeSet<ObjectKey>>,
+    known: HashMap<&'static str, BTreeSet<ObjectKey>>,
+}
+
+impl Shell {
+    fn new(options: EngineOptions, core: Arc<Core>, stop: CancellationToken) -> Self {
+        let clock = Arc::new(SystemClock);
+        Self {
+            cells: Cells::new(core.clone(), options.host.clone(), &options.namespace, clock.clone()),
+            prober: Prober::new(
+                options.host.clone(),
+                &options.namespace,
+                options.settings.clone(),
+                clock,
+                options.telemetry.clone(),
+                stop,
+            ),
+            options,
+            core,
+            clusters: BTreeMap::new(),
+            secrets: HashMap::new(),
+            clients: HashMap::new(),
+            members: HashMap::new(),
+            configs: BTreeMap::new(),
+            running: HashMap::new(),
+            listed: Listed::default(),
+        }
+    }
+
+    fn follow(&self) -> SelectAll<BoxStream<'static, Event>> {
+        let (client, namespace) = (&self.options.host, self.options.namespace.as_str());
+        let all = watcher::Config::default;
+        let mut streams: SelectAll<BoxStream<'static, Event>> = SelectAll::new();
+        streams.push(events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o).map(Event::Cluster).boxed());
+        streams.push(events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o).map(Event::Secret).boxed());
+        streams.push(events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o).map(Event::TypeConfig).boxed());
+        streams.push(events(watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), all()), |o| o).map(Event::Namespace).boxed());
+        if self.options.settings.gates.is_on(Feature::Cells) {
+            streams.push(events(watcher(Api::all(client.clone()), all()), |o| o).map(Event::Cell).boxed());
+        }
+        streams
+    }
+
+    async fn take(&mut self, event: Event) {
+        match event {
+            Event::Cluster(event) => {
+                for (key, object) in self.listed.step("KubeFedCluster", event) {
+                    match object {
+                        Some(cluster) => self.set_cluster(cluster),
+                        None => self.remove_cluster(&key.name),
+                    }
+                }
+                self.listed.clusters |= self.listed.known.contains_key("KubeFedCluster");
+            }
+            Event::Secret(event) => {
+                for (key, object) in self.listed.step("Secret", event) {
+                    match object {
+                        Some(secret) => self.secrets.insert(key.name.clone(), secret),
+                        None => self.secrets.remove(&key.name),
+                    };
+                    let concerned: Vec<_> =
+                        self.clusters.values().filter(|c| c.spec.secret_ref.name == key.name).cloned().collect();
+                    concerned.into_iter().for_each(|c| self.set_cluster(c));
+                }
+                if !self.listed.secrets && self.listed.known.contains_key("Secret") {
+                    self.listed.secrets = true;
+                    let all: Vec<_> = self.clusters.values().cloned().collect();
+                    all.into_iter().for_each(|c| self.set_cluster(c));
+                }
+            }
+            Event::Namespace(event) => {
+                for (key, object) in self.listed.step("Namespace", event) {
+                    let labels = object.map(|o| o.labels().clone());
+                    self.cells.namespace(&key.name, labels.clone());
+                    self.core.set_namespace(&key.name, labels.map(|labels| NamespaceInfo { labels }));
+                }
+                self.listed.namespaces |= self.listed.known.contains_key("Namespace");
+            }
+            Event::TypeConfig(event) => {
+                for (key, object) in self.listed.step("FederatedTypeConfig", event) {
+                    match object {
+                        Some(config) => {
+                            self.configs.insert(key.name.clone(), config.with_defaults());
+                        }
+                        None => {
+                            self.configs.remove(&key.name);
+                            self.running.remove(&key.name);
+                            self.core.stop_type(&key.name);
+                        }
+                    }
+                    self.settle_type(&key.name).await;
+                }
+                return;
+            }
+            Event::Cell(event) => {
+                for (key, object) in self.listed.step("Cell", event) {
+                    match object {
+                        Some(cell) => self.cells.cell(cell),
+                        None => self.cells.cell_gone(&key),
+                    }
+                }
+                return;
+            }
+        }
+        // Types start once all that decides where their objects go is known.
+        let waiting: Vec<_> = self.configs.keys().filter(|n| !self.running.contains_key(*n)).cloned().collect();
+        if self.is_ready_for_types() {
+            for name in waiting {
+                self.settle_type(&name).await;
+            }
+        }
+    }
+
+    fn is_ready_for_types(&self) -> bool {
+        self.listed.clusters && self.listed.secrets && self.listed.namespaces
+    }
+
+    fn set_cluster(&mut self, cluster: KubeFedCluster) {
+        let name = cluster.name_any();
+        self.cells.cluster(&name, Some(cluster.clone()));
+        self.clusters.insert(name.clone(), cluster.clone());
+        if !self.listed.secrets && !self.listed.known.contains_key("Secret") {
+            return; // comes again when the credentials are known
+        }
+        let gates = &self.options.settings.gates;
+        let mut info = ClusterInfo::of(&cluster, self.core.scope_keys(), gates.is_on(Feature::Cells));
+        let member = self.connect(&cluster);
+        if let Err(words) = &member {
+            info.ready = false;
+            info.trouble.clone_from(words);
+        }
+        let member = member.map(|m| m as Arc<dyn Member>);
+        self.prober.track(&cluster, member.clone());
+        self.core.set_cluster(info, member.ok());
+    }
+
+    /// The client of a cluster; clusters with the same access share one.
+    fn connect(&mut self, cluster: &KubeFedCluster) -> Result<Arc<KubeMember>, String> {
+        let name = cluster.name_any();
+        let access = MemberAccess::of(cluster, self.secrets.get(&cluster.spec.secret_ref.name)).map_err(|e| e.to_string())?;
+        if let Some((current, member)) = self.members.get(&name)
+            && *current == access
+        {
+            return Ok(member.clone());
+        }
+        let member = match self.clients.get(&access).and_then(Weak::upgrade) {
+            Some(member) => member,
+            None => Arc::new(access.connect(self.options.timeouts).map_err(|e| e.to_string())?),
+        };
+        self.clients.retain(|_, client| client.strong_count() > 0);
+        self.clients.insert(access.clone(), Arc::downgrade(&member));
+        self.members.insert(name, (access, member.clone()));
+        Ok(member)
+    }
+
+    fn remove_cluster(&mut self, name: &str) {
+        info!(cluster = name, "cluster left the federation");
+        self.clusters.remove(name);
+        self.members.remove(name);
+        self.cells.cluster(name, None);
+        self.prober.untrack(name);
+        self.core.remove_cluster(name);
+    }
+
+    /// Starts, restarts or stops a type, and says so in its config's status.
+    async fn settle_type(&mut self, name: &str) {
+        let Some(config) = self.configs.get(name).cloned() else { return };
+        let gates = &self.options.settings.gates;
+        let skipped = self.options.settings.scope == Scope::Namespaced
+            && config.spec.target_type.scope == Scope::Cluster
+            && !config.is_namespaces();
+        let wanted = config.metadata.deletion_timestamp.is_none()
+            && config.spec.propagation == Mode::Enabled
+            && gates.is_on(Feature::PushReconciler)
+            && !skipped;
+        let mut message = None;
+        if !wanted {
+            self.core.stop_type(name);
+            self.running.remove(name);
+            if skipped {
+                message = Some("cluster-scoped types are not propagated by a control plane of one namespace".to_owned());
+            }
+        } else if !self.is_ready_for_types() {
+            return; // comes again
+        } else if self.running.get(name) != Some(&config.spec) {
+            match FederatedType::compile(&config, gates) {
+                Ok(ty) => {
+                    self.core.start_type(ty);
+                    self.running.insert(name.to_owned(), config.spec.clone());
+                }
+                Err(error) => {
+                    warn!(r#type = name, %error, "type cannot run");
+                    self.core.stop_type(name);
+                    self.running.remove(name);
+                    message = Some(format!("spec.propagatingAnnotations: {error}"));
+                }
+            }
+        }
+        if self.core.runs_type(name)
+            && config.is_federated_namespaced()
+            && !config.is_namespaces()
+            && self.options.settings.scope == Scope::Cluster
+            && !self.configs.contains_key(federation_model::NAMESPACES_TYPE_CONFIG)
+        {
+            message = Some("waits for the FederatedTypeConfig namespaces: namespaced objects go where their namespaces go".to_owned());
+        }
+        self.tell_type(&config, message).await;
+    }
+
+    async fn tell_type(&self, config: &FederatedTypeConfig, message: Option<String>) {
+        let name = config.name_any();
+        let state = |on: bool| if on { ControllerState::Running } else { ControllerState::NotRunning };
+        let runs = self.core.runs_type(&name);
+        let collects = runs && FederatedType::compile(config, &self.options.settings.gates).is_ok_and(|t| t.collect_status);
+        let status = FederatedTypeConfigStatus {
+            observed_generation: config.metadata.generation.unwrap_or(0),
+            propagation_controller: state(runs),
+            status_controller: Some(state(collects)),
+            message,
+        };
+        let api: Api<FederatedTypeConfig> = Api::namespaced(self.options.host.clone(), &self.options.namespace);
+        if config.status.as_ref() != Some(&status) {
+            let patch = json!({"status": {
+                "observedGeneration": status.observed_generation,
+                "propagationController": status.propagation_controller,
+                "statusController": status.status_controller,
+                "message": status.message,
+            }});
+            self.write(&name, api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await;
+        }
+        // KubeFed's controller puts a finalizer on type configs; a drop-in must let them go.
+        let finalizers = config.finalizers();
+        if config.metadata.deletion_timestamp.is_some() && finalizers.iter().any(|f| f == finalizer::TYPE_CONFIG) {
+            let left: Vec<_> = finalizers.iter().filter(|f| *f != finalizer::TYPE_CONFIG).collect();
+            let patch = json!({"metadata": {"finalizers": left}});
+            self.write(&name, api.patch(&name, &PatchParams::default(), &Patch::Merge(patch))).await;
+        }
+    }
+
+    async fn write<T>(&self, name: &str, write: impl Future<Output = kube::Result<T>>) {
+        match tokio::time::timeout(self.options.timeouts.request, write).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => debug!(r#type = name, %error, "type config not written"),
+            Err(_) => debug!(r#type = name, "type config not written in time"),
+        }
+    }
+}
+
+impl Listed {
+    /// What an event changes: objects that are so, or gone.
+    fn step<K: Resource>(&mut self, kind: &'static str, event: WatchEvent<K>) -> Vec<(ObjectKey, Option<K>)> {
+        match event {
+            WatchEvent::Restarted => {
+                self.names.insert(kind, BTreeSet::new());
+                Vec::new()
+            }
+            WatchEvent::Listed(object) => {
+                let key = ObjectKey::of(object.meta());
+                self.names.entry(kind).or_default().insert(key.clone());
+                vec![(key, Some(object))]
+            }
+            WatchEvent::Applied(object) => {
+                let key = ObjectKey::of(object.meta());
+                self.known.entry(kind).or_default().insert(key.clone());
+                vec![(key, Some(object))]
+            }
+            WatchEvent::Deleted(object) => {
+                let key = ObjectKey::of(object.meta());
+                self.known.entry(kind).or_default().remove(&key);
+                vec![(key, None)]
+            }
+            WatchEvent::Synced => {
+                let now = self.names.remove(kind).unwrap_or_default();
+                let before = self.known.insert(kind, now.clone()).unwrap_or_default();
+                before.into_iter().filter(|k| !now.contains(k)).map(|k| (k, None)).collect()
+            }
+            WatchEvent::Failed(failure) => {
+                warn!(kind, %failure, "cannot watch; tries again");
+                Vec::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A federated type, as the engine runs it.
+
+use std::sync::Arc;
+
+use annotation_policy::{AnnotationPolicy, PatternError};
+use federation_model::{Feature, FeatureGates, FederatedTypeConfig, Mode, Scope};
+use kube::ResourceExt as _;
+use kube::core::ApiResource;
+
+use crate::retain::RetainedKind;
+
+/// What a `FederatedTypeConfig` says, compiled.
+#[derive(Clone, Debug)]
+pub struct FederatedType {
+    /// Name of the type config.
+    pub name: Arc<str>,
+    /// The type on the members.
+    pub target: ApiResource,
+    /// Whether the target lives in namespaces.
+    pub namespaced: bool,
+    /// Whether the target is the core `Namespace`.
+    pub namespaces: bool,
+    /// The federated type, in the cluster form.
+    pub federated: ApiResource,
+    /// Whose annotations are whose.
+    pub policy: AnnotationPolicy,
+    /// What updates keep.
+    pub retained: RetainedKind,
+    /// Whether the members' status is brought back.
+    pub collect_status: bool,
+}
+
+impl FederatedType {
+    /// Compiles a type config (with its defaults filled in).
+    ///
+    /// # Errors
+    /// A pattern of `propagatingAnnotations` is none.
+    pub fn compile(config: &FederatedTypeConfig, gates: &FeatureGates) -> Result<Self, PatternError> {
+        let spec = &config.spec;
+        let policy = match &spec.propagating_annotations {
+            Some(patterns) if gates.is_on(Feature::AnnotationPolicy) => AnnotationPolicy::compile(patterns)?,
+            _ => AnnotationPolicy::kubefed(),
+        };
+        let collect_status = match spec.status_collection {
+            Some(Mode::Disabled) => false,
+            Some(Mode::Enabled) => {
+                gates.is_on(Feature::RawResourceStatusCollection) || gates.is_on(Feature::RealTimeStatus)
+            }
+            None => gates.is_on(Feature::RealTimeStatus),
+        };
+        Ok(Self {
+            name: config.name_any().into(),
+            target: spec.target_type.api_resource(),
+            namespaced: spec.target_type.scope == Scope::Namespaced,
+            namespaces: config.is_namespaces(),
+            federated: spec.federated_type.api_resource(),
+            policy,
+            retained: RetainedKind::of(&spec.target_type.group, &spec.target_type.kind),
+            collect_status,
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! The host's side of a type: its watch, and what is written back to its objects: finalizer, status, release.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use federation_model::{Feature, FederatedStatus, ObjectKey, SYSTEM_NAMESPACES, finalizer};
+use futures::StreamExt as _;
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::core::Core;
+use crate::entry::Entry;
+use crate::ports::{ApiFailure, Notice, WatchEvent};
+use crate::queue::Priority;
+use crate::retry::backoff;
+use crate::status::{deletion_blockers, federated_status};
+use crate::type_state::{HostChange, TypeState};
+
+/// Starts a type's host watch and its workers.
+pub(crate) fn start(core: &Arc<Core>, ty: &Arc<TypeState>, tasks: &TaskTracker) {
+    tasks.spawn({
+        let (core, ty) = (core.clone(), ty.clone());
+        async move {
+            let stop = ty.stop.clone();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = follow(&core, &ty) => {}
+            }
+        }
+    });
+    for _ in 0..core.settings.status_workers.max(1) {
+        let (core, ty) = (core.clone(), ty.clone());
+        tasks.spawn(async move {
+            while let Some(key) = ty.queue.pop().await {
+                work(&core, &ty, &key).await;
+                ty.queue.done(&key);
+            }
+        });
+    }
+}
+
+async fn follow(core: &Arc<Core>, ty: &Arc<TypeState>) {
+    let mut events = core.ports.host.watch(&ty.ty.federated);
+    let mut listed = BTreeSet::new();
+    while let Some(event) = events.next().await {
+        match event {
+            WatchEvent::Restarted => listed.clear(),
+            WatchEvent::Listed(object) => {
+                if is_ours(core, ty, &object) {
+                    let (key, change) = ty.apply(object, &core.settings.gates);
+                    listed.insert(key.clone());
+                    changed(core, ty, &key, change);
+                }
+            }
+            WatchEvent::Applied(object) => {
+                if is_ours(core, ty, &object) {
+                    let (key, change) = ty.apply(object, &core.settings.gates);
+                    changed(core, ty, &key, change);
+                }
+            }
+            WatchEvent::Deleted(object) => {
+                let key = ObjectKey::of(&object.metadata);
+                ty.remove(&key);
+                changed(core, ty, &key, HostChange::Wanted);
+            }
+            WatchEvent::Synced => {
+                let first = !ty.is_synced();
+                for gone in ty.set_synced(&std::mem::take(&mut listed)) {
+                    changed(core, ty, &gone, HostChange::Wanted);
+                }
+                if first {
+                    debug!(r#type = %ty.ty.name, "federated objects are known");
+                    core.fan_out_all(ty);
+                    if ty.ty.namespaces {
+                        core.each_type(|other| {
+                            if !other.ty.namespaces {
+                                core.fan_out_all(other);
+                            }
+                        });
+                    }
+                }
+            }
+            WatchEvent::Failed(failure) => {
+                warn!(r#type = %ty.ty.name, %failure, "cannot watch federated objects; tries again");
+            }
+        }
+    }
+}
+
+/// Whether an object is one to act on. A `FederatedNamespace` stands for the namespace that it is in.
+fn is_ours(core: &Core, ty: &TypeState, object: &federation_model::FederatedObject) -> bool {
+    if !ty.ty.namespaces {
+        return true;
+    }
+    let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    if name != namespace {
+        core.ports.host.notice(Notice {
+            ty: ty.ty.federated.clone(),
+            key: ObjectKey::of(&object.metadata),
+            uid: object.metadata.uid.clone().unwrap_or_default(),
+            warning: true,
+            reason: "InvalidName",
+            message: format!("a federated namespace is named as the namespace that it is in: rename {name} to {namespace}"),
+        });
+        return false;
+    }
+    !SYSTEM_NAMESPACES.contains(&name.as_str())
+}
+
+fn changed(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey, change: HostChange) {
+    match change {
+        HostChange::None => return,
+        HostChange::Bookkeeping => {
+            if core.can_plan(ty) {
+                ty.queue.push(key.clone(), Priority::Resync);
+            }
+            return;
+        }
+        HostChange::Wanted => core.fan_out(ty, key, Priority::Change),
+    }
+    if ty.ty.namespaces && core.can_plan(ty) {
+        // The namespace's placement gates everything in it.
+        core.fan_out_namespace(&key.name);
+    }
+}
+
+/// Brings one object's finalizer and status up to date, or releases it.
+async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
+    if !core.can_plan(ty) {
+        return;
+    }
+    let Some(selection) = core.selection(ty, key) else {
+        ty.forget_work(key);
+        return;
+    };
+    let entry = &selection.entry;
+    let result = if entry.is_deleting() {
+        if !entry.has_finalizer() {
+            return;
+        }
+        let views = core.views(ty, &selection);
+        let idle = ty.with_work(key, |w| w.is_idle());
+        let blockers = deletion_blockers(&selection, &views);
+        if idle && blockers.is_empty() {
+            debug!(object = %key, "no member holds it any more: released");
+            set_finalizer(core, ty, entry, false).await
+        } else {
+            if idle {
+                debug!(object = %key, ?blockers, "its deletion waits");
+            }
+            write_status(core, ty, &selection, &views).await
+        }
+    } else if entry.has_finalizer() {
+        if let Some(rest) = ty.with_work(key, |w| w.grace_left(Core::STATUS_GRACE)) {
+            // One status tells of all lanes, or of those that did not answer in time.
+            ty.queue.push_after(key.clone(), rest);
+            return;
+        }
+        let views = core.views(ty, &selection);
+        write_status(core, ty, &selection, &views).await
+    } else {
+        set_finalizer(core, ty, entry, true).await
+    };
+    match result {
+        Ok(()) => ty.with_work(key, |w| w.host_failures = 0),
+        Err(failure) if failure.is_not_found() => {}
+        Err(failure) => {
+            let attempt = ty.with_work(key, |w| {
+                w.host_failures = w.host_failures.saturating_add(1);
+                w.host_failures
+            });
+            debug!(object = %key, %failure, attempt, "the host did not take a write; tries again");
+            ty.queue.push_after(key.clone(), backoff(attempt, &core.ports.chance));
+        }
+    }
+}
+
+/// Adds or removes the engine's finalizer, on the very version of the object that was decided on.
+async fn set_finalizer(core: &Arc<Core>, ty: &Arc<TypeState>, entry: &Arc<Entry>, wanted: bool) -> Result<(), ApiFailure> {
+    let mut finalizers: Vec<&str> =
+        entry.object.finalizers().iter().map(String::as_str).filter(|f| *f != finalizer::SYNC).collect();
+    if wanted {
+        finalizers.push(finalizer::SYNC);
+    }
+    let patch = json!({"metadata": {
+        "finalizers": finalizers,
+        "resourceVersion": entry.object.metadata.resource_version,
+        "uid": entry.object.metadata.uid,
+    }});
+    let object = core.ports.host.patch(&ty.ty.federated, &entry.key, patch).await?;
+    if wanted {
+        let (key, change) = ty.apply(object, &core.settings.gates);
+        changed(core, ty, &key, change);
+    }
+    Ok(())
+}
+
+async fn write_status(
+    core: &Arc<Core>,
+    ty: &Arc<TypeState>,
+    selection: &crate::selection::Selection,
+    views: &[crate::status::ClusterView],
+) -> Result<(), ApiFailure> {
+    let entry = &selection.entry;
+    let previous = entry.object.status.as_ref();
+    let versions = core.settings.gates.is_on(Feature::VersionsInStatus);
+    let status = federated_status(selection, &ty.ty, views, versions, previous, core.ports.clock.now());
+    if previous == Some(&status) {
+        return Ok(());
+    }
+    let answer = core.ports.host.patch_status(&ty.ty.federated, &entry.key, merge_patch(&status)).await;
+    core.ports.telemetry.status_written(&ty.ty.name, answer.is_ok());
+    // The answer may hold a user's change that the watch has not told yet, and will then tell as no news.
+    let (key, change) = ty.apply(answer?, &core.settings.gates);
+    if change == HostChange::Wanted {
+        changed(core, ty, &key, change);
+    }
+    Ok(())
+}
+
+/// The patch that makes the status exactly this: lists are replaced whole, so empty ones are said.
+fn merge_patch(status: &FederatedStatus) -> Value {
+    json!({"status": {
+        "observedGeneration": status.observed_generation,
+        "conditions": status.conditions,
+        "clusters": status.clusters,
+    }})
+}

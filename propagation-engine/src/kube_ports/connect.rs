@@ -1,0 +1,132 @@
+//! From a `KubeFedCluster` and its Secret to a client.
+
+use std::time::Duration;
+
+use federation_model::{KubeFedCluster, TOKEN_KEY};
+use k8s_openapi::api::core::v1::Secret;
+use kube::config::AuthInfo;
+use kube::{Client, Config};
+
+use super::member::KubeMember;
+
+/// How long a member may take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timeouts {
+    /// To connect (default 5 s).
+    pub connect: Duration,
+    /// To answer a read or a write (default 30 s: what KubeFed waits for all of an object's clusters together).
+    pub request: Duration,
+    /// To pass a health check (KubeFedConfig's `clusterHealthCheck.timeout`, default 3 s).
+    pub probe: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            request: Duration::from_secs(30),
+            probe: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Everything that decides how a member is reached. Two clusters with the same access share one client.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct MemberAccess {
+    endpoint: String,
+    ca: Option<Vec<u8>>,
+    token: String,
+    insecure: bool,
+    proxy: Option<String>,
+}
+
+impl std::fmt::Debug for MemberAccess {
+    /// Without the token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemberAccess").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no access.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// The Secret does not exist.
+    #[error("Secret {0} does not exist in the cluster's namespace; join the cluster again, or create it with key {TOKEN_KEY}")]
+    NoSecret(String),
+    /// The Secret has no token.
+    #[error("Secret {0} has no key {TOKEN_KEY}, or an empty one; join the cluster again")]
+    NoToken(String),
+    /// The address is none.
+    #[error("spec.apiEndpoint {0:?} is no host, host:port or http/https URL")]
+    Endpoint(String),
+    /// The CA bundle is none.
+    #[error("spec.caBundle holds no PEM certificate")]
+    CaBundle,
+    /// The proxy is none.
+    #[error("spec.proxyURL {0:?} is no http, https or socks5 URL")]
+    Proxy(String),
+    /// The client cannot be made.
+    #[error("no client can be made: {0}")]
+    Client(String),
+}
+
+impl MemberAccess {
+    /// The access that a cluster and its Secret describe.
+    pub fn of(cluster: &KubeFedCluster, secret: Option<&Secret>) -> Result<Self, AccessError> {
+        let spec = &cluster.spec;
+        let secret = secret.ok_or_else(|| AccessError::NoSecret(spec.secret_ref.name.clone()))?;
+        let token = secret
+            .data
+            .as_ref()
+            .and_then(|d| d.get(TOKEN_KEY))
+            .and_then(|t| String::from_utf8(t.0.clone()).ok())
+            .map(|t| t.trim().to_owned())
+            .filter(|t| !t.is_empty())
+            .ok_or_else(|| AccessError::NoToken(spec.secret_ref.name.clone()))?;
+        Ok(Self {
+            endpoint: spec.api_endpoint.clone(),
+            ca: spec.ca_bundle.as_ref().map(|b| b.0.clone()),
+            token,
+            // rustls has no switch for a single check: leaving any out leaves all out, which admission warns of.
+            insecure: !spec.disabled_tls_validations.is_empty(),
+            proxy: spec.proxy_url.clone(),
+        })
+    }
+
+    /// A client for it. No request is made.
+    pub fn connect(&self, timeouts: Timeouts) -> Result<KubeMember, AccessError> {
+        let endpoint = || AccessError::Endpoint(self.endpoint.clone());
+        let url = if self.endpoint.contains("://") { self.endpoint.clone() } else { format!("https://{}", self.endpoint) };
+        let uri: http::Uri = url.parse().map_err(|_| endpoint())?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
+            return Err(endpoint());
+        }
+        let mut config = Config::new(uri);
+        config.connect_timeout = Some(timeouts.connect);
+        // Requests have time-outs of their own; a watch may be silent for long.
+        config.read_timeout = None;
+        config.default_retry = false;
+        config.accept_invalid_certs = self.insecure;
+        config.auth_info = AuthInfo { token: Some(self.token.clone().into()), ..AuthInfo::default() };
+        if let Some(ca) = &self.ca {
+            config.root_cert = Some(certificates(ca).ok_or(AccessError::CaBundle)?);
+        }
+        if let Some(proxy) = &self.proxy {
+            config.proxy_url = Some(proxy.parse().map_err(|_| AccessError::Proxy(proxy.clone()))?);
+        }
+        let client = Client::try_from(config).map_err(|e| AccessError::Client(super::chain(&e)))?;
+        Ok(KubeMember::new(client, timeouts))
+    }
+}
+
+/// The DER certificates of a PEM bundle; none when it holds none, or something that is not base64.
+fn certificates(pem: &[u8]) -> Option<Vec<Vec<u8>>> {
+    use base64::Engine as _;
+    let text = std::str::from_utf8(pem).ok()?;
+    let mut found = Vec::new();
+    for block in text.split("-----BEGIN CERTIFICATE-----").skip(1) {
+        let body: String = block.split("-----END CERTIFICATE-----").next()?.split_whitespace().collect();
+        found.push(base64::engine::general_purpose::STANDARD.decode(body).ok()?);
+    }
+    (!found.is_empty()).then_some(found)
+}

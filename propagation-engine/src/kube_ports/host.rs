@@ -1,0 +1,66 @@
+//! The federation's own API server, through kube's client.
+
+use std::time::Duration;
+
+use federation_model::{FederatedObject, ObjectKey};
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::BoxStream;
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::runtime::watcher;
+use serde_json::Value;
+
+use super::notices::Notices;
+use super::{events, within};
+use crate::ports::{ApiFailure, Host, Notice, WatchEvent};
+
+/// The federation's own API server.
+pub struct KubeHost {
+    client: Client,
+    /// Only objects of this namespace are seen (KubeFed's `Namespaced` scope); all when none.
+    namespace: Option<String>,
+    timeout: Duration,
+    notices: Notices,
+}
+
+impl KubeHost {
+    /// The host behind a client. `timeout` bounds each write.
+    pub fn new(client: Client, namespace: Option<String>, timeout: Duration) -> Self {
+        Self { notices: Notices::start(client.clone()), client, namespace, timeout }
+    }
+
+    fn api(&self, ty: &ApiResource, namespace: Option<&str>) -> Api<FederatedObject> {
+        match namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, ty),
+            None => Api::all_with(self.client.clone(), ty),
+        }
+    }
+}
+
+impl Host for KubeHost {
+    fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<FederatedObject>> {
+        let api = self.api(ty, self.namespace.as_deref());
+        events(watcher(api, watcher::Config::default().page_size(500)), |object| object)
+    }
+
+    fn patch(&self, ty: &ApiResource, key: &ObjectKey, patch: Value) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
+        let (api, name) = (self.api(ty, key.namespace.as_deref()), key.name.clone());
+        async move { within(self.timeout, api.patch(&name, &PatchParams::default(), &Patch::Merge(patch))).await }.boxed()
+    }
+
+    fn patch_status(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        patch: Value,
+    ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
+        let (api, name) = (self.api(ty, key.namespace.as_deref()), key.name.clone());
+        async move { within(self.timeout, api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await }
+            .boxed()
+    }
+
+    fn notice(&self, notice: Notice) {
+        self.notices.take(notice);
+    }
+}

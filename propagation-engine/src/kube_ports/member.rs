@@ -1,0 +1,216 @@
+//! A member's API server, through kube's client.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use federation_model::{ObjectKey, label};
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::BoxStream;
+use k8s_openapi::api::core::v1::{Namespace, Node};
+use kube::api::{Api, ListParams, PostParams, Request};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+use kube::core::{ApiResource, DynamicResourceScope, ObjectMeta};
+use kube::runtime::watcher;
+use kube::{Client, Resource};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::connect::Timeouts;
+use super::{events, within};
+use crate::observed::Observed;
+use crate::ports::{ApiFailure, Member, NamedObserved, Probe, WatchEvent};
+use crate::retain::RetainedKind;
+
+/// Access to a member with one set of credentials.
+#[derive(Clone)]
+pub struct KubeMember {
+    client: Client,
+    timeouts: Timeouts,
+}
+
+/// Field manager of the engine's writes.
+const FIELD_MANAGER: &str = "fedd";
+
+impl KubeMember {
+    /// Access through a client.
+    pub fn new(client: Client, timeouts: Timeouts) -> Self {
+        Self { client, timeouts }
+    }
+
+    /// Sends an object and reads the stored one back.
+    fn send<'a>(
+        &'a self,
+        ty: &ApiResource,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> BoxFuture<'a, Result<NamedObserved, ApiFailure>> {
+        let kind = RetainedKind::of(&ty.group, &ty.kind);
+        async move {
+            let request = request.map_err(|e| ApiFailure::Unreachable(e.to_string()))?;
+            let object: Value = within(self.timeouts.request, self.client.request(request)).await?;
+            Ok(named(&kind, object))
+        }
+        .boxed()
+    }
+}
+
+fn url(ty: &ApiResource, namespace: Option<&str>) -> Request {
+    Request::new(MemberObject::url_path(ty, namespace))
+}
+
+fn post_params() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+fn encode(object: &Value) -> Vec<u8> {
+    serde_json::to_vec(object).unwrap_or_default() // a Value is always JSON
+}
+
+fn named(kind: &RetainedKind, object: Value) -> NamedObserved {
+    let text = |field: &str| object.pointer(field).and_then(Value::as_str).map(str::to_owned);
+    let key = ObjectKey { namespace: text("/metadata/namespace"), name: text("/metadata/name").unwrap_or_default() };
+    NamedObserved { key, observed: Observed::of(kind, object) }
+}
+
+impl Member for KubeMember {
+    fn create(&self, ty: &ApiResource, object: Value) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+        let request = url(ty, namespace).create(&post_params(), encode(&object));
+        self.send(ty, request)
+    }
+
+    fn update(&self, ty: &ApiResource, key: &ObjectKey, object: Value) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+        let request = url(ty, key.namespace.as_deref()).replace(&key.name, &post_params(), encode(&object));
+        self.send(ty, request)
+    }
+
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+        let request = url(ty, key.namespace.as_deref()).get(&key.name, &kube::api::GetParams::default());
+        self.send(ty, request)
+    }
+
+    fn delete(&self, ty: &ApiResource, key: &ObjectKey, options: DeleteOptions) -> BoxFuture<'_, Result<(), ApiFailure>> {
+        let path = format!("{}/{}", MemberObject::url_path(ty, key.namespace.as_deref()), key.name);
+        async move {
+            let body = serde_json::to_vec(&options).unwrap_or_default();
+            let request = http::Request::delete(path)
+                .header(http::header::CONTENT_TYPE, "application/json")
+                .body(body)
+                .map_err(|e| ApiFailure::Unreachable(e.to_string()))?;
+            within(self.timeouts.request, self.client.request_text(request)).await.map(drop)
+        }
+        .boxed()
+    }
+
+    fn remove_label(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<(), ApiFailure>> {
+        let patch = json!({"metadata": {"labels": {label::MANAGED: null}}});
+        let request = url(ty, key.namespace.as_deref()).patch(
+            &key.name,
+            &kube::api::PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() },
+            &kube::api::Patch::Merge(&patch),
+        );
+        async move {
+            let request = request.map_err(|e| ApiFailure::Unreachable(e.to_string()))?;
+            within(self.timeouts.request, self.client.request_text(request)).await.map(drop)
+        }
+        .boxed()
+    }
+
+    fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<NamedObserved>> {
+        let kind = RetainedKind::of(&ty.group, &ty.kind);
+        let api: Api<MemberObject> = Api::all_with(self.client.clone(), ty);
+        let config = watcher::Config::default().labels(&format!("{}=true", label::MANAGED)).page_size(PAGE);
+        events(watcher(api, config), move |object| {
+            let key = ObjectKey::of(&object.metadata);
+            NamedObserved { key, observed: Observed::of(&kind, object.object) }
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probe, ApiFailure>> {
+        async move {
+            let get = |path: &str| {
+                http::Request::get(path).body(Vec::new()).map_err(|e| ApiFailure::Unreachable(e.to_string()))
+            };
+            // One time-out for the whole check: that is how long a check may take.
+            let checks = async {
+                let healthz = self.client.request_text(get("/healthz").map_err(build)?).await?;
+                if !healthz.eq_ignore_ascii_case("ok") {
+                    return Ok(Probe { healthz, ..Probe::default() });
+                }
+                let version: Value = self.client.request(get("/version").map_err(build)?).await?;
+                let version = version.get("gitVersion").and_then(Value::as_str).map(str::to_owned);
+                let system: Namespace = Api::all(self.client.clone()).get("kube-system").await?;
+                // A credential that may not list nodes is no reason to call a member unhealthy.
+                let nodes = Api::<Node>::all(self.client.clone()).list_metadata(&ListParams::default().limit(NODES)).await;
+                let (region, zones) = nodes.map(|n| places(&n.items)).unwrap_or_default();
+                Ok(Probe { healthz, version, cluster_uid: system.metadata.uid, region, zones })
+            };
+            within(self.timeouts.probe, checks).await
+        }
+        .boxed()
+    }
+}
+
+/// Objects of one page of a list: bounds the memory of a list that is being read.
+const PAGE: u32 = 500;
+/// Nodes whose region and zones are read: enough to see every zone of a cluster, and a bounded list.
+const NODES: u32 = 500;
+
+fn build(failure: ApiFailure) -> kube::Error {
+    kube::Error::Service(failure.to_string().into())
+}
+
+/// Region (the first by name, as a cluster has one) and zones of nodes.
+fn places<K: Resource>(nodes: &[K]) -> (Option<String>, Vec<String>) {
+    let of = |key: &str| -> BTreeSet<String> {
+        nodes.iter().filter_map(|n| n.meta().labels.as_ref()?.get(key).cloned()).collect()
+    };
+    let region = of("topology.kubernetes.io/region").into_iter().next();
+    (region, of("topology.kubernetes.io/zone").into_iter().collect())
+}
+
+/// Any object of a member: its metadata for the watch, and all of it for [`Observed::of`], which drops most.
+#[derive(Clone, Debug)]
+struct MemberObject {
+    metadata: ObjectMeta,
+    object: Value,
+}
+
+impl<'de> Deserialize<'de> for MemberObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = Value::deserialize(deserializer)?;
+        let text = |field: &str| object.pointer(field).and_then(Value::as_str).map(str::to_owned);
+        // The watch needs no more of the metadata than this.
+        let metadata = ObjectMeta {
+            name: text("/metadata/name"),
+            namespace: text("/metadata/namespace"),
+            resource_version: text("/metadata/resourceVersion"),
+            // The end of a streamed list is told by an annotation of a bookmark.
+            annotations: object.pointer("/metadata/annotations").and_then(|a| Deserialize::deserialize(a).ok()),
+            ..ObjectMeta::default()
+        };
+        Ok(Self { metadata, object })
+    }
+}
+
+impl Resource for MemberObject {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+    fn kind(dt: &ApiResource) -> Cow<'_, str> {
+        dt.kind.as_str().into()
+    }
+    fn group(dt: &ApiResource) -> Cow<'_, str> {
+        dt.group.as_str().into()
+    }
+    fn version(dt: &ApiResource) -> Cow<'_, str> {
+        dt.version.as_str().into()
+    }
+    fn plural(dt: &ApiResource) -> Cow<'_, str> {
+        dt.plural.as_str().into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}

@@ -1,0 +1,245 @@
+//! Member objects as the engine remembers them: what decisions need, and nothing else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use federation_model::{ObjectKey, label};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use parking_lot::RwLock;
+use serde_json::Value;
+
+use crate::retain::{Retained, RetainedKind};
+use crate::version::content_hash;
+
+/// What is kept of a member object. Its data is not: a Secret's content is never held.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// Its uid.
+    pub uid: String,
+    /// Its resource version.
+    pub resource_version: String,
+    /// Its generation; 0 for kinds that have none.
+    pub generation: i64,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// Its owners.
+    pub owner_references: Vec<OwnerReference>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Hash of all that a writer can mean; the same hash means that only status or bookkeeping changed.
+    pub content_hash: u64,
+    /// Values that an update must keep.
+    pub retained: Retained,
+    /// Its `status`.
+    pub status: Option<Arc<Value>>,
+}
+
+impl Observed {
+    /// Keeps what is needed of an object of this kind.
+    pub fn of(kind: &RetainedKind, mut object: Value) -> Self {
+        let content_hash = content_hash(&object);
+        let retained = crate::retain::extract(kind, &object);
+        let status = object.get_mut("status").map(Value::take).filter(|s| !s.is_null()).map(Arc::new);
+        let mut meta = object.get_mut("metadata").map(Value::take).unwrap_or_default();
+        let mut text = |field: &str| match meta.get_mut(field).map(Value::take) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let (uid, resource_version) = (text("uid"), text("resourceVersion"));
+        Self {
+            uid,
+            resource_version,
+            generation: meta.get("generation").and_then(Value::as_i64).unwrap_or(0),
+            deleting: meta.get("deletionTimestamp").is_some_and(|t| !t.is_null()),
+            labels: strings(meta.get_mut("labels")),
+            annotations: strings(meta.get_mut("annotations")),
+            finalizers: meta.get_mut("finalizers").map(Value::take).and_then(|f| serde_json::from_value(f).ok()).unwrap_or_default(),
+            owner_references: meta
+                .get_mut("ownerReferences")
+                .map(Value::take)
+                .and_then(|o| serde_json::from_value(o).ok())
+                .unwrap_or_default(),
+            content_hash,
+            retained,
+            status,
+        }
+    }
+
+    /// `gen:<generation>`, or `rv:<resourceVersion>` for kinds without a generation (KubeFed's rule).
+    pub fn version(&self) -> String {
+        if self.generation == 0 { format!("rv:{}", self.resource_version) } else { format!("gen:{}", self.generation) }
+    }
+
+    /// Whether a user of the member refuses management.
+    pub fn refuses_management(&self) -> bool {
+        self.labels.get(label::MANAGED).is_some_and(|v| v == "false")
+    }
+
+    /// Whether it carries the managed label.
+    pub fn is_managed(&self) -> bool {
+        self.labels.get(label::MANAGED).is_some_and(|v| v == "true")
+    }
+
+    /// Whether this state is later than `other`'s. Resource versions of one API server are ordered numbers (KEP-5504);
+    /// others count as later, since they arrived later.
+    fn is_after(&self, other: &Self) -> bool {
+        match (self.resource_version.parse::<u64>(), other.resource_version.parse::<u64>()) {
+            (Ok(a), Ok(b)) => a > b,
+            _ => self.resource_version != other.resource_version,
+        }
+    }
+}
+
+fn strings(value: Option<&mut Value>) -> BTreeMap<String, String> {
+    match value.map(Value::take) {
+        Some(Value::Object(map)) => map
+            .into_iter()
+            .filter_map(|(k, v)| if let Value::String(v) = v { Some((k, v)) } else { None })
+            .collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+/// The managed objects of one type on one API server.
+///
+/// Watch events and the answers to our own writes both feed it, in any order; the later state wins.
+#[derive(Debug, Default)]
+pub struct ObservedCache {
+    state: RwLock<CacheState>,
+}
+
+#[derive(Debug, Default)]
+struct CacheState {
+    objects: HashMap<ObjectKey, (Arc<Observed>, Epoch)>,
+    epoch: Epoch,
+    sync: Sync,
+}
+
+/// Counts full lists, to tell objects that a list left out from objects that we wrote after it began.
+type Epoch = u64;
+
+/// Whether the cache can be trusted to know what is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// The first list is under way.
+    #[default]
+    Listing,
+    /// The first list failed, or takes too long; these are the words.
+    Failing(String),
+    /// It does.
+    Synced,
+}
+
+impl ObservedCache {
+    /// The object of a name.
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<Observed>> {
+        self.state.read().objects.get(key).map(|(o, _)| o.clone())
+    }
+
+    /// Whether it can be trusted.
+    pub fn sync(&self) -> Sync {
+        self.state.read().sync.clone()
+    }
+
+    /// The names of all objects.
+    pub fn keys(&self) -> Vec<ObjectKey> {
+        self.state.read().objects.keys().cloned().collect()
+    }
+
+    /// A full list begins.
+    pub fn restarted(&self) {
+        self.state.write().epoch += 1;
+    }
+
+    /// A full list is complete; answers the names that were not in it.
+    pub fn synced(&self) -> Vec<ObjectKey> {
+        let mut state = self.state.write();
+        state.sync = Sync::Synced;
+        let epoch = state.epoch;
+        let gone: Vec<_> = state.objects.iter().filter(|(_, (_, e))| *e < epoch).map(|(k, _)| k.clone()).collect();
+        for key in &gone {
+            state.objects.remove(key);
+        }
+        gone
+    }
+
+    /// The list fails; answers whether that is news. A cache that was synced stays so: what it knows is what it knew.
+    pub fn failing(&self, words: &str) -> bool {
+        let mut state = self.state.write();
+        let failing = Sync::Failing(words.to_owned());
+        if state.sync == Sync::Synced || state.sync == failing {
+            return false;
+        }
+        state.sync = failing;
+        true
+    }
+
+    /// An object is there in this state; answers what it was before when the state is news.
+    pub fn applied(&self, key: &ObjectKey, observed: Observed) -> Option<Change> {
+        let mut state = self.state.write();
+        let epoch = state.epoch;
+        // An object that lost its label is no longer ours to see, as if it were gone.
+        if !observed.is_managed() {
+            return state.objects.remove(key).map(|(before, _)| Change { before: Some(before), after: None });
+        }
+        let observed = Arc::new(observed);
+        match state.objects.get_mut(key) {
+            Some((current, seen)) => {
+                *seen = epoch;
+                if !observed.is_after(current) {
+                    return None;
+                }
+                let before = std::mem::replace(current, observed.clone());
+                Some(Change { before: Some(before), after: Some(observed) })
+            }
+            None => {
+                state.objects.insert(key.clone(), (observed.clone(), epoch));
+                Some(Change { before: None, after: Some(observed) })
+            }
+        }
+    }
+
+    /// An object is gone, `last` being its last state; answers whether that is news.
+    pub fn deleted(&self, key: &ObjectKey, last: &Observed) -> bool {
+        let mut state = self.state.write();
+        match state.objects.get(key) {
+            // A newer object of that name was made meanwhile.
+            Some((current, _)) if current.uid != last.uid && current.is_after(last) => false,
+            Some(_) => state.objects.remove(key).is_some(),
+            None => false,
+        }
+    }
+
+    /// An object is known to be gone from an answer (404) rather than from a watch.
+    pub fn forget(&self, key: &ObjectKey) {
+        self.state.write().objects.remove(key);
+    }
+}
+
+/// A member object changed.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What it was.
+    pub before: Option<Arc<Observed>>,
+    /// What it is; none when it is no longer ours.
+    pub after: Option<Arc<Observed>>,
+}
+
+impl Change {
+    /// Whether only status or bookkeeping changed: nothing that a plan looks at.
+    pub fn is_status_only(&self) -> bool {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => {
+                before.content_hash == after.content_hash
+                    && before.generation == after.generation
+                    && before.deleting == after.deleting
+                    && before.uid == after.uid
+            }
+            _ => false,
+        }
+    }
+}

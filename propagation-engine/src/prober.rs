@@ -1,0 +1,193 @@
+//! Checks members' health, once per access: the cells of one cluster are checked together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation_model::{KubeFedCluster, KubeFedClusterStatus, Settings};
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::health::{Finding, Run, Thresholds, after_check, is_news, state_of};
+use crate::ports::{Clock, Member};
+use crate::telemetry::Telemetry;
+
+/// How old `lastProbeTime` may get while nothing changes. KubeFed writes every status at every check, which wakes every
+/// watcher of clusters for nothing.
+const REFRESH: Duration = Duration::from_secs(60);
+
+/// Checks members' health and writes it into their `KubeFedCluster`s.
+pub(crate) struct Prober {
+    api: Api<KubeFedCluster>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    telemetry: Arc<dyn Telemetry>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    groups: Mutex<HashMap<GroupKey, Group>>,
+}
+
+/// A group is all clusters with one client; those without any client are groups of one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum GroupKey {
+    Client(usize),
+    Malformed(String),
+}
+
+struct Group {
+    clusters: Arc<Mutex<BTreeMap<String, Tracked>>>,
+    stop: CancellationToken,
+}
+
+#[derive(Default)]
+struct Tracked {
+    run: Run,
+    status: Option<KubeFedClusterStatus>,
+    written: Option<Instant>,
+}
+
+impl Prober {
+    pub(crate) fn new(
+        client: Client,
+        namespace: &str,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        telemetry: Arc<dyn Telemetry>,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            api: Api::namespaced(client, namespace),
+            settings,
+            clock,
+            telemetry,
+            stop,
+            tasks: TaskTracker::new(),
+            groups: Mutex::default(),
+        })
+    }
+
+    /// A cluster is to be checked through this member, or cannot be (the words say why).
+    pub(crate) fn track(self: &Arc<Self>, cluster: &KubeFedCluster, member: Result<Arc<dyn Member>, String>) {
+        let name = cluster.metadata.name.clone().unwrap_or_default();
+        let key = match &member {
+            Ok(member) => GroupKey::Client(Arc::as_ptr(member).cast::<()>() as usize),
+            Err(words) => GroupKey::Malformed(format!("{name}: {words}")),
+        };
+        let mut groups = self.groups.lock();
+        if let Some(group) = groups.get(&key)
+            && let Some(tracked) = group.clusters.lock().get_mut(&name)
+        {
+            tracked.status.clone_from(&cluster.status);
+            return;
+        }
+        Self::forget(&mut groups, &name);
+        let tracked = Tracked { status: cluster.status.clone(), ..Tracked::default() };
+        if let Some(group) = groups.get(&key) {
+            group.clusters.lock().insert(name, tracked);
+            // Its first check need not wait for the group's next turn: the period is short.
+            return;
+        }
+        let clusters = Arc::new(Mutex::new(BTreeMap::from([(name, tracked)])));
+        let stop = self.stop.child_token();
+        groups.insert(key, Group { clusters: clusters.clone(), stop: stop.clone() });
+        drop(groups);
+        let prober = self.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = prober.check_forever(&clusters, &member) => {}
+            }
+        });
+    }
+
+    /// A cluster is not federated any more.
+    pub(crate) fn untrack(&self, name: &str) {
+        Self::forget(&mut self.groups.lock(), name);
+    }
+
+    fn forget(groups: &mut HashMap<GroupKey, Group>, name: &str) {
+        groups.retain(|_, group| {
+            let mut clusters = group.clusters.lock();
+            clusters.remove(name);
+            let keep = !clusters.is_empty();
+            if !keep {
+                group.stop.cancel();
+            }
+            keep
+        });
+    }
+
+    /// Ends all checks.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn check_forever(&self, clusters: &Mutex<BTreeMap<String, Tracked>>, member: &Result<Arc<dyn Member>, String>) {
+        let mut turns = tokio::time::interval(self.settings.health_period);
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            turns.tick().await;
+            let started = Instant::now();
+            let finding = match member {
+                Err(words) => Finding::Malformed(words.clone()),
+                Ok(member) => match member.probe().await {
+                    Ok(probe) => Finding::Answered(probe),
+                    Err(failure) => Finding::NoAnswer(failure.to_string()),
+                },
+            };
+            self.note(clusters, &finding, started).await;
+        }
+    }
+
+    async fn note(&self, clusters: &Mutex<BTreeMap<String, Tracked>>, finding: &Finding, started: Instant) {
+        let thresholds =
+            Thresholds { failure: self.settings.failure_threshold, success: self.settings.success_threshold };
+        let news: Vec<(String, KubeFedClusterStatus)> = clusters
+            .lock()
+            .iter_mut()
+            .filter_map(|(name, tracked)| {
+                let status =
+                    after_check(tracked.status.as_ref(), &mut tracked.run, finding, thresholds, self.clock.now());
+                self.telemetry.probed(name, state_of(&status), started.elapsed());
+                let refresh = tracked.written.is_none_or(|w| w.elapsed() >= REFRESH);
+                is_news(tracked.status.as_ref(), &status, refresh).then(|| (name.clone(), status))
+            })
+            .collect();
+        for (name, status) in news {
+            if state_of(&status) != "ready" {
+                warn!(cluster = name, state = state_of(&status), "{}", message_of(&status));
+            }
+            let patch = json!({"status": {
+                "conditions": status.conditions,
+                "zones": status.zones,
+                "region": status.region,
+                "kubernetesVersion": status.kubernetes_version,
+                "clusterUID": status.cluster_uid,
+            }});
+            let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+            let write = self.api.patch_status(&name, &params, &patch);
+            match tokio::time::timeout(self.settings.health_period, write).await {
+                Ok(Ok(_)) => {
+                    if let Some(tracked) = clusters.lock().get_mut(&name) {
+                        tracked.status = Some(status);
+                        tracked.written = Some(Instant::now());
+                    }
+                }
+                Ok(Err(error)) => debug!(cluster = name, %error, "health not written; the next check tries again"),
+                Err(_) => debug!(cluster = name, "health not written in time; the next check tries again"),
+            }
+        }
+    }
+}
+
+fn message_of(status: &KubeFedClusterStatus) -> &str {
+    status.conditions.first().and_then(|c| c.message.as_deref()).unwrap_or_default()
+}

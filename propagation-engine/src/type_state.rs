@@ -1,0 +1,239 @@
+//! What the engine holds for one federated type: the host's objects, the members' objects, and what came of the work.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use federation_model::{FeatureGates, FederatedObject, ObjectKey};
+use parking_lot::RwLock;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::entry::Entry;
+use crate::federated_type::FederatedType;
+use crate::observed::ObservedCache;
+use crate::outcome::Outcome;
+use crate::plan::Recorded;
+use crate::queue::WorkQueue;
+use crate::registry::ServerId;
+
+/// What the engine holds for one federated type.
+#[derive(Debug)]
+pub struct TypeState {
+    /// The type.
+    pub ty: FederatedType,
+    /// Objects whose finalizer or status is to be looked at.
+    pub queue: WorkQueue<ObjectKey>,
+    /// Ends the type's tasks.
+    pub stop: CancellationToken,
+    entries: RwLock<HashMap<ObjectKey, Arc<Entry>>>,
+    synced: AtomicBool,
+    work: DashMap<ObjectKey, ObjectWork>,
+    caches: DashMap<ServerId, Arc<ObservedCache>>,
+}
+
+/// What came of the work on one object.
+#[derive(Debug, Default)]
+pub struct ObjectWork {
+    /// Per cluster.
+    pub clusters: BTreeMap<String, ClusterWork>,
+    /// API servers in whose lanes the object waits or is worked on.
+    pending: BTreeSet<ServerId>,
+    /// Since when there is any.
+    pending_since: Option<Instant>,
+    /// Failures in a row of writes to the host.
+    pub host_failures: u32,
+}
+
+/// What came of the work on one object in one cluster.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterWork {
+    /// Of the last plan.
+    pub outcome: Option<Outcome>,
+    /// What was last written.
+    pub recorded: Option<Recorded>,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+impl ObjectWork {
+    /// The object waits in an API server's lane.
+    pub fn set_pending(&mut self, server: &ServerId) {
+        if self.pending.is_empty() {
+            self.pending_since = Some(Instant::now());
+        }
+        self.pending.insert(server.clone());
+    }
+
+    /// It does not wait there any more.
+    pub fn clear_pending(&mut self, server: &ServerId) {
+        self.pending.remove(server);
+        if self.pending.is_empty() {
+            self.pending_since = None;
+        }
+    }
+
+    /// Whether it waits in no lane.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// How much of `grace` is left before the lanes that are still at work are waited for no longer; none when nothing
+    /// is waited for.
+    pub fn grace_left(&self, grace: Duration) -> Option<Duration> {
+        grace.checked_sub(self.pending_since?.elapsed()).filter(|rest| !rest.is_zero())
+    }
+}
+
+/// How a host object changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostChange {
+    /// What is wanted may have changed.
+    Wanted,
+    /// Only the status did, or other bookkeeping.
+    Bookkeeping,
+    /// Nothing did: this state was known.
+    None,
+}
+
+impl TypeState {
+    /// Nothing is known yet.
+    pub fn new(ty: FederatedType, stop: CancellationToken) -> Self {
+        Self {
+            ty,
+            queue: WorkQueue::default(),
+            stop,
+            entries: RwLock::default(),
+            synced: AtomicBool::new(false),
+            work: DashMap::new(),
+            caches: DashMap::new(),
+        }
+    }
+
+    /// Whether the host's objects are completely known.
+    pub fn is_synced(&self) -> bool {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    /// The host's objects are completely known; those not in `listed` are gone, and are answered.
+    pub fn set_synced(&self, listed: &BTreeSet<ObjectKey>) -> Vec<ObjectKey> {
+        let gone: Vec<_> = {
+            let mut entries = self.entries.write();
+            let gone: Vec<_> = entries.keys().filter(|k| !listed.contains(*k)).cloned().collect();
+            for key in &gone {
+                entries.remove(key);
+            }
+            gone
+        };
+        self.synced.store(true, Ordering::Release);
+        gone
+    }
+
+    /// The object of a name.
+    pub fn entry(&self, key: &ObjectKey) -> Option<Arc<Entry>> {
+        self.entries.read().get(key).cloned()
+    }
+
+    /// The names of all objects.
+    pub fn keys(&self) -> Vec<ObjectKey> {
+        self.entries.read().keys().cloned().collect()
+    }
+
+    /// The names of the objects of a namespace.
+    pub fn keys_in(&self, namespace: &str) -> Vec<ObjectKey> {
+        self.entries.read().keys().filter(|k| k.namespace.as_deref() == Some(namespace)).cloned().collect()
+    }
+
+    /// An object is in this state on the host.
+    pub fn apply(&self, object: FederatedObject, gates: &FeatureGates) -> (ObjectKey, HostChange) {
+        let key = ObjectKey::of(&object.metadata);
+        let current = self.entry(&key);
+        if current.as_ref().is_some_and(|c| !is_after(&object, &c.object)) {
+            return (key, HostChange::None);
+        }
+        let change = match &current {
+            Some(c) if !wants_differ(&c.object, &object) => HostChange::Bookkeeping,
+            _ => HostChange::Wanted,
+        };
+        if current.is_none() {
+            self.load_records(&key, &object);
+        }
+        let entry = match current {
+            Some(current) if change == HostChange::Bookkeeping => current.with_bookkeeping_of(object),
+            _ => Entry::new(object, gates),
+        };
+        self.entries.write().insert(key.clone(), entry);
+        (key, change)
+    }
+
+    /// An object is gone from the host.
+    pub fn remove(&self, key: &ObjectKey) {
+        self.entries.write().remove(key);
+    }
+
+    /// Takes over what an earlier run recorded in the object's status.
+    fn load_records(&self, key: &ObjectKey, object: &FederatedObject) {
+        let Some(status) = &object.status else { return };
+        let mut work = self.work.entry(key.clone()).or_default();
+        for cluster in &status.clusters {
+            if let (Some(revision), Some(version)) = (&cluster.revision, &cluster.version) {
+                let record = &mut work.clusters.entry(cluster.name.clone()).or_default().recorded;
+                record.get_or_insert_with(|| Recorded {
+                    revision: revision.clone(),
+                    version: version.clone(),
+                    ..Recorded::default()
+                });
+            }
+        }
+    }
+
+    /// The cache of an API server's objects.
+    pub fn cache(&self, server: &ServerId) -> Arc<ObservedCache> {
+        if let Some(cache) = self.caches.get(server) {
+            return cache.clone();
+        }
+        self.caches.entry(server.clone()).or_default().clone()
+    }
+
+    /// Forgets an API server's objects.
+    pub fn drop_cache(&self, server: &ServerId) {
+        self.caches.remove(server);
+    }
+
+    /// Looks at, or changes, what came of the work on an object. The closure must not wait.
+    pub fn with_work<R>(&self, key: &ObjectKey, f: impl FnOnce(&mut ObjectWork) -> R) -> R {
+        f(&mut self.work.entry(key.clone()).or_default())
+    }
+
+    /// What was last written for a cluster.
+    pub fn recorded(&self, key: &ObjectKey, cluster: &str) -> Option<Recorded> {
+        self.work.get(key)?.clusters.get(cluster)?.recorded.clone()
+    }
+
+    /// Forgets what came of the work on an object that is gone.
+    pub fn forget_work(&self, key: &ObjectKey) {
+        self.work.remove_if(key, |_, work| work.is_idle());
+    }
+}
+
+/// Resource versions of one API server are ordered numbers; others count as later, since they came later.
+fn is_after(new: &FederatedObject, current: &FederatedObject) -> bool {
+    let version = |o: &FederatedObject| o.metadata.resource_version.clone().unwrap_or_default();
+    match (version(new).parse::<u64>(), version(current).parse::<u64>()) {
+        (Ok(new), Ok(current)) => new > current,
+        _ => true,
+    }
+}
+
+fn wants_differ(a: &FederatedObject, b: &FederatedObject) -> bool {
+    let (a, b) = (&a.metadata, &b.metadata);
+    a.generation.is_none()
+        || a.generation != b.generation
+        || a.uid != b.uid
+        || a.labels != b.labels
+        || a.annotations != b.annotations
+        || a.finalizers != b.finalizers
+        || a.deletion_timestamp != b.deletion_timestamp
+}

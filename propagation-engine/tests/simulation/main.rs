@@ -1,0 +1,7 @@
+//! The whole engine in simulation: a host and members that are maps, on paused time, with faults.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test: it fails by panicking")]
+
+mod cells;
+mod faults;
+mod propagation;
+mod world;
