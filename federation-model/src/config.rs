@@ -1,5 +1,7 @@
 //! `KubeFedConfig`: settings of the control plane.
 
+mod settings;
+
 use std::time::Duration;
 
 use kube::CustomResource;

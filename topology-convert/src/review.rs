@@ -15,7 +15,7 @@ enum ReviewError {
         "the request is no {KIND} of {API_VERSION}: apiVersion is {api_version}, kind is {kind}; list v1 first in conversionReviewVersions"
     )]
     NoReview { api_version: Value, kind: Value },
-    #[error("{field}: {is} is no {wanted}")]
+    #[error("{field}: must be {wanted}, and is {is}")]
     Shape { field: &'static str, is: &'static str, wanted: &'static str },
     #[error("request.desiredAPIVersion: '{desired}' is no version of a federated kind; known are {group}/{cluster} and {group}/{topology}",
         group = federation_model::TYPES_GROUP,
@@ -53,15 +53,15 @@ fn converted(review: &mut Value, registry: &Registry) -> Result<Vec<Value>, Revi
     }
     let request = match review.get_mut("request") {
         Some(Value::Object(request)) => request,
-        other => return Err(shape("request", other.as_deref(), "object")),
+        other => return Err(shape("request", other.as_deref(), "an object")),
     };
     let desired = match request.remove("desiredAPIVersion") {
         Some(Value::String(desired)) => desired,
-        other => return Err(shape("request.desiredAPIVersion", other.as_ref(), "text")),
+        other => return Err(shape("request.desiredAPIVersion", other.as_ref(), "a text")),
     };
     let objects = match request.remove("objects") {
         Some(Value::Array(objects)) => objects,
-        other => return Err(shape("request.objects", other.as_ref(), "list")),
+        other => return Err(shape("request.objects", other.as_ref(), "a list")),
     };
     let Some((group, to)) = desired.rsplit_once('/').and_then(|(g, v)| Some((g, Form::of_version(v)?)))
     else {
@@ -81,7 +81,7 @@ fn converted(review: &mut Value, registry: &Registry) -> Result<Vec<Value>, Revi
 
 fn shape(field: &'static str, value: Option<&Value>, wanted: &'static str) -> ReviewError {
     let is = match value {
-        None => "nothing",
+        None => "missing",
         Some(Value::Null) => "null",
         Some(Value::Bool(_)) => "a truth value",
         Some(Value::Number(_)) => "a number",

@@ -39,7 +39,7 @@ pub(crate) fn to_annotation(object: &mut Map<String, Value>) {
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
         // The longest key first, so that each finds its new place empty.
-        for key in own_keys(annotations).into_iter() {
+        for key in own_keys(annotations).into_iter().rev() {
             if let Some(value) = annotations.remove(&key) {
                 annotations.insert(key + OWN, value);
             }

@@ -32,11 +32,16 @@ impl TopologyType for Careless {
             "b" => None,
             "c" => Some("cluster/c".to_owned()),
             "A" => Some(String::new()),
+            "cluster/b" => Some("a".to_owned()),
             _ => Some(topology.to_lowercase()),
         }
     }
     fn to_topology(&self, cluster: &str, _: Option<&str>) -> Option<String> {
-        (cluster != "d").then(|| cluster.split('.').next().unwrap_or_default().to_owned())
+        match cluster {
+            "a" => Some("cluster/b".to_owned()),
+            "d" => None,
+            _ => Some(cluster.split('.').next().unwrap_or_default().to_owned()),
+        }
     }
 }
 

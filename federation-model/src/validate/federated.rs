@@ -1,0 +1,280 @@
+//! Federated objects, in either form.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Violation, brought_in, is_dns_label, is_dns_subdomain};
+use crate::{CELL_TOPOLOGY, annotation};
+
+/// Largest template in bytes of JSON. etcd takes 1.5 MiB for the whole object, which also holds status, overrides and
+/// bookkeeping; the member's copy has bookkeeping of its own.
+pub const MAX_TEMPLATE_BYTES: usize = 1024 * 1024;
+
+/// Paths that no override may have: what an object is, is the federated object's to say.
+const IDENTITY: [&str; 6] =
+    ["/metadata", "/metadata/name", "/metadata/namespace", "/metadata/generateName", "/kind", "/apiVersion"];
+
+/// The words in which the two forms differ.
+struct Form {
+    many: &'static str,
+    selector: &'static str,
+    override_name: &'static str,
+    override_list: &'static str,
+    other: &'static Form,
+}
+
+static CLUSTER: Form = Form {
+    many: "clusters",
+    selector: "clusterSelector",
+    override_name: "clusterName",
+    override_list: "clusterOverrides",
+    other: &TOPOLOGY,
+};
+static TOPOLOGY: Form = Form {
+    many: "topologies",
+    selector: "topologySelector",
+    override_name: "topologyName",
+    override_list: "topologyOverrides",
+    other: &CLUSTER,
+};
+
+/// What is wrong with a federated object, in the form that its `apiVersion` says; `old` is the one that it replaces, in
+/// the same form. `target_kind` is the kind of the plain object.
+pub fn validate_federated(new: &Value, old: Option<&Value>, target_kind: &str) -> Vec<Violation> {
+    let found = all(new, target_kind);
+    match old {
+        Some(old) => brought_in(found, &all(old, target_kind)),
+        None => found,
+    }
+}
+
+fn all(object: &Value, target_kind: &str) -> Vec<Violation> {
+    let is_topology = object["apiVersion"].as_str().is_some_and(|v| v.ends_with("/v1beta2"));
+    let form = if is_topology { &TOPOLOGY } else { &CLUSTER };
+    let names_are_cells = is_topology && object["spec"]["topologyType"] == CELL_TOPOLOGY;
+    let mut check = Check { form, names_are_cells, found: Vec::new() };
+    let spec = &object["spec"];
+    check.template(object, target_kind);
+    check.placement(&spec["placement"]);
+    check.mask(&spec["placementMask"]);
+    check.overrides(&spec["overrides"]);
+    if !is_topology && !spec["topologyType"].is_null() {
+        check.refuse("spec.topologyType", "belongs to the topology form; write it with apiVersion types.kubefed.io/v1beta2");
+    }
+    check.annotations(&object["metadata"]["annotations"]);
+    check.found
+}
+
+struct Check {
+    form: &'static Form,
+    names_are_cells: bool,
+    found: Vec<Violation>,
+}
+
+impl Check {
+    fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.found.push(Violation::new(field, message));
+    }
+
+    fn template(&mut self, object: &Value, target_kind: &str) {
+        let template = &object["spec"]["template"];
+        if template.is_null() {
+            self.refuse("spec.template", "is required: the plain object, without kind, name and namespace");
+            return;
+        }
+        let bytes = serde_json::to_string(template).map_or(0, |t| t.len());
+        if bytes > MAX_TEMPLATE_BYTES {
+            self.refuse("spec.template", format!("has {bytes} bytes, more than the {MAX_TEMPLATE_BYTES} that a member can be sure to store; split the object"));
+        }
+        for (field, wanted) in [
+            ("kind", target_kind),
+            ("metadata.name", object["metadata"]["name"].as_str().unwrap_or_default()),
+            ("metadata.namespace", object["metadata"]["namespace"].as_str().unwrap_or_default()),
+        ] {
+            let pointer = format!("/{}", field.replace('.', "/"));
+            if let Some(said) = template.pointer(&pointer).and_then(Value::as_str)
+                && said != wanted
+                && !wanted.is_empty()
+            {
+                self.refuse(format!("spec.template.{field}"), format!("is {said:?}, but this object stands for {wanted:?}; leave it out"));
+            }
+        }
+    }
+
+    fn placement(&mut self, placement: &Value) {
+        let Form { many, selector, other, .. } = *self.form;
+        self.names(&placement[many], &format!("spec.placement.{many}"));
+        self.selector(&placement[selector], &format!("spec.placement.{selector}"));
+        for foreign in [other.many, other.selector] {
+            if !placement[foreign].is_null() {
+                self.foreign(&format!("spec.placement.{foreign}"));
+            }
+        }
+    }
+
+    fn mask(&mut self, mask: &Value) {
+        let Form { many, other, .. } = *self.form;
+        if mask.is_null() {
+            return;
+        }
+        if !mask[other.many].is_null() {
+            self.foreign(&format!("spec.placementMask.{}", other.many));
+        } else if mask[many].is_null() {
+            self.refuse(format!("spec.placementMask.{many}"), "is required: leave placementMask out to touch all, or write [] to touch none");
+        }
+        self.names(&mask[many], &format!("spec.placementMask.{many}"));
+    }
+
+    fn foreign(&mut self, field: &str) {
+        let (mine, theirs) = if self.form.many == "clusters" { ("v1beta1", "v1beta2") } else { ("v1beta2", "v1beta1") };
+        self.refuse(field, format!("belongs to the other form: write {} here ({mine}), or apiVersion types.kubefed.io/{theirs}", self.form.many));
+    }
+
+    fn names(&mut self, list: &Value, field: &str) {
+        let mut seen = BTreeSet::new();
+        for (i, item) in list.as_array().into_iter().flatten().enumerate() {
+            let name = item["name"].as_str().unwrap_or_default();
+            self.name(name, &format!("{field}[{i}].name"));
+            if !seen.insert(name) {
+                self.refuse(format!("{field}[{i}].name"), format!("{name:?} stands twice; keep one"));
+            }
+        }
+    }
+
+    fn name(&mut self, name: &str, field: &str) {
+        if self.names_are_cells && !is_dns_label(name) {
+            self.refuse(field, format!("{name:?} is no cell's name: a DNS label, without a dot"));
+        } else if !is_dns_subdomain(name) {
+            self.refuse(field, format!("{name:?} is no name: lower-case letters, digits, - and . only"));
+        }
+    }
+
+    fn selector(&mut self, selector: &Value, field: &str) {
+        for (i, expression) in selector["matchExpressions"].as_array().into_iter().flatten().enumerate() {
+            let at = format!("{field}.matchExpressions[{i}]");
+            let values = expression["values"].as_array().map_or(0, Vec::len);
+            match expression["operator"].as_str().unwrap_or_default() {
+                "In" | "NotIn" if values == 0 => self.refuse(format!("{at}.values"), "is required with In and NotIn"),
+                "Exists" | "DoesNotExist" if values > 0 => self.refuse(format!("{at}.values"), "must be left out with Exists and DoesNotExist"),
+                "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+                other => self.refuse(format!("{at}.operator"), format!("{other:?} is none of In, NotIn, Exists, DoesNotExist")),
+            }
+        }
+    }
+
+    fn overrides(&mut self, overrides: &Value) {
+        let Form { override_name, override_list, other, .. } = *self.form;
+        let mut seen = BTreeSet::new();
+        for (i, item) in overrides.as_array().into_iter().flatten().enumerate() {
+            let at = format!("spec.overrides[{i}]");
+            for foreign in [other.override_name, other.override_list] {
+                if !item[foreign].is_null() {
+                    self.foreign(&format!("{at}.{foreign}"));
+                }
+            }
+            let name = item[override_name].as_str().unwrap_or_default();
+            self.name(name, &format!("{at}.{override_name}"));
+            if !seen.insert(name) {
+                self.refuse(format!("{at}.{override_name}"), format!("{name:?} stands twice; put its overrides into one entry"));
+            }
+            let mut paths = BTreeSet::new();
+            for (j, patch) in item[override_list].as_array().into_iter().flatten().enumerate() {
+                let at = format!("{at}.{override_list}[{j}]");
+                let path = patch["path"].as_str().unwrap_or_default();
+                self.path(path, &format!("{at}.path"));
+                if !paths.insert(path) {
+                    self.refuse(format!("{at}.path"), format!("{path:?} stands twice; keep one"));
+                }
+                if !matches!(patch["op"].as_str().unwrap_or_default(), "" | "add" | "remove" | "replace") {
+                    self.refuse(format!("{at}.op"), format!("{} is none of add, remove, replace", patch["op"]));
+                }
+            }
+        }
+    }
+
+    fn path(&mut self, path: &str, field: &str) {
+        // Compared as the patch will read it: escapes resolved, the text before the first slash dropped.
+        let read = path.find('/').map_or(String::new(), |at| path[at..].replace("~1", "/").replace("~0", "~"));
+        if read.is_empty() {
+            self.refuse(field, "is the whole object, whose identity no override may change; name a field, such as /spec/replicas");
+        } else if IDENTITY.contains(&read.as_str()) {
+            self.refuse(field, format!("{path:?} is what the object is, which no override may change; for labels write /metadata/labels/…"));
+        } else if !path.starts_with('/') {
+            self.refuse(field, format!("{path:?} does not begin with /; write {read:?}"));
+        }
+    }
+
+    fn annotations(&mut self, annotations: &Value) {
+        let field = |key: &str| format!("metadata.annotations[{key}]");
+        if let Some(orphan) = annotations[annotation::ORPHAN].as_str()
+            && !matches!(orphan, "true" | "false")
+        {
+            self.refuse(field(annotation::ORPHAN), format!("{orphan:?} is neither \"true\" nor \"false\""));
+        }
+        if let Some(options) = annotations[annotation::DELETE_OPTION].as_str()
+            && !serde_json::from_str::<Value>(options).is_ok_and(|v| v.is_object())
+        {
+            self.refuse(field(annotation::DELETE_OPTION), "is not a JSON object; write DeleteOptions, such as {\"propagationPolicy\":\"Orphan\"}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(version: &str, spec: Value) -> Value {
+        json!({"apiVersion": format!("types.kubefed.io/{version}"), "kind": "FederatedConfigMap",
+               "metadata": {"name": "cm", "namespace": "bank"}, "spec": spec})
+    }
+
+    fn fields(version: &str, spec: Value) -> Vec<String> {
+        validate_federated(&object(version, spec), None, "ConfigMap").into_iter().map(|v| v.field).collect()
+    }
+
+    #[test]
+    fn what_is_right_passes() {
+        assert!(fields("v1beta1", json!({"template": {}, "placement": {"clusters": [{"name": "rz00a.bank"}]}, "placementMask": {"clusters": []},
+            "overrides": [{"clusterName": "a", "clusterOverrides": [{"path": "/data/k", "value": "v"}, {"path": "/metadata/labels/x", "op": "add", "value": "y"}]}]})).is_empty());
+        assert!(fields("v1beta2", json!({"topologyType": "cell", "template": {"kind": "ConfigMap", "metadata": {"name": "cm"}},
+            "placement": {"topologySelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}})).is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (version, spec, field) in [
+            ("v1beta1", json!({}), "spec.template"),
+            ("v1beta1", json!({"template": {"kind": "Secret"}}), "spec.template.kind"),
+            ("v1beta1", json!({"template": {"metadata": {"namespace": "kube-system"}}}), "spec.template.metadata.namespace"),
+            ("v1beta1", json!({"template": {}, "placement": {"topologies": []}}), "spec.placement.topologies"),
+            ("v1beta2", json!({"template": {}, "placement": {"clusters": []}}), "spec.placement.clusters"),
+            ("v1beta2", json!({"template": {}, "placementMask": {}}), "spec.placementMask.topologies"),
+            ("v1beta1", json!({"template": {}, "topologyType": "cell"}), "spec.topologyType"),
+            ("v1beta1", json!({"template": {}, "placement": {"clusters": [{"name": "A_b"}]}}), "spec.placement.clusters[0].name"),
+            ("v1beta2", json!({"template": {}, "topologyType": "cell", "placement": {"topologies": [{"name": "a.b"}]}}), "spec.placement.topologies[0].name"),
+            ("v1beta1", json!({"template": {}, "placement": {"clusters": [{"name": "a"}, {"name": "a"}]}}), "spec.placement.clusters[1].name"),
+            ("v1beta1", json!({"template": {}, "placement": {"clusterSelector": {"matchExpressions": [{"key": "a", "operator": "Like"}]}}}), "spec.placement.clusterSelector.matchExpressions[0].operator"),
+            ("v1beta1", json!({"template": {}, "overrides": [{"clusterName": "a", "topologyOverrides": []}]}), "spec.overrides[0].topologyOverrides"),
+        ] {
+            assert_eq!(fields(version, spec.clone()), [field], "{spec}");
+        }
+        for path in ["", "/metadata", "/metadata/name", "x/kind", "x/metadata/namespace", "nothing", "/apiVersion", "/metadata~1name"] {
+            let spec = json!({"template": {}, "overrides": [{"clusterName": "a", "clusterOverrides": [{"path": path}]}]});
+            let found = fields("v1beta1", spec);
+            assert_eq!(found, ["spec.overrides[0].clusterOverrides[0].path"], "{path}");
+        }
+        let big = json!({"template": {"data": {"k": "x".repeat(MAX_TEMPLATE_BYTES)}}});
+        assert_eq!(fields("v1beta1", big), ["spec.template"]);
+    }
+
+    #[test]
+    fn what_was_wrong_before_stays_editable() {
+        let old = object("v1beta1", json!({"placement": {"clusters": []}}));
+        let mut new = object("v1beta1", json!({"placement": {"clusters": [{"name": "a"}]}}));
+        assert!(validate_federated(&new, Some(&old), "ConfigMap").is_empty());
+        new["metadata"]["annotations"] = json!({"kubefed.io/deleteoption": "no"});
+        assert_eq!(validate_federated(&new, Some(&old), "ConfigMap").len(), 1);
+    }
+}

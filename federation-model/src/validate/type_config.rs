@@ -1,0 +1,66 @@
+//! `FederatedTypeConfig`: KubeFed's rules.
+
+use kube::ResourceExt as _;
+
+use super::{Violation, is_dns_subdomain};
+use crate::{ApiResourceReference, FederatedTypeConfig};
+
+/// What is wrong with a type config. Patterns of `propagatingAnnotations` are the annotation policy's to check.
+pub fn validate_type_config(config: &FederatedTypeConfig) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let filled = config.clone().with_defaults();
+    if filled.expected_name() != config.name_any() {
+        found.push(Violation::new("metadata.name", "name must be 'TARGET_PLURAL_NAME(.TARGET_GROUP_NAME)'"));
+    }
+    resource("spec.targetType", &filled.spec.target_type, false, &mut found);
+    resource("spec.federatedType", &filled.spec.federated_type, true, &mut found);
+    if let Some(status) = &filled.spec.status_type {
+        resource("spec.statusType", status, true, &mut found);
+    }
+    found
+}
+
+fn resource(field: &str, resource: &ApiResourceReference, group_required: bool, found: &mut Vec<Violation>) {
+    let mut refuse = |part: &str, message: &str| found.push(Violation::new(format!("{field}.{part}"), message));
+    if group_required && !resource.group.contains('.') {
+        refuse("group", "is required, and is a domain such as types.kubefed.io");
+    } else if !resource.group.is_empty() && !is_dns_subdomain(&resource.group) {
+        refuse("group", "must be a DNS subdomain, such as apps");
+    }
+    if !is_dns_1035(&resource.version) {
+        refuse("version", "must be an API version such as v1");
+    }
+    if !is_dns_1035(&resource.kind.to_lowercase()) {
+        refuse("kind", "must be a kind such as Deployment");
+    }
+    if !is_dns_1035(&resource.plural_name) {
+        refuse("pluralName", "must be a plural such as deployments");
+    }
+}
+
+fn is_dns_1035(name: &str) -> bool {
+    super::is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{default_types, type_config};
+
+    #[test]
+    fn the_types_out_of_the_box_are_well_formed() {
+        for ty in default_types() {
+            assert_eq!(validate_type_config(&type_config(&ty.target, "fed")), [], "{}", ty.target.kind);
+        }
+    }
+
+    #[test]
+    fn kubefeds_rules() {
+        let mut config = type_config(&default_types()[6].target, "fed");
+        config.metadata.name = Some("deployments".to_owned());
+        config.spec.federated_type.group = "nodots".to_owned();
+        config.spec.target_type.version = "V 1".to_owned();
+        let fields: Vec<_> = validate_type_config(&config).into_iter().map(|v| v.field).collect();
+        assert_eq!(fields, ["metadata.name", "spec.targetType.version", "spec.federatedType.group"]);
+    }
+}
