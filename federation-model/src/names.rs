@@ -47,8 +47,6 @@ pub mod annotation {
     pub const DELETE_OPTION: &str = "kubefed.io/deleteoption";
     /// On the stored cluster form: the topology type that the object is written in. Absent means `cluster`.
     pub const TOPOLOGY_TYPE: &str = "fedd.io/topology-type";
-    /// What the form at hand cannot express, as JSON; conversion puts it there and takes it back.
-    pub const TOPOLOGY_CARRY: &str = "fedd.io/topology-carry";
     /// On a `KubeFedCluster` that stands for a cell: the cluster whose access it uses.
     pub const ACCESS_OF: &str = "fedd.io/access-of";
     /// On a `KubeFedCluster`: name template of the namespaces of its objects on the member.

@@ -1,7 +1,8 @@
 //! The certificates and keys of one API server.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 
 use crate::Result;
@@ -36,22 +37,15 @@ impl Certificates {
         let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         let server = signed(params, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
-        Ok(Self {
-            issuer,
-            authority,
-            server,
-            token_key: KeyPair::generate()?.serialize_pem(),
-        })
+        Ok(Self { issuer, authority, server, token_key: KeyPair::generate()?.serialize_pem() })
     }
 
     /// A client certificate. Kubernetes reads the user from the common name and the group from the organisation
     /// (Kubernetes documentation, "Authenticating", X509 client certificates).
-    pub(crate) fn client(&self, user: &str, group: Option<&str>) -> Result<Identity> {
+    pub(crate) fn client(&self, user: &str, group: &str) -> Result<Identity> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, user);
-        if let Some(group) = group {
-            params.distinguished_name.push(DnType::OrganizationName, group);
-        }
+        params.distinguished_name.push(DnType::OrganizationName, group);
         signed(params, ExtendedKeyUsagePurpose::ClientAuth, &self.issuer)
     }
 }
@@ -65,8 +59,5 @@ fn signed(
     params.extended_key_usages = vec![purpose];
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
-    Ok(Identity {
-        certificate: params.signed_by(&key, issuer)?.pem(),
-        key: key.serialize_pem(),
-    })
+    Ok(Identity { certificate: params.signed_by(&key, issuer)?.pem(), key: key.serialize_pem() })
 }

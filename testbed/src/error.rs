@@ -1,6 +1,10 @@
 //! What can go wrong while a testbed starts.
 
-use std::{io, path::{Path, PathBuf}, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -21,7 +25,9 @@ pub enum Error {
         wanted: String,
     },
     /// `KUBEBUILDER_ASSETS` is set and is not a folder.
-    #[error("KUBEBUILDER_ASSETS is {0:?}, which is not a folder: set it to the folder of the binaries, or unset it")]
+    #[error(
+        "KUBEBUILDER_ASSETS is {0:?}, which is not a folder: set it to the folder of the binaries, or unset it"
+    )]
     Assets(PathBuf),
     /// No folder for built binaries is known.
     #[error("no folder to keep built binaries in: set FEDD_TESTBED_CACHE, XDG_CACHE_HOME or HOME")]
@@ -47,13 +53,17 @@ pub enum Error {
         source: io::Error,
     },
     /// The shell that owns the processes could not be started or has gone.
-    #[error("the shell that runs the servers failed: {0}; is `sh` on PATH and the temporary folder writable?")]
+    #[error(
+        "the shell that runs the servers failed: {0}; is `sh` on PATH and the temporary folder writable?"
+    )]
     Supervisor(#[source] io::Error),
     /// The temporary folder's path leaves no room for a Unix socket's name.
     #[error("the socket {} has a longer path than Unix allows: set TMPDIR to a shorter one", .0.display())]
     SocketPath(PathBuf),
     /// A server's name is not usable.
-    #[error("the server name {0:?} is not a DNS label: write 1 to 40 of a-z, 0-9 and -, with a letter or digit at each end")]
+    #[error(
+        "the server name {0:?} is not a DNS label: write 1 to 40 of a-z, 0-9 and -, with a letter or digit at each end"
+    )]
     Name(String),
     /// A server's name is in use.
     #[error("the testbed already has a server named {0:?}: choose another name")]
@@ -107,9 +117,6 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn file(path: &Path, source: io::Error) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            source,
-        }
+        Self::File { path: path.to_owned(), source }
     }
 }

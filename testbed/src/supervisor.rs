@@ -3,12 +3,15 @@
 //! A test that is killed runs no destructor, so something outside it must end the servers. A parent-death
 //! signal would do, but it follows the thread that spawned and needs unsafe code. A shell that waits for the end
 //! of its standard input follows the process, however that one ends.
+//!
+//! Requests are answered within milliseconds (the end of a large process within tens), so they block.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Arc,
 };
 
 use parking_lot::Mutex;
@@ -29,9 +32,13 @@ struct Pipes {
     answers: BufReader<ChildStdout>,
 }
 
-/// A process of the supervisor, by its id. The id stays valid until [`Supervisor::end`], since nothing reaps it before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pid(u32);
+/// A running process; dropping it kills it and waits until it is gone.
+pub(crate) struct Process {
+    supervisor: Arc<Supervisor>,
+    /// Stays this process's own until it is dropped, since nothing reaps it before.
+    id: u32,
+    folder: PathBuf,
+}
 
 impl Supervisor {
     /// Starts the shell and makes its temporary folder.
@@ -50,16 +57,9 @@ impl Supervisor {
         let Some((requests, answers)) = pipes else {
             return Err(Error::Supervisor(io::ErrorKind::BrokenPipe.into()));
         };
-        let mut pipes = Pipes {
-            requests,
-            answers: BufReader::new(answers),
-        };
+        let mut pipes = Pipes { requests, answers: BufReader::new(answers) };
         let root = pipes.answer().map_err(Error::Supervisor)?;
-        Ok(Self {
-            root: PathBuf::from(root),
-            pipes: Mutex::new(Some(pipes)),
-            shell: Mutex::new(shell),
-        })
+        Ok(Self { root: PathBuf::from(root), pipes: Mutex::new(Some(pipes)), shell: Mutex::new(shell) })
     }
 
     /// The testbed's temporary folder, removed with everything in it when the supervisor ends.
@@ -67,21 +67,17 @@ impl Supervisor {
         &self.root
     }
 
-    /// The folder of one process: its `run` script, its `log` and its own files.
-    pub(crate) fn folder(&self, name: &str) -> PathBuf {
-        self.root.join(name)
-    }
-
-    /// Makes the folder of a process before it is started.
+    /// Makes the folder of a process: for its `run` script, its `log` and its own files.
     pub(crate) fn make_folder(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.folder(name);
+        let folder = self.root.join(name);
         std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
         Ok(folder)
     }
 
-    /// Runs `program` with `arguments`. Its output goes to the end of `log` in the folder of `name`.
-    pub(crate) fn run(&self, name: &str, program: &Path, arguments: &[String]) -> Result<Pid> {
-        let script = self.make_folder(name)?.join("run");
+    /// Runs `program` with `arguments`. Its output goes to the end of `log` in the folder of `name`, a plain word.
+    pub(crate) fn run(self: &Arc<Self>, name: &str, program: &Path, arguments: &[String]) -> Result<Process> {
+        let folder = self.make_folder(name)?;
+        let script = folder.join("run");
         let mut text = format!("exec {}", quoted(&program.to_string_lossy()));
         for argument in arguments {
             text.push_str(" \\\n  ");
@@ -90,27 +86,15 @@ impl Supervisor {
         text.push('\n');
         std::fs::write(&script, text).map_err(|source| Error::file(&script, source))?;
         let answer = self.ask(&format!("start {name}"))?;
-        answer
+        let id = answer
             .parse()
-            .map(Pid)
-            .map_err(|_| Error::Supervisor(io::Error::other(format!("no process id: {answer:?}"))))
-    }
-
-    /// Sends a signal, named as `kill -s` names it (`STOP`, `CONT`).
-    pub(crate) fn signal(&self, Pid(pid): Pid, signal: &str) -> Result<()> {
-        self.ask(&format!("signal {pid} {signal}")).map(drop)
-    }
-
-    /// Kills the process and waits until it is gone.
-    pub(crate) fn end(&self, Pid(pid): Pid) -> Result<()> {
-        self.ask(&format!("end {pid}")).map(drop)
+            .map_err(|_| Error::Supervisor(io::Error::other(format!("no process id: {answer:?}"))))?;
+        Ok(Process { supervisor: Arc::clone(self), id, folder })
     }
 
     fn ask(&self, request: &str) -> Result<String> {
         let mut pipes = self.pipes.lock();
-        let pipes = pipes
-            .as_mut()
-            .ok_or_else(|| Error::Supervisor(io::ErrorKind::BrokenPipe.into()))?;
+        let pipes = pipes.as_mut().ok_or_else(|| Error::Supervisor(io::ErrorKind::BrokenPipe.into()))?;
         pipes
             .requests
             .write_all(format!("{request}\n").as_bytes())
@@ -137,17 +121,34 @@ impl Drop for Supervisor {
     }
 }
 
-impl Pid {
-    /// Whether the process has ended and only waits to be reaped. False where there is no /proc to ask.
-    pub(crate) fn has_ended(self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0));
+impl Process {
+    /// The number the system gave it.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Where its output goes.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// Sends a signal, named as `kill -s` names it (`STOP`, `CONT`).
+    pub(crate) fn signal(&self, signal: &str) -> Result<()> {
+        self.supervisor.ask(&format!("signal {} {signal}", self.id)).map(drop)
+    }
+
+    /// Whether it has ended by itself. Always false where there is no /proc to ask.
+    pub(crate) fn has_ended(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id));
         // The state follows the command's name, which is in parentheses and may itself hold any character.
         stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
     }
+}
 
-    /// The number of the process.
-    pub(crate) fn number(self) -> u32 {
-        self.0
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Without its shell it has been ended already.
+        let _answer = self.supervisor.ask(&format!("end {}", self.id));
     }
 }
 
@@ -160,46 +161,47 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn script(text: &str) -> Vec<String> {
-        vec!["-c".to_owned(), text.to_owned()]
+    fn sleeper(supervisor: &Arc<Supervisor>, name: &str) -> Process {
+        supervisor.run(name, Path::new("sleep"), &["1000".to_owned()]).unwrap()
     }
 
-    fn exists(pid: Pid) -> bool {
-        Path::new(&format!("/proc/{}", pid.number())).exists()
+    fn exists(id: u32) -> bool {
+        Path::new(&format!("/proc/{id}")).exists()
     }
 
     #[test]
-    fn dropping_ends_the_processes_and_removes_the_folder() {
-        let supervisor = Supervisor::start().unwrap();
+    fn closing_the_pipe_ends_stopped_processes_too_and_removes_the_folder() {
+        let supervisor = Arc::new(Supervisor::start().unwrap());
         let root = supervisor.root().to_owned();
-        let pid = supervisor.run("sleeper", Path::new("sleep"), &["1000".into()]).unwrap();
-        supervisor.signal(pid, "STOP").unwrap();
-        assert!(exists(pid) && root.exists());
-        drop(supervisor);
-        assert!(!exists(pid), "the process outlived its supervisor");
+        let process = sleeper(&supervisor, "sleeper");
+        process.signal("STOP").unwrap();
+        assert!(exists(process.id()) && root.exists());
+        // What the system does when the owner dies.
+        supervisor.pipes.lock().take();
+        supervisor.shell.lock().wait().unwrap();
+        assert!(!exists(process.id()), "the process outlived its supervisor");
         assert!(!root.exists(), "the folder outlived its supervisor");
     }
 
     #[test]
-    fn an_ended_process_is_gone_and_the_others_stay() {
-        let supervisor = Supervisor::start().unwrap();
-        let first = supervisor.run("first", Path::new("sleep"), &["1000".into()]).unwrap();
-        let second = supervisor.run("second", Path::new("sleep"), &["1000".into()]).unwrap();
-        supervisor.end(first).unwrap();
-        assert!(!exists(first));
-        assert!(exists(second) && !second.has_ended());
+    fn a_dropped_process_is_gone_and_the_others_stay() {
+        let supervisor = Arc::new(Supervisor::start().unwrap());
+        let first = sleeper(&supervisor, "first");
+        let second = sleeper(&supervisor, "second");
+        let gone = first.id();
+        drop(first);
+        assert!(!exists(gone));
+        assert!(exists(second.id()) && !second.has_ended());
     }
 
     #[test]
     fn a_process_that_ends_by_itself_is_noticed_and_its_output_is_kept() {
-        let supervisor = Supervisor::start().unwrap();
-        let pid = supervisor
-            .run("word", Path::new("sh"), &script("echo \"it's \\$HOME\""))
-            .unwrap();
-        while !pid.has_ended() {
+        let supervisor = Arc::new(Supervisor::start().unwrap());
+        let arguments = ["-c".to_owned(), r#"echo "it's \$HOME""#.to_owned()];
+        let process = supervisor.run("word", Path::new("sh"), &arguments).unwrap();
+        while !process.has_ended() {
             std::thread::yield_now();
         }
-        let log = std::fs::read_to_string(supervisor.folder("word").join("log")).unwrap();
-        assert_eq!(log, "it's $HOME\n");
+        assert_eq!(std::fs::read_to_string(process.log()).unwrap(), "it's $HOME\n");
     }
 }

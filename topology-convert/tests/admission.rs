@@ -1,6 +1,7 @@
 //! What admission says about topology types and names.
 
 #![allow(missing_docs, reason = "a test has no readers of its interface")]
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails, in what its tests share too")]
 
 use federation_model::TopologyTypeSpec;
 use serde_json::{Value, json};

@@ -1,6 +1,11 @@
 //! Pairs of objects, one per file of `tests/golden`: what is written by topology is that by cluster, both ways.
 
 #![allow(missing_docs, reason = "a test has no readers of its interface")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends where it fails, in what its tests share too"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! What holds for every object, topology type and registry.
 
 #![allow(missing_docs, reason = "a test has no readers of its interface")]
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails, in what its tests share too")]
 
 use std::sync::Arc;
 
@@ -270,26 +271,14 @@ fn in_domain(object: &Value) -> bool {
     }
 }
 
-/// The object with the names that are written out without need replaced by what they mean, found by conversion of one
-/// name at a time.
-fn without_needless_writing_out(mut object: Value, registry: &Registry) -> Value {
-    fn visit(value: &mut Value, key: &str, each: &dyn Fn(&mut String)) {
-        for entry in value.as_array_mut().into_iter().flatten() {
-            if let Some(Value::String(name)) = entry.get_mut(key) {
-                each(name);
-            }
-        }
-    }
-    let skeleton = |name: &str| {
-        let mut skeleton = object.clone();
-        skeleton["status"] = json!({"topologies": [{"name": name}]});
-        skeleton
-    };
-    let normal = |name: &mut String| {
-        if name.starts_with("cluster/") {
-            let back = to_topology_form(to_cluster_form(skeleton(name), registry), registry);
-            *name = back["status"]["topologies"][0]["name"].as_str().unwrap().to_owned();
-        }
+/// The object with the names that are written out without need replaced by what they mean, which a conversion of
+/// each name alone tells.
+fn without_needless_writing_out(object: &Value, registry: &Registry) -> Value {
+    let meant = |name: &str| {
+        let mut alone = object.clone();
+        alone["status"] = json!({"topologies": [{"name": name}]});
+        let mut back = to_topology_form(to_cluster_form(alone, registry), registry);
+        back["status"]["topologies"][0]["name"].take()
     };
     let mut result = object.clone();
     for (pointer, key) in [
@@ -298,12 +287,16 @@ fn without_needless_writing_out(mut object: Value, registry: &Registry) -> Value
         ("/spec/overrides", "topologyName"),
         ("/status/topologies", "name"),
     ] {
-        if let Some(list) = result.pointer_mut(pointer) {
-            visit(list, key, &normal);
+        for entry in result.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(name) = entry.get_mut(key)
+                && let Some(text) = name.as_str()
+                && text.starts_with("cluster/")
+            {
+                *name = meant(text);
+            }
         }
     }
-    object = result;
-    object
+    result
 }
 
 fn only_keys(value: Option<&Value>, allowed: &[&str]) -> Result<(), TestCaseError> {
@@ -366,7 +359,7 @@ proptest! {
         let cluster = to_cluster_form(object.clone(), &registry);
         prop_assert_eq!(&cluster["apiVersion"], "types.kubefed.io/v1beta1");
         let back = to_topology_form(cluster.clone(), &registry);
-        let expected = without_needless_writing_out(object.clone(), &registry);
+        let expected = without_needless_writing_out(&object, &registry);
         prop_assert_eq!(&back, &expected, "by way of {}", cluster);
         // What admission lets pass is not even normalised.
         if check_topology_type(&object, None, &registry).is_ok() {

@@ -1,6 +1,7 @@
 //! ConversionReviews as an API server sends them, and as none does.
 
 #![allow(missing_docs, reason = "a test has no readers of its interface")]
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails, in what its tests share too")]
 
 use serde_json::{Value, json};
 use topology_convert::{Registry, review};

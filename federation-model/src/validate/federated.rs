@@ -143,7 +143,13 @@ impl Check {
     }
 
     fn name(&mut self, name: &str, field: &str) {
-        if self.names_are_cells && !is_dns_label(name) {
+        // By topology, a cluster that is none of the type's topologies is written out.
+        let written_out = name.strip_prefix("cluster/").filter(|_| self.form.many == "topologies");
+        if let Some(cluster) = written_out {
+            if !is_dns_subdomain(cluster) {
+                self.refuse(field, format!("{cluster:?} is no cluster's name"));
+            }
+        } else if self.names_are_cells && !is_dns_label(name) {
             self.refuse(field, format!("{name:?} is no cell's name: a DNS label, without a dot"));
         } else if !is_dns_subdomain(name) {
             self.refuse(field, format!("{name:?} is no name: lower-case letters, digits, - and . only"));

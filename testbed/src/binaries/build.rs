@@ -55,10 +55,9 @@ fn build(binary: Binary, folder: &Path, path: &Path) -> Result<()> {
         .stderr(errors)
         .spawn();
     let mut go = command.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => Error::NoGo {
-            binary: binary.name(),
-            wanted: module.go_version().to_owned(),
-        },
+        io::ErrorKind::NotFound => {
+            Error::NoGo { binary: binary.name(), wanted: module.go_version().to_owned() }
+        }
         _ => Error::file(Path::new("go"), source),
     })?;
 
@@ -68,12 +67,7 @@ fn build(binary: Binary, folder: &Path, path: &Path) -> Result<()> {
     if !status.success() {
         // What is left of it has no use; the failure to be told of is the build's.
         let _removed = fs::remove_file(&unfinished);
-        return Err(Error::Build {
-            binary: binary.name(),
-            status,
-            tail: log_tail(&log),
-            log,
-        });
+        return Err(Error::Build { binary: binary.name(), status, tail: log_tail(&log), log });
     }
     fs::rename(&unfinished, path).map_err(|source| Error::file(path, source))
 }

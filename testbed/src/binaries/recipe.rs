@@ -40,12 +40,7 @@ static ETCD: Module = Module {
 
 impl Binary {
     /// Every binary, the quickest to build first.
-    pub const ALL: [Self; 4] = [
-        Self::Etcd,
-        Self::KubeApiserver,
-        Self::KubeControllerManager,
-        Self::Kubectl,
-    ];
+    pub const ALL: [Self; 4] = [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl];
 
     /// The file's name.
     pub fn name(self) -> &'static str {
@@ -102,14 +97,11 @@ impl Binary {
 
 impl Module {
     fn version(&self) -> &'static str {
-        let required = self.go_mod.lines().map(str::trim).find_map(|line| {
-            line.trim_start_matches("require ")
-                .strip_prefix(self.path)?
-                .strip_prefix(' ')
-        });
-        required
-            .and_then(|version| version.split_whitespace().next())
-            .unwrap_or_default()
+        let required =
+            self.go_mod.lines().map(str::trim).find_map(|line| {
+                line.trim_start_matches("require ").strip_prefix(self.path)?.strip_prefix(' ')
+            });
+        required.and_then(|version| version.split_whitespace().next()).unwrap_or_default()
     }
 
     /// The lowest version of Go that builds it.
