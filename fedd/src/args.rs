@@ -1,37 +1,192 @@
-//! The command line.
+//! The command line: what commands there are, and the flags that several of them share. Each command's own flags are in
+//! its file in [`crate::cmd`].
 
-use clap::{Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cmd;
 
-/// Multi-cluster Kubernetes control plane for applications that are deployed by cell.
-#[derive(Parser, Clone, Debug)]
-#[command(name = "fedd", version, max_term_width = 110, propagate_version = true)]
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fedd",
+    version,
+    about = "Multi-cluster control plane for applications that are deployed by cell",
+    long_about = "Multi-cluster control plane for applications that are deployed by cell.\n\n\
+        One federated object says what to run and on which cells; fedd pushes the plain Kubernetes object to every member \
+        cluster that holds one of those cells, and brings its status back. It keeps KubeFed's API (v0.10).",
+    after_help = "Examples:\n  \
+        fedd install                           make an API server a federation: definitions, types, settings\n  \
+        fedd join rz00 --cluster-context rz00  make a cluster a member\n  \
+        fedd run                               run the controllers and the webhooks\n\n\
+        Exit codes: 0 done, 1 failed, 2 the command line cannot be meant.",
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
 pub struct Cli {
+    /// Logs.
+    #[command(flatten)]
+    pub logging: LoggingArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
 /// What to do.
-#[derive(Subcommand, Clone, Debug)]
+#[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run everything: controllers and webhooks
+    /// Run the control plane: controllers and webhooks
     Run(cmd::run::RunArgs),
     /// Run the controllers alone
     Controller(cmd::run::ControllerArgs),
     /// Run the webhooks alone
     Webhook(cmd::run::WebhookArgs),
-    /// Install the definitions, the default types and the config on the federation's API server
+    /// Make an API server a federation: apply definitions, default types and settings, in order
     Install(cmd::install::InstallArgs),
-    /// Print what `install` installs, for kubectl
+    /// Print all definitions, default types and settings, for `kubectl apply`
     Crds(cmd::crds::CrdsArgs),
-    /// Federate a type of resource
+    /// Federate a resource type, custom resources too
     Enable(cmd::enable::EnableArgs),
-    /// Stop federating a type of resource
+    /// Stop federating a resource type
     Disable(cmd::disable::DisableArgs),
-    /// Register a member cluster
+    /// Make a cluster a member of the federation, or renew its token
     Join(cmd::join::JoinArgs),
-    /// Take a member cluster out
+    /// Take a member out of the federation
     Unjoin(cmd::unjoin::UnjoinArgs),
+    /// Print the version
+    Version(cmd::version::VersionArgs),
+    /// Print a completion script for a shell
+    Completion(cmd::completion::CompletionArgs),
+}
+
+/// How logs are written.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Logs")]
+pub struct LoggingArgs {
+    /// What to log: a level or a filter such as `info,propagation_engine=debug` [default: $RUST_LOG, else info for fedd
+    /// and warn for the libraries below it]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log_level: Option<String>,
+    /// How to log; always to stderr
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    pub log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Where the federation is.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Federation")]
+pub struct HostArgs {
+    /// Kubeconfig of the federation's API server [default: $KUBECONFIG, else ~/.kube/config, else the pod's service
+    /// account]
+    #[arg(long, visible_alias = "host-kubeconfig", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context in that kubeconfig [default: its current context]
+    #[arg(long, visible_aliases = ["host-context", "host-cluster-context"], value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace that holds clusters, type configs, settings and credentials
+    #[arg(long, visible_alias = "kubefed-namespace", value_name = "NAME",
+          default_value = federation_model::DEFAULT_FEDERATION_NAMESPACE)]
+    pub federation_namespace: String,
+}
+
+/// How objects are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ObjectFormat {
+    /// A YAML stream.
+    Yaml,
+    /// One JSON object: a List.
+    Json,
+}
+
+/// How a command tells what it did, on stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// One line per object, as it happens.
+    #[default]
+    Text,
+    /// A table at the end.
+    Table,
+    /// A list at the end, as YAML.
+    Yaml,
+    /// A list at the end, as JSON.
+    Json,
+}
+
+/// How a command tells what it did.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ReportArgs {
+    /// How to print what was done
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    pub output: ReportFormat,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// An address to listen on; `None` means not to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen(pub Option<SocketAddr>);
+
+/// Reads an address to listen on: `127.0.0.1:8080`, `[::1]:8080`, `:8080` (all IPv4 addresses), or `off`. For flags.
+///
+/// # Errors
+/// It is none of these.
+pub fn listen(text: &str) -> Result<Listen, String> {
+    // KubeFed's way to turn a server off is "0".
+    if matches!(text, "off" | "0" | "") {
+        return Ok(Listen(None));
+    }
+    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    full.parse()
+        .map(|address| Listen(Some(address)))
+        .map_err(|_| format!("{text:?} is no address to listen on; write something like 127.0.0.1:8080, :8080 or off"))
+}
+
+/// Reads `key=value`. For flags.
+///
+/// # Errors
+/// There is no `=`, or no key before it.
+pub fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?} is no label; write key=value")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_read_as_go_writes_them() {
+        assert_eq!(listen(":8080"), Ok(Listen(Some(([0, 0, 0, 0], 8080).into()))));
+        assert_eq!(listen("127.0.0.1:0"), Ok(Listen(Some(([127, 0, 0, 1], 0).into()))));
+        assert_eq!(listen("off"), Ok(Listen(None)));
+        assert!(listen("8080").is_err() && listen("host").is_err());
+    }
+
+    #[test]
+    fn labels_have_a_key() {
+        assert_eq!(label("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(label("a="), Ok(("a".into(), String::new())));
+        assert!(label("a").is_err() && label("=b").is_err());
+    }
 }

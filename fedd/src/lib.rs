@@ -1,22 +1,32 @@
-//! The fedd daemon as a library: `main` parses the command line and calls [`cmd`].
+//! The daemon and the command line of fedd, a multi-cluster control plane for applications that are deployed by cell.
+//!
+//! It is wiring: what is decided is decided in the libraries below it (`federation-model`, `topology-convert`, `tenancy`,
+//! `annotation-policy`, `propagation-engine`). It is a library itself so that tests and other programs can embed it.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`args`] | the command line |
-//! | [`cmd`] | one command per file |
-//! | [`webhook`] | conversion and admission over HTTPS |
+//! | [`args`], [`cmd`] | the command line: one command per file |
+//! | [`access`] | from a kubeconfig to a client |
+//! | [`served`], [`replicas`] | what an API server serves: which type is meant by a name, and whether it has replicas |
+//! | [`manifest`], [`apply`], [`output`] | objects to be written, writing them in order, and saying so |
+//! | [`settings`] | `KubeFedConfig`, from the API or a file |
 //! | [`leader`] | leader election by Lease |
-//! | [`metrics`], [`http`] | what is measured, and where it is served |
-//! | [`connection`], [`output`], [`yaml`] | API servers by kubeconfig; what is printed |
+//! | [`metrics`], [`http`] | `/metrics`, `/healthz`, `/readyz` |
+//! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
+//! | [`logging`], [`yaml`] | logs to stderr; the one place that reads and writes YAML |
 
+pub mod access;
+pub mod apply;
 pub mod args;
 pub mod cmd;
-pub mod connection;
 pub mod http;
 pub mod leader;
 pub mod logging;
+pub mod manifest;
 pub mod metrics;
 pub mod output;
+pub mod replicas;
+pub mod served;
 pub mod settings;
 pub mod webhook;
 pub mod yaml;

@@ -1,39 +1,28 @@
-//! Logs: for people, or as JSON lines.
+//! Logs: to stderr, for people or as JSON.
 
-use clap::{Args, ValueEnum};
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
-/// How the daemon logs, on standard error.
-#[derive(Args, Clone, Debug)]
-pub struct LogArgs {
-    /// For people, or one JSON object per line
-    #[arg(long, value_enum, default_value = "human")]
-    pub log_format: LogFormat,
-    /// Which logs: a level, or directives such as "info,propagation_engine=debug"
-    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
-    pub log_level: String,
-}
+use crate::args::{LogFormat, LoggingArgs};
 
-/// How the daemon logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people; colours on terminals only.
-    Human,
-    /// One JSON object per line.
-    Json,
-}
-
-impl LogArgs {
-    /// Starts logging.
-    pub fn start(&self) -> anyhow::Result<()> {
-        use std::io::IsTerminal as _;
-        let filter = EnvFilter::try_new(&self.log_level)
-            .map_err(|e| anyhow::anyhow!("--log-level {:?}: {e}; write a level such as info", self.log_level))?;
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        match self.log_format {
-            LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).init(),
-            LogFormat::Json => builder.json().init(),
-        }
-        Ok(())
-    }
+/// Starts logging; to be called once, by a program.
+///
+/// What is logged: `--log-level`, else `RUST_LOG`, else `info` of fedd and `warn` of the libraries below. A second call
+/// changes nothing.
+pub fn install(args: &LoggingArgs) {
+    let filter = match &args.log_level {
+        Some(level) => EnvFilter::new(level),
+        None => EnvFilter::try_from_default_env()
+            .unwrap_or_else(|_| EnvFilter::new("warn,fedd=info,propagation_engine=info")),
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()));
+    // An error here means that the embedding program logs already, which is as good.
+    let _ = match args.log_format {
+        LogFormat::Human => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
 }

@@ -1,19 +1,22 @@
-//! The fedd daemon and command-line tool.
+//! The command line of fedd: parses and calls.
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use fedd::{args::Cli, cmd};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    // One provider for all TLS; it must be chosen before the first connection.
+use fedd::args::Cli;
+
+fn main() -> ExitCode {
+    // Before anything can open a connection: the process has one provider of cryptography.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    match cmd::run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            anstream::eprintln!("fedd: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let cli = Cli::parse();
+    fedd::logging::install(&cli.logging);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fedd::cmd::exit_code(&Err(anyhow::Error::new(error).context("cannot start threads"))),
+    };
+    let code = fedd::cmd::exit_code(&runtime.block_on(fedd::cmd::execute(cli)));
+    // Nothing that still runs may hold the exit up, least of all after a lost lease.
+    runtime.shutdown_background();
+    code
 }

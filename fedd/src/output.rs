@@ -66,9 +66,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report. With `dry_run`, every line says so.
-    pub fn new(args: &ReportArgs, dry_run: bool) -> Self {
-        Self { format: args.output, dry_run, done: Vec::new() }
+    /// A report. In a dry run, every line says so.
+    pub fn new(args: ReportArgs) -> Self {
+        Self { format: args.output, dry_run: args.dry_run, done: Vec::new() }
     }
 
     /// Something was done.

@@ -1,113 +1,94 @@
-//! Scopes: whose an object or a cluster is.
+//! Scopes, and which of them reach which.
 
-use std::collections::BTreeMap;
 use std::fmt;
-
-use federation_model::label;
-
-/// Labels of an object.
-pub type Labels = BTreeMap<String, String>;
-
-/// The keys of the two labels that make a scope. Platforms bring their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScopeKeys {
-    /// Key of the tenant's label.
-    pub tenant: String,
-    /// Key of the workspace group's label.
-    pub workspace_group: String,
-}
-
-impl Default for ScopeKeys {
-    fn default() -> Self {
-        Self { tenant: label::TENANT.to_owned(), workspace_group: label::WORKSPACE_GROUP.to_owned() }
-    }
-}
 
 /// Whose an object or a cluster is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// Nobody's in particular: neither label is there.
+    /// Nobody's in particular: neither of the two labels is there.
     Shared,
-    /// A tenant's workspace group. A missing or empty half is the empty string, which is a value like any other: half a
-    /// scope is a scope of its own, and never a wider one.
+    /// A workspace group of a tenant. An empty text in either field is no name, and such a scope reaches nothing.
     Tenant {
         /// Value of the tenant's label.
         tenant: String,
         /// Value of the workspace group's label.
         workspace_group: String,
     },
-    /// The object's labels contradict its namespace's: it reaches nothing.
+    /// One of the two labels is missing or empty: half a scope reaches nothing, and nothing reaches it.
+    ///
+    /// It is also what to go by while the labels of an object's namespace are not known yet.
+    Incomplete,
+    /// The object's labels are not its namespace's: it reaches nothing.
     Contradictory,
 }
 
-impl ScopeKeys {
-    /// The scope that labels say.
-    pub fn of_labels(&self, labels: &Labels) -> Scope {
-        let (tenant, workspace_group) = (labels.get(&self.tenant), labels.get(&self.workspace_group));
-        if tenant.is_none() && workspace_group.is_none() {
-            return Scope::Shared;
-        }
-        let text = |value: Option<&String>| value.cloned().unwrap_or_default();
-        Scope::Tenant { tenant: text(tenant), workspace_group: text(workspace_group) }
-    }
+/// A scope as two borrowed values, so that labels can be compared without copies of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pair<'a> {
+    Absent,
+    Whole { tenant: &'a str, workspace_group: &'a str },
+    Broken,
+}
 
-    /// The scope of an object: its labels', else its namespace's.
-    ///
-    /// Where the namespace has a scope, an object's own labels can only repeat it. Who may write an object may label it,
-    /// so labels of the object alone must never lead out of its namespace's scope: then it reaches nothing.
-    pub fn of_object(&self, own: &Labels, namespace: Option<&Labels>) -> Scope {
-        let own = self.of_labels(own);
-        let namespace = namespace.map_or(Scope::Shared, |labels| self.of_labels(labels));
-        match (own, namespace) {
-            (own, Scope::Shared) => own,
-            (Scope::Shared, namespace) => namespace,
-            (own, namespace) if own == namespace => own,
-            _ => Scope::Contradictory,
-        }
-    }
-
-    /// The labels that say a scope; none for one that labels cannot say.
-    pub fn labels_of(&self, scope: &Scope) -> Labels {
-        match scope {
-            Scope::Tenant { tenant, workspace_group } => {
-                [(&self.tenant, tenant), (&self.workspace_group, workspace_group)]
-                    .into_iter()
-                    .filter(|(_, value)| !value.is_empty())
-                    .map(|(key, value)| (key.clone(), value.clone()))
-                    .collect()
+impl<'a> Pair<'a> {
+    pub(crate) fn of(tenant: Option<&'a str>, workspace_group: Option<&'a str>) -> Self {
+        match (tenant, workspace_group) {
+            (None, None) => Self::Absent,
+            (Some(tenant), Some(workspace_group)) if !tenant.is_empty() && !workspace_group.is_empty() => {
+                Self::Whole { tenant, workspace_group }
             }
-            Scope::Shared | Scope::Contradictory => Labels::new(),
+            _ => Self::Broken,
         }
     }
 
-    /// Whether only one of the two labels is there, or one is empty: most likely a mistake.
-    pub fn is_half(&self, labels: &Labels) -> bool {
-        matches!(self.of_labels(labels), Scope::Tenant { tenant, workspace_group } if tenant.is_empty() || workspace_group.is_empty())
+    /// The one rule of reach: the same scope, and it is one.
+    pub(crate) fn reaches(self, cluster: Self) -> bool {
+        self != Self::Broken && self == cluster
     }
 }
 
 impl Scope {
-    /// Whether objects of this scope may know of clusters of that one: only the same scope, and nothing for a contradictory one.
+    pub(crate) fn pair(&self) -> Pair<'_> {
+        match self {
+            Self::Shared => Pair::Absent,
+            Self::Tenant { tenant, workspace_group } => Pair::of(Some(tenant), Some(workspace_group)),
+            Self::Incomplete | Self::Contradictory => Pair::Broken,
+        }
+    }
+
+    /// Whether an object of this scope may know of a cluster of that one: be placed on it, be looked for and deleted on
+    /// it, have it in its status, or see its secrets.
+    ///
+    /// Only the same scope is reached. [`Scope::Shared`] is a scope like any other here: it reaches clusters without
+    /// labels and no more, and no tenant reaches those. [`Scope::Incomplete`] and [`Scope::Contradictory`] reach nothing,
+    /// not even their like.
     pub fn reaches(&self, cluster: &Self) -> bool {
-        *self != Self::Contradictory && self == cluster
+        self.pair().reaches(cluster.pair())
+    }
+
+    /// Whether a cell of a namespace of this scope may stand on a cluster of that one: a shared one, or one that the
+    /// scope reaches.
+    ///
+    /// Whoever keeps the cell's own cluster asks this each time, and not only at admission: the cluster may have been
+    /// unknown then, or may have got its scope since.
+    pub fn may_put_a_cell_on(&self, cluster: &Self) -> bool {
+        !self.reaches_nothing() && (*cluster == Self::Shared || self.reaches(cluster))
+    }
+
+    /// Whether no cluster at all can be in reach: the labels have to be put right first.
+    pub fn reaches_nothing(&self) -> bool {
+        self.pair() == Pair::Broken
     }
 }
 
 impl fmt::Display for Scope {
+    /// `shared`, `tenant/group`, `incomplete` or `contradictory`. A label's value holds no `/`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shared => f.write_str("shared"),
             Self::Tenant { tenant, workspace_group } => write!(f, "{tenant}/{workspace_group}"),
+            Self::Incomplete => f.write_str("incomplete"),
             Self::Contradictory => f.write_str("contradictory"),
         }
     }
-}
-
-/// The clusters that a scope reaches, of all by name and labels.
-pub fn preselect<'a>(
-    scope: &'a Scope,
-    keys: &'a ScopeKeys,
-    clusters: impl IntoIterator<Item = (&'a str, &'a Labels)> + 'a,
-) -> impl Iterator<Item = &'a str> + 'a {
-    clusters.into_iter().filter(|(_, labels)| scope.reaches(&keys.of_labels(labels))).map(|(name, _)| name)
 }

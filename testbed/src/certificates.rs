@@ -16,6 +16,8 @@ pub(crate) struct Certificates {
     pub(crate) server: Identity,
     /// The key that signs and checks service account tokens, as PEM.
     pub(crate) token_key: String,
+    /// Its public half; kube-apiserver reads no private key of this form as one that checks.
+    pub(crate) token_public_key: String,
 }
 
 /// A certificate and its key, both as PEM.
@@ -37,7 +39,9 @@ impl Certificates {
         let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         let server = signed(params, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
-        Ok(Self { issuer, authority, server, token_key: KeyPair::generate()?.serialize_pem() })
+        let tokens = KeyPair::generate()?;
+        let (token_key, token_public_key) = (tokens.serialize_pem(), tokens.public_key_pem());
+        Ok(Self { issuer, authority, server, token_key, token_public_key })
     }
 
     /// A client certificate. Kubernetes reads the user from the common name and the group from the organisation

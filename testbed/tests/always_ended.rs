@@ -1,5 +1,6 @@
 //! A testbed leaves nothing behind, however its owner ends.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 use std::{
     collections::BTreeSet,
@@ -36,7 +37,6 @@ fn assert_soon_gone(folder: &Path) {
 
 #[test]
 fn a_killed_owner_leaves_no_process_and_no_folder() {
-    // Nothing is built here, where the output is read line by line.
     let mut owner = Command::new(env!("CARGO_BIN_EXE_testbed"))
         .args(["serve", "one", "two"])
         .stdin(Stdio::piped())

@@ -1,4 +1,5 @@
 //! API servers of one testbed: apart from each other, and kept over a stop.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ async fn a_token_of_a_service_account_opens_its_own_server_only() {
     accounts.create(&PostParams::default(), &account).await.unwrap();
     let request = serde_json::from_value(json!({"spec": {"audiences": []}})).unwrap();
     let token = accounts.create_token_request("reader", &PostParams::default(), &request).await.unwrap();
-    let token = token.status.unwrap().token;
+    let token = token.status.unwrap().token.unwrap();
 
     let answer_of = async |server: &ApiServer| {
         let mut config = Config::new(server.url().parse().unwrap());

@@ -1,104 +1,74 @@
-//! `fedd crds`: prints what `fedd install` installs.
+//! `fedd crds`.
 
-use anyhow::bail;
 use clap::Args;
-use federation_model::{
-    ApiResourceReference, CONFIG_NAME, ConversionWebhook, DefaultType, FederatedTypeConfig, KubeFedConfig, KubeFedConfigSpec,
-    core_crds, default_types, federated_crd, type_config,
-};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use serde_json::{Value, json};
+use federation_model::DefaultType;
 
-use crate::output::{Format, print_objects, value};
+use super::Usage;
+use crate::args::ObjectFormat;
+use crate::manifest::{Federation, choose_types};
+use crate::output::print_objects;
 
-/// Print definitions, default types and the config, ready for kubectl.
-///
-/// The definitions come first; what needs them comes after, so that a second `kubectl apply` may be needed until they
-/// are established. `fedd install` waits for them by itself.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  fedd crds --crds-only | kubectl apply --server-side -f -\n  fedd crds | kubectl apply --server-side -f -")]
+/// Flags of `fedd crds`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Print all definitions, default types and settings, for `kubectl apply`.\n\n\
+        Objects of a definition can be applied once the definition is established, so apply in two steps as below (or the \
+        whole twice). `fedd install` does it in one, and waits. Address and certificate of the conversion webhook are \
+        filled in by `fedd run`.",
+    after_help = "Examples:\n  \
+        fedd crds --crds-only | kubectl apply --server-side -f -\n  \
+        fedd crds | kubectl apply --server-side -f -"
+)]
 pub struct CrdsArgs {
-    #[command(flatten)]
     /// Which types.
+    #[command(flatten)]
     pub types: TypesArgs,
-    /// Print the definitions only, without namespace, type configs and config
+    /// Print definitions alone: without namespace, settings and type configs
     #[arg(long)]
     pub crds_only: bool,
     /// How to print
-    #[arg(short, long, value_enum, default_value = "yaml")]
-    pub output: Format,
-    /// Namespace of clusters, credentials, type configs and the config
-    #[arg(long, visible_alias = "kubefed-namespace", default_value = federation_model::DEFAULT_FEDERATION_NAMESPACE)]
+    #[arg(long, short, value_name = "FORMAT", default_value = "yaml")]
+    pub output: ObjectFormat,
+    /// Namespace that holds clusters, type configs, settings and credentials
+    #[arg(long, visible_alias = "kubefed-namespace", value_name = "NAME",
+          default_value = federation_model::DEFAULT_FEDERATION_NAMESPACE)]
     pub federation_namespace: String,
 }
 
-/// Which of the types out of the box.
-#[derive(Args, Clone, Debug, Default)]
+/// Which of the types that are federated out of the box.
+#[derive(Clone, Debug, Args)]
 pub struct TypesArgs {
-    /// Only these of the types out of the box, by plural name [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "PLURAL")]
-    pub types: Vec<String>,
-    /// None of the types out of the box
+    /// Which of the default types, by plural, kind or short name; namespaces are always among them [default: all 20]
+    #[arg(long, value_name = "TYPE,…", value_delimiter = ',')]
+    pub types: Option<Vec<String>>,
+    /// None of the default types
     #[arg(long, conflicts_with = "types")]
     pub no_types: bool,
-    /// Serve the form by cluster only: needs no webhook
+    /// Serve the form by cluster alone, which needs no conversion webhook
     #[arg(long)]
-    pub no_topology_form: bool,
-}
-
-/// Everything that is installed.
-pub struct Installation {
-    /// Definitions, to be established before the rest.
-    pub crds: Vec<CustomResourceDefinition>,
-    /// The federation's namespace.
-    pub namespace: Value,
-    /// One config per type.
-    pub type_configs: Vec<FederatedTypeConfig>,
-    /// The control plane's config.
-    pub config: KubeFedConfig,
+    pub cluster_form_only: bool,
 }
 
 impl TypesArgs {
-    fn chosen(&self) -> anyhow::Result<Vec<DefaultType>> {
-        let all = default_types();
-        for name in &self.types {
-            if !all.iter().any(|t| t.target.plural_name == *name) {
-                let known: Vec<_> = all.iter().map(|t| t.target.plural_name.as_str()).collect();
-                bail!("--types {name:?} is not out of the box; use `fedd enable {name}`. Out of the box are {}", known.join(", "));
-            }
+    /// The types.
+    ///
+    /// # Errors
+    /// A name is none of theirs.
+    pub fn chosen(&self) -> Result<Vec<DefaultType>, Usage> {
+        if self.no_types {
+            return Ok(Vec::new());
         }
-        let chosen = |t: &ApiResourceReference| !self.no_types && (self.types.is_empty() || self.types.contains(&t.plural_name));
-        Ok(all.into_iter().filter(|t| chosen(&t.target)).collect())
-    }
-
-    /// Everything that is installed with these types.
-    pub fn installation(&self, namespace: &str) -> anyhow::Result<Installation> {
-        let types = self.chosen()?;
-        let webhook = if self.no_topology_form { ConversionWebhook::None } else { ConversionWebhook::Pending };
-        let type_configs: Vec<_> = types.iter().map(|t| type_config(&t.target, namespace)).collect();
-        let mut crds = core_crds();
-        crds.extend(type_configs.iter().zip(&types).map(|(c, t)| federated_crd(c, &t.kind, &webhook)));
-        let mut config = KubeFedConfig::new(CONFIG_NAME, KubeFedConfigSpec::default().with_defaults());
-        config.metadata.namespace = Some(namespace.to_owned());
-        Ok(Installation {
-            crds,
-            namespace: json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
-            type_configs,
-            config,
-        })
+        choose_types(self.types.as_deref()).map_err(|error| Usage(error.to_string()))
     }
 }
 
-/// Prints it.
+/// Prints them.
+///
+/// # Errors
+/// A type is unknown, or stdout cannot be written.
 pub fn run(args: &CrdsArgs) -> anyhow::Result<()> {
-    let all = args.types.installation(&args.federation_namespace)?;
-    let mut objects: Vec<Value> = all.crds.iter().map(value).collect::<Result<_, _>>()?;
-    if !args.crds_only {
-        objects.push(all.namespace);
-        objects.push(value(&all.config)?);
-        for config in &all.type_configs {
-            objects.push(value(config)?);
-        }
-    }
+    let federation =
+        Federation::new(&args.federation_namespace, &args.types.chosen()?, !args.types.cluster_form_only)?;
+    let objects = if args.crds_only { federation.definitions } else { federation.all() };
     print_objects(&objects, args.output)
 }

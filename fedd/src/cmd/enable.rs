@@ -1,169 +1,209 @@
-//! `fedd enable`: federates any type that an API server serves.
+//! `fedd enable`.
+
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use federation_model::{
-    ApiResourceReference, ConversionWebhook, FederatedKind, FederatedTypeConfig, Scope, federated_crd, type_config,
-};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIResource, APIResourceList};
-use kube::{Api, Client};
-use serde_json::Value;
+use federation_model::{CORE_GROUP, FEDD_GROUP, FederatedKind, FederatedTypeConfig, TYPES_GROUP, federated_crd, type_config};
+use kube::ResourceExt as _;
+use kube::api::{Api, ListParams};
 
-use super::apply::{apply_crd, apply_object};
-use crate::connection::{self, HostArgs};
-use crate::output::{Format, print_objects, value};
+use super::Usage;
+use crate::apply::{apply_definitions, create_if_absent};
+use crate::args::{HostArgs, ObjectFormat, ReportArgs, ReportFormat};
+use crate::manifest::Manifest;
+use crate::output::{HOST, Report, print_objects, warning};
+use crate::served::{self, ServedType};
+use crate::{access, replicas, settings};
 
-/// Federate a type of resource: makes its federated definition, in both forms, and its FederatedTypeConfig.
-///
-/// RESOURCE is looked up on the API server: a plural, singular, kind or short name, or plural.group.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  fedd enable deployments\n  fedd enable certificates.cert-manager.io --member-context m1\n  fedd enable widgets.example.com -o yaml")]
+/// Flags of `fedd enable`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Federate a resource type, custom resources too: makes the federated kind's definition (by cluster and by \
+        topology) and its FederatedTypeConfig.\n\n\
+        The type is looked up where it is served: on the federation's API server, or on a member's by --cluster-context.",
+    after_help = "Examples:\n  \
+        fedd enable widgets.example.com\n  \
+        fedd enable certificates.cert-manager.io --cluster-context rz00\n  \
+        fedd enable deploy -o yaml"
+)]
 pub struct EnableArgs {
-    /// The resource: plural, singular, kind, short name, or plural.group
+    /// The type: plural, singular, kind, short name, or plural.group
     pub resource: String,
-    /// The federation's API server.
-    #[command(flatten)]
-    pub host: HostArgs,
-    /// Version of the resource [default: the one that its API server prefers]
-    #[arg(long)]
+    /// Version of the type that members are written in [default: the one that the API server prefers]
+    #[arg(long, value_name = "VERSION")]
     pub version: Option<String>,
-    /// Look the resource up on this context's API server: a member's, for types that the federation's does not serve
-    #[arg(long, value_name = "CONTEXT")]
-    pub member_context: Option<String>,
-    /// Globs over annotation keys that are pushed from the template, such as "service.beta.kubernetes.io/*"
-    #[arg(long, value_delimiter = ',', value_name = "GLOB")]
-    pub propagating_annotations: Vec<String>,
-    /// Serve the form by cluster only
-    #[arg(long)]
-    pub no_topology_form: bool,
-    /// Print what would be applied instead of applying it
-    #[arg(short, long, value_enum)]
-    pub output: Option<Format>,
-    /// Ask the API server whether it would take it, and change nothing
+    /// Look the type up on the API server of this context: a member's, for types that the federation's does not serve
+    #[arg(long, value_name = "NAME")]
+    pub cluster_context: Option<String>,
+    /// Kubeconfig of that context [default: the federation's]
+    #[arg(long, value_name = "FILE")]
+    pub cluster_kubeconfig: Option<PathBuf>,
+    /// Annotation keys that are pushed from templates: a glob; `!` takes away, later ones win. Repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub propagating_annotation: Vec<String>,
+    /// Print the objects as yaml or json instead of applying them; or how to print what was done
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    pub output: ReportFormat,
+    /// Say what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Where.
+    #[command(flatten)]
+    pub host: HostArgs,
 }
 
 /// Enables a type.
+///
+/// # Errors
+/// The name means no type, or several; the type is federated differently already; or an API server refused something
+/// or did not answer.
 pub async fn run(args: EnableArgs) -> anyhow::Result<()> {
-    let host = args.host.client().await?;
-    let source = match &args.member_context {
-        None => host.clone(),
-        Some(context) => Client::try_from(connection::config(args.host.kubeconfig.as_ref(), Some(context)).await?)?,
+    if let Err(error) = annotation_policy::AnnotationPolicy::compile(&args.propagating_annotation) {
+        return Err(Usage(format!("--propagating-annotation: {error}")).into());
+    }
+    let host = access::host(&args.host).await?;
+    let shower = if args.cluster_context.is_none() && args.cluster_kubeconfig.is_none() {
+        host.clone()
+    } else {
+        let file = args.cluster_kubeconfig.as_deref().or(args.host.kubeconfig.as_deref());
+        access::connect(file, args.cluster_context.as_deref()).await.context("--cluster-context")?
     };
-    let found = find(&source, &args.resource, args.version.as_deref()).await?;
-    let mut config = type_config(&found.target, &args.host.federation_namespace);
-    if !args.propagating_annotations.is_empty() {
-        annotation_policy::AnnotationPolicy::compile(&args.propagating_annotations).context("--propagating-annotations")?;
-        config.spec.propagating_annotations = Some(args.propagating_annotations.clone());
+    let found = served::look_up(&shower.client, &args.resource, args.version.as_deref()).await?;
+    refuse_own(&found)?;
+    let with_replicas = match replicas::ask(&shower.client, &found.reference).await {
+        Ok(with_replicas) => with_replicas,
+        Err(error) => {
+            warning(&format!("whether {} has spec.replicas cannot be told, so retainReplicas is left out: {error}", found.full_name()));
+            false
+        }
+    };
+    let namespace = &args.host.federation_namespace;
+    let mut config = type_config(&found.reference, namespace);
+    if !args.propagating_annotation.is_empty() {
+        config.spec.propagating_annotations = Some(args.propagating_annotation.clone());
     }
-    let webhook = if args.no_topology_form { ConversionWebhook::None } else { ConversionWebhook::Pending };
-    let crd = federated_crd(&config, &found.kind, &webhook);
-    if let Some(format) = args.output {
-        return print_objects(&[value(&crd)?, value(&config)?], format);
+    let kind = FederatedKind { target_short_names: found.short_names.clone(), with_replicas };
+    let settings = settings::read(&host.client, namespace).await?;
+    let definition = Manifest::of(&federated_crd(&config, &kind, &settings::conversion(&settings)))?;
+    let manifest = Manifest::of(&config)?;
+    let print = match args.output {
+        ReportFormat::Yaml => Some(ObjectFormat::Yaml),
+        ReportFormat::Json => Some(ObjectFormat::Json),
+        ReportFormat::Text | ReportFormat::Table => None,
+    };
+    if let Some(format) = print {
+        return print_objects(&[definition, manifest], format);
     }
-    refuse_other(&host, &config).await?;
-    apply_crd(&host, &crd, args.dry_run).await?;
-    apply_object(&host, &value(&config)?, "federatedtypeconfigs", args.dry_run).await
+    let configs: Api<FederatedTypeConfig> = Api::namespaced(host.client.clone(), namespace);
+    let existing = configs
+        .list(&ListParams::default())
+        .await
+        .context("cannot read type configs; `fedd install` makes this API server a federation")?;
+    refuse_other_use(&config, &existing.items)?;
+    let mut report = Report::new(ReportArgs { output: args.output, dry_run: args.dry_run });
+    apply_definitions(&host.client, &[definition], args.dry_run, |definition, outcome| {
+        report.done(HOST, definition.title(), outcome.word())
+    })
+    .await?;
+    let there = existing.items.iter().any(|c| c.name_any() == config.name_any());
+    let outcome = if there {
+        update(&host.client, &manifest, &existing.items, args.dry_run).await?
+    } else {
+        create_if_absent(&host.client, &manifest, args.dry_run).await?
+    };
+    report.done(HOST, manifest.title(), outcome.word())?;
+    report.finish()
 }
 
-/// A type config that federates the target as something else is somebody's decision.
-async fn refuse_other(host: &Client, config: &FederatedTypeConfig) -> anyhow::Result<()> {
-    let name = config.metadata.name.clone().unwrap_or_default();
-    let api: Api<FederatedTypeConfig> = Api::namespaced(host.clone(), config.metadata.namespace.as_deref().unwrap_or_default());
-    let there = api.get_opt(&name).await.context("cannot read FederatedTypeConfigs; is fedd installed here? run `fedd install`")?;
-    if let Some(there) = there
-        && there.clone().with_defaults().spec.federated_type.kind != config.spec.federated_type.kind
-    {
-        bail!(
-            "{name} is federated as {} already; disable it first, or edit its FederatedTypeConfig",
-            there.spec.federated_type.kind
-        );
+/// Enables a type config that is there: what people said in it about annotations and status stays, unless it is said
+/// anew.
+async fn update(
+    client: &kube::Client,
+    manifest: &Manifest,
+    existing: &[FederatedTypeConfig],
+    dry_run: bool,
+) -> anyhow::Result<crate::apply::Outcome> {
+    let mut merged = manifest.clone();
+    if let Some(current) = existing.iter().find(|c| c.name_any() == manifest.name) {
+        let mut spec = serde_json::to_value(&current.spec)?;
+        if let (Some(spec), Some(wanted)) = (spec.as_object_mut(), manifest.value["spec"].as_object()) {
+            spec.extend(wanted.clone());
+        }
+        merged.value["spec"] = spec;
+    }
+    crate::apply::apply(client, &merged, dry_run).await
+}
+
+/// The federation's own kinds are not federated.
+fn refuse_own(found: &ServedType) -> anyhow::Result<()> {
+    let group = found.reference.group.as_str();
+    if matches!(group, CORE_GROUP | FEDD_GROUP | TYPES_GROUP | "scheduling.kubefed.io") {
+        bail!("{} is one of the federation's own kinds; enable the type that it federates", found.full_name());
     }
     Ok(())
 }
 
-/// A resource that an API server serves.
-pub struct Found {
-    /// The target.
-    pub target: ApiResourceReference,
-    /// What its federated definition says besides.
-    pub kind: FederatedKind,
-}
-
-/// Looks a resource up on an API server. The core group wins; otherwise more than one is an error that names them.
-pub async fn find(client: &Client, resource: &str, version: Option<&str>) -> anyhow::Result<Found> {
-    let mut matches: Vec<(String, String, APIResource)> = Vec::new();
-    let core = client.list_core_api_versions().await.context("cannot ask the API server what it serves")?;
-    for v in core.versions.iter().filter(|v| version.is_none_or(|w| w == *v)) {
-        let list = client.list_core_api_resources(v).await?;
-        collect(&list, "", v, resource, &mut matches);
-    }
-    if matches.is_empty() {
-        for group in client.list_api_groups().await?.groups {
-            let preferred = group.preferred_version.as_ref().map(|v| v.version.clone()).unwrap_or_default();
-            let wanted = version.unwrap_or(&preferred);
-            for served in group.versions.iter().filter(|v| v.version == wanted) {
-                // A group whose server is down must not hide the others.
-                if let Ok(list) = client.list_api_group_resources(&served.group_version).await {
-                    collect(&list, &group.name, &served.version, resource, &mut matches);
-                }
-            }
+/// A target is federated as one kind, and a federated kind stands for one target: anything else is somebody's decision.
+fn refuse_other_use(config: &FederatedTypeConfig, existing: &[FederatedTypeConfig]) -> anyhow::Result<()> {
+    let federated = &config.spec.federated_type;
+    for other in existing {
+        let other = other.clone().with_defaults();
+        let same_target = other.name_any() == config.name_any();
+        let same_kind =
+            other.spec.federated_type.plural_name == federated.plural_name && other.spec.federated_type.group == federated.group;
+        if same_target && !same_kind {
+            bail!(
+                "FederatedTypeConfig {} is there and federates it as {}; disable it first (`fedd disable {}`), or edit it",
+                other.name_any(),
+                other.spec.federated_type.kind,
+                other.name_any()
+            );
+        }
+        if same_kind && !same_target {
+            bail!(
+                "{} stands for {} already (FederatedTypeConfig {}), so it cannot stand for {} too",
+                federated.kind,
+                other.spec.target_type.api_version() + " " + &other.spec.target_type.kind,
+                other.name_any(),
+                config.name_any()
+            );
         }
     }
-    let (group, version, found) = match matches.len() {
-        0 => bail!("the API server serves no resource {resource:?}; `kubectl api-resources` lists what it does"),
-        1 => matches.remove(0),
-        _ => {
-            let names: Vec<_> = matches.iter().map(|(group, _, r)| format!("{}.{group}", r.name)).collect();
-            bail!("{resource:?} is ambiguous: write one of {}", names.join(", "))
-        }
-    };
-    let with_replicas = has_replicas(client, &group, &version, &found.kind).await;
-    Ok(Found {
-        target: ApiResourceReference {
-            group,
-            version,
-            kind: found.kind,
-            plural_name: found.name,
-            scope: if found.namespaced { Scope::Namespaced } else { Scope::Cluster },
-        },
-        kind: FederatedKind { target_short_names: found.short_names.unwrap_or_default(), with_replicas },
-    })
+    Ok(())
 }
 
-fn collect(list: &APIResourceList, group: &str, version: &str, wanted: &str, matches: &mut Vec<(String, String, APIResource)>) {
-    for resource in list.resources.iter().filter(|r| !r.name.contains('/')) {
-        let is = resource.name == wanted
-            || resource.singular_name == wanted
-            || resource.kind.eq_ignore_ascii_case(wanted)
-            || format!("{}.{group}", resource.name) == wanted
-            || resource.short_names.iter().flatten().any(|s| s == wanted);
-        if is {
-            matches.push((group.to_owned(), version.to_owned(), resource.clone()));
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use federation_model::{ApiResourceReference, Scope};
+
+    fn config(group: &str, kind: &str, plural: &str) -> FederatedTypeConfig {
+        let target = ApiResourceReference {
+            group: group.to_owned(),
+            version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            plural_name: plural.to_owned(),
+            scope: Scope::Namespaced,
+        };
+        type_config(&target, "fed")
     }
-}
 
-/// Whether the kind's `spec.replicas` is an int32, told by the API server's OpenAPI v3; false where it does not tell.
-async fn has_replicas(client: &Client, group: &str, version: &str, kind: &str) -> bool {
-    let path = if group.is_empty() { format!("/openapi/v3/api/{version}") } else { format!("/openapi/v3/apis/{group}/{version}") };
-    let Ok(request) = http::Request::get(path).body(Vec::new()) else { return false };
-    let Ok(document) = client.request::<Value>(request).await else { return false };
-    let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
-    let is_kind = |schema: &Value| {
-        schema["x-kubernetes-group-version-kind"].as_array().is_some_and(|gvks| {
-            gvks.iter().any(|g| g["group"] == group && g["version"] == version && g["kind"] == kind)
-        })
-    };
-    let Some(schema) = schemas.and_then(|s| s.values().find(|s| is_kind(s))) else { return false };
-    // Built-in kinds refer to their spec's schema, custom ones hold it.
-    let spec = &schema["properties"]["spec"];
-    let reference = spec["$ref"].as_str().or_else(|| spec["allOf"][0]["$ref"].as_str());
-    let spec = match reference.and_then(|r| r.strip_prefix("#/components/schemas/")) {
-        Some(name) => schemas.and_then(|s| s.get(name)).unwrap_or(&Value::Null),
-        None => spec,
-    };
-    let replicas = &spec["properties"]["replicas"];
-    replicas["type"] == "integer" && replicas["format"] == "int32"
+    #[test]
+    fn a_federated_kind_stands_for_one_target() {
+        let knative = config("serving.knative.dev", "Service", "services");
+        let core = config("", "Service", "services");
+        assert!(refuse_other_use(&core, std::slice::from_ref(&core)).is_ok());
+        let error = refuse_other_use(&knative, &[core]).unwrap_err().to_string();
+        assert!(error.contains("FederatedService") && error.contains("FederatedTypeConfig services"), "{error}");
+    }
+
+    #[test]
+    fn a_target_is_federated_as_one_kind() {
+        let mut other = config("apps", "Deployment", "deployments");
+        other.spec.federated_type.kind = "MyDeployment".to_owned();
+        other.spec.federated_type.plural_name = "mydeployments".to_owned();
+        let error = refuse_other_use(&config("apps", "Deployment", "deployments"), &[other]).unwrap_err().to_string();
+        assert!(error.contains("MyDeployment") && error.contains("fedd disable deployments.apps"), "{error}");
+    }
 }

@@ -1,55 +1,58 @@
-//! `fedd install`: definitions, default types and the config, in order.
+//! `fedd install`.
 
 use clap::Args;
-use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::apply::{apply_crd, apply_object};
 use super::crds::TypesArgs;
-use crate::connection::HostArgs;
-use crate::output::{step, value};
+use crate::access;
+use crate::apply::{apply, apply_definitions, create_if_absent};
+use crate::args::{HostArgs, ReportArgs};
+use crate::manifest::Federation;
+use crate::output::{HOST, Report, note};
 
-/// Install the definitions, the default types and the config on the federation's API server.
-///
-/// It may be run again, with the same or more types: nothing that is there is taken away.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  fedd install --kubeconfig host.yaml\n  fedd install --types namespaces,configmaps,services,deployments")]
+/// Flags of `fedd install`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Make an API server a federation: apply definitions, default types and settings, in order, and wait until \
+        the definitions are established.\n\n\
+        It can be repeated, and is how definitions are brought up to date: settings and type configs that are there stay \
+        as they are.",
+    after_help = "Examples:\n  \
+        fedd install --kubeconfig host.yaml\n  \
+        fedd install --types configmaps,secrets,services,deployments --dry-run"
+)]
 pub struct InstallArgs {
-    /// The federation's API server.
-    #[command(flatten)]
-    pub host: HostArgs,
     /// Which types.
     #[command(flatten)]
     pub types: TypesArgs,
-    /// Ask the API server whether it would take everything, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    /// How to tell.
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// Where.
+    #[command(flatten)]
+    pub host: HostArgs,
 }
 
-/// Definitions that are applied at once.
-const AT_ONCE: usize = 8;
-
 /// Installs.
+///
+/// # Errors
+/// A type is unknown, or the API server refused something or did not answer.
 pub async fn run(args: InstallArgs) -> anyhow::Result<()> {
-    let client = args.host.client().await?;
-    let all = args.types.installation(&args.host.federation_namespace)?;
-    futures::stream::iter(all.crds.iter().map(|crd| apply_crd(&client, crd, args.dry_run)))
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<Vec<()>>()
-        .await?;
-    apply_object(&client, &all.namespace, "namespaces", args.dry_run).await?;
-    if args.dry_run {
-        step("the rest needs the definitions, and is not tried in a dry run");
-        return Ok(());
+    let types = args.types.chosen()?;
+    let federation = Federation::new(&args.host.federation_namespace, &types, !args.types.cluster_form_only)?;
+    let host = access::host(&args.host).await?;
+    let (client, dry_run) = (&host.client, args.report.dry_run);
+    let mut report = Report::new(args.report);
+    note(&format!("{} definitions are applied to {}", federation.definitions.len(), host.server));
+    apply_definitions(client, &federation.definitions, dry_run, |definition, outcome| {
+        report.done(HOST, definition.title(), outcome.word())
+    })
+    .await?;
+    let outcome = apply(client, &federation.namespace, dry_run).await?;
+    report.done(HOST, federation.namespace.title(), outcome.word())?;
+    // Settings and type configs are the installation's own once they are there.
+    for object in std::iter::once(&federation.config).chain(&federation.types) {
+        let outcome = create_if_absent(client, object, dry_run).await?;
+        report.done(HOST, object.title(), outcome.word())?;
     }
-    let configs: kube::Api<federation_model::KubeFedConfig> =
-        kube::Api::namespaced(client.clone(), &args.host.federation_namespace);
-    if configs.get_opt(federation_model::CONFIG_NAME).await?.is_none() {
-        apply_object(&client, &value(&all.config)?, "kubefedconfigs", false).await?;
-    } else {
-        step(format!("kubefedconfig.core.kubefed.io/{} is there and stays as it is", federation_model::CONFIG_NAME));
-    }
-    for config in &all.type_configs {
-        apply_object(&client, &value(config)?, "federatedtypeconfigs", false).await?;
-    }
-    Ok(())
+    report.finish()
 }

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 
 /// What is wrong with a server.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fault {
+pub(crate) enum Fault {
     None,
     Down,
     /// Takes this long to answer that nothing was done.
@@ -35,7 +35,7 @@ pub enum Fault {
 type Place = (String, ObjectKey);
 
 /// An API server that is a map.
-pub struct Server {
+pub(crate) struct Server {
     state: Mutex<State>,
 }
 
@@ -58,7 +58,7 @@ enum Change {
 const NO_GENERATION: [&str; 3] = ["configmaps", "services", "namespaces"];
 
 impl Server {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 objects: BTreeMap::new(),
@@ -70,20 +70,20 @@ impl Server {
         })
     }
 
-    pub fn set_fault(&self, fault: Fault) {
+    pub(crate) fn set_fault(&self, fault: Fault) {
         self.state.lock().fault = fault;
     }
 
-    pub fn get(&self, plural: &str, key: &ObjectKey) -> Option<Value> {
+    pub(crate) fn get(&self, plural: &str, key: &ObjectKey) -> Option<Value> {
         self.state.lock().objects.get(&(plural.to_owned(), key.clone())).cloned()
     }
 
-    pub fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         self.state.lock().writes.clone()
     }
 
     /// Someone else writes: `None` deletes.
-    pub fn meddle(&self, plural: &str, key: &ObjectKey, object: Option<Value>) {
+    pub(crate) fn meddle(&self, plural: &str, key: &ObjectKey, object: Option<Value>) {
         let mut state = self.state.lock();
         match object {
             Some(object) => {
@@ -94,7 +94,7 @@ impl Server {
     }
 
     /// The member's own controller writes a status.
-    pub fn meddle_status(&self, plural: &str, key: &ObjectKey, object: Value) {
+    pub(crate) fn meddle_status(&self, plural: &str, key: &ObjectKey, object: Value) {
         self.state.lock().store(plural, key, object, true);
     }
 
@@ -211,7 +211,7 @@ fn named(ty: &ApiResource, object: &Value) -> NamedObserved {
 }
 
 /// A member is a server seen through one access.
-pub struct SimMember(pub Arc<Server>);
+pub(crate) struct SimMember(pub(crate) Arc<Server>);
 
 impl Member for SimMember {
     fn create(&self, ty: &ApiResource, object: Value) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
@@ -322,9 +322,9 @@ impl Member for SimMember {
 }
 
 /// The host is a server of federated objects.
-pub struct SimHost {
-    pub server: Arc<Server>,
-    pub notices: Mutex<Vec<Notice>>,
+pub(crate) struct SimHost {
+    pub(crate) server: Arc<Server>,
+    pub(crate) notices: Mutex<Vec<Notice>>,
 }
 
 impl SimHost {
@@ -391,9 +391,9 @@ impl Clock for Epoch {
 }
 
 /// A host, some members, and an engine.
-pub struct World {
-    pub host: Arc<SimHost>,
-    pub core: Arc<Core>,
+pub(crate) struct World {
+    pub(crate) host: Arc<SimHost>,
+    pub(crate) core: Arc<Core>,
     servers: BTreeMap<String, Arc<Server>>,
     clusters: BTreeMap<String, (KubeFedCluster, String)>,
     types: Vec<FederatedTypeConfig>,
@@ -413,11 +413,11 @@ fn start(host: &Arc<SimHost>, settings: &Settings) -> Arc<Core> {
 
 impl World {
     /// A world with namespace `bank` (federated everywhere), types namespaces, configmaps and deployments, and these clusters, each a server.
-    pub fn new(clusters: &[&str]) -> Self {
+    pub(crate) fn new(clusters: &[&str]) -> Self {
         Self::with_settings(clusters, Settings::default())
     }
 
-    pub fn with_settings(clusters: &[&str], settings: Settings) -> Self {
+    pub(crate) fn with_settings(clusters: &[&str], settings: Settings) -> Self {
         let host = Arc::new(SimHost { server: Server::new(), notices: Mutex::default() });
         let mut world = Self {
             core: start(&host, &settings),
@@ -439,18 +439,18 @@ impl World {
         world
     }
 
-    pub fn server(&self, name: &str) -> &Arc<Server> {
+    pub(crate) fn server(&self, name: &str) -> &Arc<Server> {
         &self.servers[name]
     }
 
-    pub fn add_namespace(&mut self, name: &str, labels: &[(&str, &str)]) {
+    pub(crate) fn add_namespace(&mut self, name: &str, labels: &[(&str, &str)]) {
         let labels: BTreeMap<_, _> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         self.namespaces.insert(name.to_owned(), labels.clone());
         self.core.set_namespace(name, Some(NamespaceInfo { labels }));
     }
 
     /// A cluster on a server; several clusters may be on one.
-    pub fn add_cluster(&mut self, name: &str, server: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)]) {
+    pub(crate) fn add_cluster(&mut self, name: &str, server: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)]) {
         let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>();
         let mut cluster = KubeFedCluster::new(name, federation_model::KubeFedClusterSpec::default());
         cluster.metadata.labels = Some(map(labels));
@@ -460,7 +460,7 @@ impl World {
         self.set_ready(name, true);
     }
 
-    pub fn set_ready(&mut self, name: &str, ready: bool) {
+    pub(crate) fn set_ready(&mut self, name: &str, ready: bool) {
         let (cluster, server) = &self.clusters[name];
         let mut info = ClusterInfo::of(cluster, self.core.scope_keys(), true);
         info.ready = ready;
@@ -470,7 +470,7 @@ impl World {
     }
 
     /// A user writes a federated object's spec.
-    pub fn apply(&self, kind: &str, namespace: &str, name: &str, spec: Value) {
+    pub(crate) fn apply(&self, kind: &str, namespace: &str, name: &str, spec: Value) {
         let plural = format!("{}s", kind.to_lowercase());
         let key = ObjectKey::namespaced(namespace, name);
         let mut object = self.host.server.get(&plural, &key).unwrap_or_else(
@@ -480,19 +480,19 @@ impl World {
         self.host.server.meddle(&plural, &key, Some(object));
     }
 
-    pub fn delete(&self, kind: &str, namespace: &str, name: &str) {
+    pub(crate) fn delete(&self, kind: &str, namespace: &str, name: &str) {
         let plural = format!("{}s", kind.to_lowercase());
         self.host.server.meddle(&plural, &ObjectKey::namespaced(namespace, name), None);
     }
 
-    pub fn federated(&self, kind: &str, namespace: &str, name: &str) -> Option<FederatedObject> {
+    pub(crate) fn federated(&self, kind: &str, namespace: &str, name: &str) -> Option<FederatedObject> {
         let plural = format!("{}s", kind.to_lowercase());
         let object = self.host.server.get(&plural, &ObjectKey::namespaced(namespace, name))?;
         Some(serde_json::from_value(object).unwrap())
     }
 
     /// A cluster's word in a federated object's status: `-` when it is not there, empty when all is well.
-    pub fn word(&self, kind: &str, name: &str, cluster: &str) -> String {
+    pub(crate) fn word(&self, kind: &str, name: &str, cluster: &str) -> String {
         let Some(object) = self.federated(kind, "bank", name) else { return "gone".to_owned() };
         let status = object.status.unwrap_or_default();
         match status.clusters.iter().find(|c| c.name == cluster) {
@@ -503,7 +503,7 @@ impl World {
     }
 
     /// Waits until something is so, and until it has been so for a while: nothing undoes it.
-    pub async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
         for _ in 0..20_000 {
             if so(self) {
                 tokio::time::sleep(Duration::from_millis(600)).await;
@@ -517,7 +517,7 @@ impl World {
     }
 
     /// Kills the engine without a word, and starts another.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let old = std::mem::replace(&mut self.core, start(&self.host, &self.settings));
         tokio::spawn(async move { old.stop().await });
         for (name, labels) in self.namespaces.clone() {
@@ -532,7 +532,7 @@ impl World {
     }
 }
 
-pub fn type_config(kind: &str) -> FederatedTypeConfig {
+pub(crate) fn type_config(kind: &str) -> FederatedTypeConfig {
     let plural = format!("{}s", kind.to_lowercase());
     let (group, scope) = match kind {
         "Deployment" => ("apps", "Namespaced"),
@@ -552,16 +552,16 @@ pub fn type_config(kind: &str) -> FederatedTypeConfig {
     .with_defaults()
 }
 
-pub fn key(name: &str) -> ObjectKey {
+pub(crate) fn key(name: &str) -> ObjectKey {
     ObjectKey::namespaced("bank", name)
 }
 
-pub fn kubefed_settings() -> Settings {
+pub(crate) fn kubefed_settings() -> Settings {
     Settings { gates: FeatureGates::kubefed(), ..Settings::default() }
 }
 
 /// Placement by names, with an optional mask.
-pub fn on(template: Value, clusters: &[&str], mask: Option<&[&str]>) -> Value {
+pub(crate) fn on(template: Value, clusters: &[&str], mask: Option<&[&str]>) -> Value {
     let names = |list: &[&str]| list.iter().map(|n| json!({"name": n})).collect::<Vec<_>>();
     let mut spec = json!({"template": template, "placement": {"clusters": names(clusters)}});
     if let Some(mask) = mask {

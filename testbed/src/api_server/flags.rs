@@ -9,6 +9,7 @@ const AUTHORITY: &str = "ca.crt";
 const CERTIFICATE: &str = "server.crt";
 const KEY: &str = "server.key";
 const TOKEN_KEY: &str = "tokens.key";
+const TOKEN_PUBLIC_KEY: &str = "tokens.pub";
 
 /// Writes the certificates and keys that the flags name.
 pub(super) fn write_files(folder: &Path, certificates: &Certificates) -> Result<()> {
@@ -17,6 +18,7 @@ pub(super) fn write_files(folder: &Path, certificates: &Certificates) -> Result<
         (CERTIFICATE, &certificates.server.certificate),
         (KEY, &certificates.server.key),
         (TOKEN_KEY, &certificates.token_key),
+        (TOKEN_PUBLIC_KEY, &certificates.token_public_key),
     ];
     for (name, text) in files {
         let path = folder.join(name);
@@ -49,7 +51,7 @@ pub(super) fn flags(
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         format!("--cert-dir={}", folder.display()),
         file("client-ca-file", folder, AUTHORITY),
-        file("service-account-key-file", folder, TOKEN_KEY),
+        file("service-account-key-file", folder, TOKEN_PUBLIC_KEY),
         file("service-account-signing-key-file", folder, TOKEN_KEY),
     ];
     flags.extend(serving(folder));
