@@ -145,7 +145,7 @@ fn of_discovery(list: &APIGroupDiscoveryList) -> impl Iterator<Item = ServedType
                 reference: ApiResourceReference {
                     group: name.clone(),
                     version: version.version.clone().unwrap_or_default(),
-                    kind: resource.response_kind.as_ref().map(|k| k.kind.clone()).unwrap_or_default(),
+                    kind: resource.response_kind.as_ref().and_then(|k| k.kind.clone()).unwrap_or_default(),
                     plural_name: resource.resource.clone().unwrap_or_default(),
                     scope: scope(resource.scope.as_deref() == Some("Namespaced")),
                 },

@@ -35,7 +35,6 @@ struct Pipes {
 /// A running process; dropping it kills it and waits until it is gone.
 pub(crate) struct Process {
     supervisor: Arc<Supervisor>,
-    /// Stays this process's own until it is dropped, since nothing reaps it before.
     id: u32,
     folder: PathBuf,
 }
@@ -139,9 +138,12 @@ impl Process {
 
     /// Whether it has ended by itself. Always false where there is no /proc to ask.
     pub(crate) fn has_ended(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id));
-        // The state follows the command's name, which is in parentheses and may itself hold any character.
-        stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+        match std::fs::read_to_string(format!("/proc/{}/stat", self.id)) {
+            // The state follows the command's name, which is in parentheses and may itself hold any character.
+            Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")),
+            // Some shells reap at once, others when they are next asked for something.
+            Err(_) => Path::new("/proc/self").exists(),
+        }
     }
 }
 

@@ -14,6 +14,12 @@ root=$(mktemp -d "${TMPDIR:-/tmp}/fedd-testbed.XXXXXX") || exit 1
 running=
 echo "$root"
 
+# Whether a process is still this shell's child. A shell may reap a child that ended by itself at any time, and its id
+# may then be a stranger's, who must not be killed. Without /proc there is nothing to ask and the id is believed.
+mine() {
+  [ ! -d /proc/self ] || grep -q "^PPid:[[:space:]]*$$\$" "/proc/$1/status"
+}
+
 while read -r request subject signal; do
   case $request in
     start)
@@ -22,12 +28,11 @@ while read -r request subject signal; do
       echo "$!"
       ;;
     signal)
-      if kill -s "$signal" "$subject"; then echo ok; else echo gone; fi
+      if mine "$subject" && kill -s "$signal" "$subject"; then echo ok; else echo gone; fi
       ;;
     end)
-      kill -s KILL "$subject"
+      mine "$subject" && kill -s KILL "$subject"
       wait "$subject"
-      # A reaped process id may be given to a stranger, so it is forgotten here.
       left=
       for pid in $running; do
         [ "$pid" = "$subject" ] || left="$left $pid"
@@ -38,6 +43,6 @@ while read -r request subject signal; do
   esac
 done
 
-for pid in $running; do kill -s KILL "$pid"; done
+for pid in $running; do mine "$pid" && kill -s KILL "$pid"; done
 wait
 [ -n "$FEDD_TESTBED_KEEP" ] || rm -rf "$root"

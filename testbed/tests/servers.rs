@@ -180,7 +180,7 @@ async fn a_controller_manager_finishes_namespaces_and_rolls_out_deployments() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("no controller saw the Deployment");
+    tokio::time::timeout(Duration::from_mins(1), seen).await.expect("no controller saw the Deployment");
 
     let namespaces: Api<Namespace> = Api::all(server.client());
     let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": "short-lived"}})).unwrap();
@@ -196,5 +196,5 @@ async fn a_controller_manager_finishes_namespaces_and_rolls_out_deployments() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), gone).await.expect("the namespace was never finished");
+    tokio::time::timeout(Duration::from_mins(1), gone).await.expect("the namespace was never finished");
 }

@@ -8,17 +8,18 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use federation_model::{Cell, CellSpec, KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, Settings, TOKEN_KEY, is_dns_subdomain, parse_duration};
 use k8s_openapi::ByteString;
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Api, PostParams};
-use kube::config::Kubeconfig;
-use kube::runtime::wait::await_condition;
-use kube::{Client, Config};
-use serde_json::{Value, json};
+use kube::Client;
+use serde_json::json;
 
-use super::apply::apply_object;
-use crate::connection::{self, HostArgs};
-use crate::output::{Format, print_objects, step, value};
+use crate::access::{self, Access};
+use crate::apply::{apply, await_object};
+use crate::args::{HostArgs, ObjectFormat, label};
+use crate::manifest::{Manifest, namespace_object};
+use crate::output::{note, print_objects};
 use crate::settings;
 
 /// Register a member cluster: a service account on the member, its token and a KubeFedCluster on the federation's API server.
@@ -40,7 +41,7 @@ pub struct JoinArgs {
     #[command(flatten)]
     pub member: MemberArgs,
     /// Label of the KubeFedCluster; may be given several times
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = key_value)]
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
     /// Tenant that the cluster belongs to; with --workspace-group
     #[arg(long, requires = "workspace_group")]
@@ -68,7 +69,7 @@ pub struct JoinArgs {
     pub dry_run: bool,
     /// How a dry run prints
     #[arg(short, long, value_enum, default_value = "yaml")]
-    pub output: Format,
+    pub output: ObjectFormat,
 }
 
 /// Which member.
@@ -85,22 +86,7 @@ pub struct MemberArgs {
     pub host_cluster_name: String,
 }
 
-/// A member, by its kubeconfig.
-pub(super) struct Access {
-    /// An administrator's client.
-    pub(super) client: Client,
-    config: Config,
-    insecure: bool,
-    proxy: Option<String>,
-    ca: Option<Vec<u8>>,
-}
-
 impl MemberArgs {
-    /// The context that names the member.
-    fn context(&self, name: &str) -> Option<String> {
-        self.cluster_context.clone().or_else(|| self.cluster_kubeconfig.is_none().then(|| name.to_owned()))
-    }
-
     pub(super) fn service_account(&self, name: &str) -> String {
         format!("{name}-{}", self.host_cluster_name)
     }
@@ -108,49 +94,12 @@ impl MemberArgs {
     /// Connects as the kubeconfig's user.
     pub(super) async fn access(&self, name: &str, host: &HostArgs) -> anyhow::Result<Access> {
         let file = self.cluster_kubeconfig.as_ref().or(host.kubeconfig.as_ref());
-        let context = self.context(name);
-        let config = connection::config(file, context.as_deref())
-            .await
-            .with_context(|| format!("member {name}: name its context with --cluster-context or its kubeconfig with --cluster-kubeconfig"))?;
-        let kubeconfig = connection::read(file)?;
-        let cluster = cluster_of(&kubeconfig, context.as_deref());
-        Ok(Access {
-            client: Client::try_from(config.clone()).context("cannot make a client of the member")?,
-            insecure: cluster.as_ref().and_then(|c| c.insecure_skip_tls_verify).unwrap_or(false),
-            proxy: cluster.and_then(|c| c.proxy_url),
-            ca: ca_pem(&config),
-            config,
+        let own_context = self.cluster_kubeconfig.is_none().then(|| name.to_owned());
+        let context = self.cluster_context.clone().or(own_context);
+        access::connect(file.map(PathBuf::as_path), context.as_deref()).await.with_context(|| {
+            format!("member {name} (name its context by --cluster-context, or its kubeconfig by --cluster-kubeconfig)")
         })
     }
-}
-
-fn cluster_of(kubeconfig: &Kubeconfig, context: Option<&str>) -> Option<kube::config::Cluster> {
-    let context = context.or(kubeconfig.current_context.as_deref())?;
-    let cluster = &kubeconfig.contexts.iter().find(|c| c.name == context)?.context.as_ref()?.cluster;
-    kubeconfig.clusters.iter().find(|c| c.name == *cluster)?.cluster.clone()
-}
-
-/// The CA certificates of a configuration, as PEM.
-fn ca_pem(config: &Config) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    let certificates = config.root_cert.as_ref()?;
-    let mut pem = String::new();
-    for der in certificates {
-        let text = base64::engine::general_purpose::STANDARD.encode(der);
-        pem.push_str("-----BEGIN CERTIFICATE-----\n");
-        for line in text.as_bytes().chunks(64) {
-            pem.push_str(&String::from_utf8_lossy(line));
-            pem.push('\n');
-        }
-        pem.push_str("-----END CERTIFICATE-----\n");
-    }
-    Some(pem.into_bytes())
-}
-
-/// Reads `key=value`.
-fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no KEY=VALUE"))?;
-    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// Reads `namespace/name`.
@@ -164,16 +113,16 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     if !is_dns_subdomain(&args.name) {
         bail!("{:?} is no name for a cluster: lower-case letters, digits, - and . only", args.name);
     }
-    let host = args.host.client().await?;
+    let host = access::host(&args.host).await?.client;
     let member = args.member.access(&args.name, &args.host).await?;
     let secret_name = args.secret_name.clone().unwrap_or_else(|| args.name.clone());
     let labels = labels(&args, &host).await?;
     let cluster = cluster(&args, &member, &secret_name, labels);
     let cells: Vec<Cell> = args.cells.iter().map(|(namespace, name)| cell(&args.name, namespace, name)).collect();
     if args.dry_run {
-        let mut objects = vec![value(&cluster)?];
+        let mut objects = vec![Manifest::of(&cluster)?];
         for cell in &cells {
-            objects.push(value(cell)?);
+            objects.push(Manifest::of(cell)?);
         }
         return print_objects(&objects, args.output);
     }
@@ -181,17 +130,15 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
         .await
         .map_err(|_| anyhow!("the member has not answered within {:?}; --timeout waits longer", args.timeout))??;
     let namespace = &args.host.federation_namespace;
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-        "metadata": {"name": secret_name, "namespace": namespace},
-        "data": {TOKEN_KEY: ByteString(token.into_bytes())},
-    });
-    apply_object(&host, &secret, "secrets", false).await?;
-    apply_object(&host, &value(&cluster)?, "kubefedclusters", false).await?;
+    let mut secret = Secret { data: Some(BTreeMap::from([(TOKEN_KEY.to_owned(), ByteString(token.into_bytes()))])), ..Secret::default() };
+    secret.metadata.name = Some(secret_name);
+    secret.metadata.namespace = Some(namespace.clone());
+    put(&host, "", &Manifest::of(&secret)?).await?;
+    put(&host, "", &Manifest::of(&cluster)?).await?;
     for cell in &cells {
-        apply_object(&host, &value(cell)?, "cells", false).await?;
+        put(&host, "", &Manifest::of(cell)?).await?;
     }
-    step(format!("cluster {} joined", args.name));
+    note(&format!("cluster {} joined", args.name));
     Ok(())
 }
 
@@ -199,7 +146,7 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
 async fn labels(args: &JoinArgs, host: &Client) -> anyhow::Result<BTreeMap<String, String>> {
     let mut labels: BTreeMap<_, _> = args.labels.iter().cloned().collect();
     if let (Some(tenant), Some(group)) = (&args.tenant, &args.workspace_group) {
-        let settings: Settings = settings::load(host, &args.host.federation_namespace, None).await?;
+        let settings: Settings = settings::read(host, &args.host.federation_namespace).await?;
         labels.insert(settings.tenant_label, tenant.clone());
         labels.insert(settings.workspace_group_label, group.clone());
     }
@@ -207,12 +154,11 @@ async fn labels(args: &JoinArgs, host: &Client) -> anyhow::Result<BTreeMap<Strin
 }
 
 fn cluster(args: &JoinArgs, member: &Access, secret: &str, labels: BTreeMap<String, String>) -> KubeFedCluster {
-    let endpoint = member.config.cluster_url.to_string();
     let mut cluster = KubeFedCluster::new(
         &args.name,
         KubeFedClusterSpec {
-            api_endpoint: endpoint.trim_end_matches('/').to_owned(),
-            ca_bundle: member.ca.clone().map(ByteString),
+            api_endpoint: member.server.trim_end_matches('/').to_owned(),
+            ca_bundle: member.ca_bundle.clone().map(|pem| ByteString(pem.into_bytes())),
             secret_ref: LocalSecretReference { name: secret.to_owned() },
             disabled_tls_validations: if member.insecure { vec!["*".to_owned()] } else { Vec::new() },
             proxy_url: member.proxy.clone(),
@@ -229,65 +175,70 @@ fn cell(cluster: &str, namespace: &str, name: &str) -> Cell {
     cell
 }
 
+/// Applies an object and says so.
+async fn put(client: &Client, on: &str, manifest: &Manifest) -> anyhow::Result<()> {
+    let outcome = apply(client, manifest, false).await?;
+    note(&format!("{on}{} {}", manifest.title(), outcome.word()));
+    Ok(())
+}
+
+/// Name of the role, and of its binding, that the federation has on a member (KubeFed's).
+pub(super) fn role(account: &str) -> String {
+    format!("kubefed-controller-manager:{account}")
+}
+
 /// What the federation is on the member: a service account and what it may do. Everything, as in KubeFed.
-pub(super) fn member_objects(args: &MemberArgs, name: &str, namespace: &str) -> Vec<(Value, &'static str)> {
-    let account = args.service_account(name);
-    let role = format!("kubefed-controller-manager:{account}");
-    let subject = json!([{"kind": "ServiceAccount", "name": account, "namespace": namespace}]);
-    vec![
-        (json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}), "namespaces"),
-        (
-            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}, "automountServiceAccountToken": false}),
-            "serviceaccounts",
-        ),
-        (
-            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": role}, "rules": [
-                {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
-                {"nonResourceURLs": ["*"], "verbs": ["get"]}]}),
-            "clusterroles",
-        ),
-        (
-            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": role},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}, "subjects": subject}),
-            "clusterrolebindings",
-        ),
-    ]
+fn member_objects(account: &str, namespace: &str) -> anyhow::Result<Vec<Manifest>> {
+    let role = role(account);
+    let account: ServiceAccount = serde_json::from_value(json!({
+        "metadata": {"name": account, "namespace": namespace}, "automountServiceAccountToken": false}))?;
+    let cluster_role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": role}, "rules": [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+        {"nonResourceURLs": ["*"], "verbs": ["get"]}]}))?;
+    let binding: ClusterRoleBinding = serde_json::from_value(json!({
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account.metadata.name, "namespace": namespace}]}))?;
+    Ok(vec![
+        Manifest::of(&namespace_object(namespace))?,
+        Manifest::of(&account)?,
+        Manifest::of(&cluster_role)?,
+        Manifest::of(&binding)?,
+    ])
 }
 
 async fn credentials(args: &JoinArgs, member: &Client) -> anyhow::Result<String> {
     let namespace = &args.host.federation_namespace;
-    for (object, plural) in member_objects(&args.member, &args.name, namespace) {
-        apply_object(member, &object, plural, false).await.context("on the member")?;
-    }
     let account = args.member.service_account(&args.name);
+    for manifest in member_objects(&account, namespace)? {
+        put(member, &format!("{}: ", args.name), &manifest).await.context("on the member")?;
+    }
     if args.token_secret {
-        return eternal_token(member, namespace, &account).await;
+        return eternal_token(member, namespace, &account, args.timeout).await;
     }
     let api: Api<ServiceAccount> = Api::namespaced(member.clone(), namespace);
-    let request = TokenRequest {
-        spec: TokenRequestSpec {
-            expiration_seconds: Some(i64::try_from(args.token_duration.as_secs()).unwrap_or(i64::MAX)),
-            audiences: Vec::new(),
-            bound_object_ref: None,
-        },
-        ..TokenRequest::default()
-    };
+    let request: TokenRequest = serde_json::from_value(json!({
+        "metadata": {}, "spec": {"audiences": [], "expirationSeconds": args.token_duration.as_secs()}}))?;
     let answer = api.create_token_request(&account, &PostParams::default(), &request).await.context("the member gave no token")?;
-    let status = answer.status.ok_or_else(|| anyhow!("the member gave no token"))?;
-    step(format!("the token is valid until {}", status.expiration_timestamp.0));
-    Ok(status.token)
+    // Read as JSON: what is optional in the type differs between Kubernetes versions.
+    let answer = serde_json::to_value(answer)?;
+    let token = answer["status"]["token"].as_str().ok_or_else(|| anyhow!("the member gave no token"))?;
+    note(&format!("{}: the token is valid until {}", args.name, answer["status"]["expirationTimestamp"].as_str().unwrap_or("it is revoked")));
+    Ok(token.to_owned())
 }
 
 /// A token that never expires: kube-controller-manager fills it into a Secret of a type of its own.
-async fn eternal_token(member: &Client, namespace: &str, account: &str) -> anyhow::Result<String> {
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+async fn eternal_token(member: &Client, namespace: &str, account: &str, within: Duration) -> anyhow::Result<String> {
+    let secret: Secret = serde_json::from_value(json!({
+        "type": "kubernetes.io/service-account-token",
         "metadata": {"name": account, "namespace": namespace, "annotations": {"kubernetes.io/service-account.name": account}},
-    });
-    apply_object(member, &secret, "secrets", false).await.context("on the member")?;
+    }))?;
+    apply(member, &Manifest::of(&secret)?, false).await.context("on the member")?;
     let api: Api<Secret> = Api::namespaced(member.clone(), namespace);
     let token_of = |secret: &Secret| secret.data.as_ref().and_then(|d| d.get(TOKEN_KEY)).map(|t| t.0.clone());
-    let filled = await_condition(api, account, |s: Option<&Secret>| s.is_some_and(|s| token_of(s).is_some())).await?;
-    let token = filled.as_ref().and_then(token_of).ok_or_else(|| anyhow!("the member gave no token"))?;
-    String::from_utf8(token).context("the member's token is no text")
+    await_object(api.clone(), account, |s: Option<&Secret>| s.is_some_and(|s| token_of(s).is_some()), within)
+        .await
+        .context("the member's kube-controller-manager has not filled the token in; is it running?")?;
+    let filled = api.get(account).await?;
+    String::from_utf8(token_of(&filled).unwrap_or_default()).context("the member's token is no text")
 }

@@ -1,6 +1,5 @@
 //! `fedd run`, `fedd controller`, `fedd webhook`: the daemon, whole and in parts.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +14,10 @@ use propagation_engine::{Engine, EngineOptions};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::connection::HostArgs;
+use crate::access;
+use crate::args::{HostArgs, Listen, listen};
 use crate::http::{self, Readiness};
 use crate::leader::{Candidate, LeaseTimes, identity};
-use crate::logging::LogArgs;
 use crate::metrics::Metrics;
 use crate::settings;
 use crate::webhook::{self, WebhookOptions};
@@ -32,15 +31,12 @@ pub struct DaemonArgs {
     /// File with a KubeFedConfig, instead of the one on the API server. It is read once, at the start
     #[arg(long, value_name = "FILE")]
     pub kubefed_config: Option<PathBuf>,
-    /// Address of /healthz and /readyz
-    #[arg(long, default_value = "0.0.0.0:8080")]
-    pub healthz_addr: SocketAddr,
-    /// Address of /metrics
-    #[arg(long, default_value = "0.0.0.0:9090")]
-    pub metrics_addr: SocketAddr,
-    /// How it logs.
-    #[command(flatten)]
-    pub log: LogArgs,
+    /// Address of /healthz and /readyz; off for none
+    #[arg(long, value_name = "ADDRESS", default_value = ":8080", value_parser = listen)]
+    pub healthz_addr: Listen,
+    /// Address of /metrics; off for none
+    #[arg(long, value_name = "ADDRESS", default_value = ":9090", value_parser = listen)]
+    pub metrics_addr: Listen,
 }
 
 /// What the controllers have.
@@ -120,9 +116,8 @@ pub async fn webhook(args: WebhookArgs) -> anyhow::Result<()> {
 }
 
 async fn daemon(args: DaemonArgs, engine: Option<EngineArgs>, webhook: Option<WebhookOptions>) -> anyhow::Result<()> {
-    args.log.start()?;
     let stop = stop_on_signals()?;
-    let client = args.host.client().await?;
+    let client = access::host(&args.host).await?.client;
     let settings = settings::load(&client, &args.host.federation_namespace, args.kubefed_config.as_deref()).await?;
     let metrics = Arc::new(Metrics::default());
     let webhook_ready = Arc::new(AtomicBool::new(webhook.is_none()));
@@ -132,12 +127,16 @@ async fn daemon(args: DaemonArgs, engine: Option<EngineArgs>, webhook: Option<We
         Arc::new(move || if webhook_ready.load(Ordering::Acquire) { Ok(()) } else { Err("webhooks are not serving yet".to_owned()) })
     };
     let mut servers = Vec::new();
-    if args.healthz_addr == args.metrics_addr {
-        let both = http::health(ready).merge(http::metrics(metrics.clone()));
-        servers.push(http::serve(args.healthz_addr, "health and metrics", both, stop.clone()).await?);
+    let (health, measured) = (http::health(ready), http::metrics(metrics.clone()));
+    let listeners = if args.healthz_addr == args.metrics_addr {
+        vec![(args.healthz_addr, "--healthz-addr and --metrics-addr", health.merge(measured))]
     } else {
-        servers.push(http::serve(args.healthz_addr, "health (--healthz-addr)", http::health(ready), stop.clone()).await?);
-        servers.push(http::serve(args.metrics_addr, "metrics (--metrics-addr)", http::metrics(metrics.clone()), stop.clone()).await?);
+        vec![(args.healthz_addr, "--healthz-addr", health), (args.metrics_addr, "--metrics-addr", measured)]
+    };
+    for (address, flag, router) in listeners {
+        if let Listen(Some(address)) = address {
+            servers.push(http::serve(address, flag, router, stop.clone()).await?);
+        }
     }
     let webhooks = webhook.map(|options| {
         let (client, settings, stop) = (client.clone(), settings.clone(), stop.clone());

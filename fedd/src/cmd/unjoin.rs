@@ -11,9 +11,10 @@ use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use super::join::MemberArgs;
-use crate::connection::HostArgs;
-use crate::output::step;
+use super::join::{MemberArgs, role};
+use crate::access;
+use crate::args::HostArgs;
+use crate::output::note;
 
 /// Take a member cluster out: removes what `join` made, there and here. What was propagated to the member stays on it.
 #[derive(Args, Clone, Debug)]
@@ -40,7 +41,7 @@ pub struct UnjoinArgs {
 
 /// Unjoins a member.
 pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
-    let host = args.host.client().await?;
+    let host = access::host(&args.host).await?.client;
     let namespace = &args.host.federation_namespace;
     let clusters: Api<KubeFedCluster> = Api::namespaced(host.clone(), namespace);
     let Some(cluster) = clusters.get_opt(&args.name).await? else {
@@ -64,22 +65,22 @@ pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
         if !args.force {
             bail!("{} are on {}, such as {some}; take it out of their placements and delete its cells first, or use --force to leave them", left.len(), args.name);
         }
-        step(format!("left as they are: {} on {}, such as {some}", left.len(), args.name));
+        note(&format!("left as they are: {} on {}, such as {some}", left.len(), args.name));
     }
     if args.dry_run {
-        step(format!("kubefedcluster.core.kubefed.io/{} would be deleted (dry run)", args.name));
+        note(&format!("kubefedcluster.core.kubefed.io/{} would be deleted (dry run)", args.name));
         return Ok(());
     }
     match tokio::time::timeout(args.timeout, clean_member(&args)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) if args.force => step(format!("left on the member, which cannot be reached: service account {}, its role and binding ({error:#})", args.member.service_account(&args.name))),
-        Err(_) if args.force => step(format!("left on the member, which does not answer: service account {}, its role and binding", args.member.service_account(&args.name))),
+        Ok(Err(error)) if args.force => note(&format!("left on the member, which cannot be reached: service account {}, its role and binding ({error:#})", args.member.service_account(&args.name))),
+        Err(_) if args.force => note(&format!("left on the member, which does not answer: service account {}, its role and binding", args.member.service_account(&args.name))),
         Ok(Err(error)) => return Err(error.context("the member cannot be cleaned; use --force to leave what is there")),
         Err(_) => bail!("the member has not answered within {:?}; use --force to leave what is there", args.timeout),
     }
     delete(Api::<KubeFedCluster>::namespaced(host.clone(), namespace), &args.name).await?;
     delete(Api::<Secret>::namespaced(host, namespace), &cluster.spec.secret_ref.name).await?;
-    step(format!("cluster {} left the federation", args.name));
+    note(&format!("cluster {} left the federation", args.name));
     Ok(())
 }
 
@@ -107,7 +108,7 @@ async fn placed_on(host: &Client, namespace: &str, cluster: &KubeFedCluster) -> 
 async fn clean_member(args: &UnjoinArgs) -> anyhow::Result<()> {
     let member = args.member.access(&args.name, &args.host).await?.client;
     let account = args.member.service_account(&args.name);
-    let role = format!("kubefed-controller-manager:{account}");
+    let role = role(&account);
     let namespace = &args.host.federation_namespace;
     delete(Api::<ClusterRoleBinding>::all(member.clone()), &role).await?;
     delete(Api::<ClusterRole>::all(member.clone()), &role).await?;
@@ -122,7 +123,7 @@ where
 {
     match api.delete(name, &DeleteParams::default()).await {
         Ok(_) => {
-            step(format!("{}/{name} deleted", K::kind(&()).to_lowercase()));
+            note(&format!("{}/{name} deleted", K::kind(&()).to_lowercase()));
             Ok(())
         }
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
