@@ -1,4 +1,4 @@
-//! Health and metrics over plain HTTP.
+//! `/healthz`, `/readyz` and `/metrics`, over plain HTTP.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,54 +6,113 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::IntoResponse as _;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
-/// Answers whether all is ready; if not, what is missing.
+/// Says what is not ready yet, for people; `Ok` when everything is.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// `/healthz` and `/readyz`.
+/// `/healthz`: the process lives. `/readyz`: what is not ready, if anything.
 pub fn health(ready: Readiness) -> Router {
     let readyz = move || {
-        let ready = ready.clone();
-        async move {
-            match ready() {
-                Ok(()) => (StatusCode::OK, "ok".to_owned()),
-                Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
-            }
-        }
+        let answer = match ready() {
+            Ok(()) => (StatusCode::OK, "ok".to_owned()),
+            Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
+        };
+        std::future::ready(answer)
     };
     Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(readyz))
 }
 
-/// `/metrics`.
+/// `/metrics`, in OpenMetrics' text form.
 pub fn metrics(metrics: Arc<Metrics>) -> Router {
-    let handler = move || {
-        let metrics = metrics.clone();
-        async move {
-            match metrics.text() {
-                Ok(text) => {
-                    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                    ([(header::CONTENT_TYPE, kind)], text).into_response()
-                }
-                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    let answer = move || {
+        let answer = match metrics.text() {
+            Ok(text) => {
+                ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
             }
-        }
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        };
+        std::future::ready(answer)
     };
-    Router::new().route("/metrics", get(handler))
+    Router::new().route("/metrics", get(answer))
 }
 
-/// Serves until told to stop; the address is taken before this returns.
-pub async fn serve(address: SocketAddr, what: &str, router: Router, stop: CancellationToken) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for {what}"))?;
-    Ok(tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
-        if let Err(error) = served.await {
-            tracing::warn!(%error, "server ended");
-        }
-    }))
+/// A server that listens already.
+pub struct Server {
+    /// Where it listens; the port is a real one even if 0 was asked for.
+    pub address: SocketAddr,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// Listens, and serves until told to stop.
+///
+/// # Errors
+/// The address cannot be had; `flag` says where it comes from.
+pub async fn serve(address: SocketAddr, flag: &str, router: Router, stop: CancellationToken) -> anyhow::Result<Server> {
+    let failed = || format!("{flag}: cannot listen on {address}");
+    let listener = TcpListener::bind(address).await.with_context(failed)?;
+    let address = listener.local_addr().with_context(failed)?;
+    let task = tokio::spawn(async move {
+        axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await
+    });
+    Ok(Server { address, task })
+}
+
+impl Server {
+    /// Waits until it has ended. Connections that a client keeps open do not hold it up.
+    pub async fn ended(self) {
+        // A client that never closes must not hold an exit up.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), self.task).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    async fn ask(address: SocketAddr, path: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn health_and_readiness_are_told_apart() {
+        let ready = Arc::new(AtomicBool::new(false));
+        let readiness: Readiness = {
+            let ready = ready.clone();
+            Arc::new(move || if ready.load(Ordering::Relaxed) { Ok(()) } else { Err("webhooks: not yet".to_owned()) })
+        };
+        let router = health(readiness).merge(metrics(Arc::new(Metrics::default())));
+        let stop = CancellationToken::new();
+        let server = serve(([127, 0, 0, 1], 0).into(), "--healthz-addr", router, stop.clone()).await.unwrap();
+        let healthz = ask(server.address, "/healthz").await;
+        assert!(healthz.starts_with("HTTP/1.1 200") && healthz.ends_with("ok"), "{healthz}");
+        let readyz = ask(server.address, "/readyz").await;
+        assert!(readyz.starts_with("HTTP/1.1 503") && readyz.ends_with("webhooks: not yet"), "{readyz}");
+        ready.store(true, Ordering::Relaxed);
+        assert!(ask(server.address, "/readyz").await.starts_with("HTTP/1.1 200"));
+        let metrics = ask(server.address, "/metrics").await;
+        assert!(metrics.contains("openmetrics-text") && metrics.ends_with("# EOF\n"), "{metrics}");
+        stop.cancel();
+        server.ended().await;
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_named_with_its_flag() {
+        let first = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = first.local_addr().unwrap();
+        let error = serve(address, "--metrics-addr", Router::new(), CancellationToken::new()).await.err().unwrap();
+        assert!(error.to_string().contains("--metrics-addr") && error.to_string().contains(&address.to_string()));
+    }
 }

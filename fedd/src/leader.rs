@@ -1,240 +1,292 @@
-//! Leader election by Lease: what to do is a pure decision, doing it is thin.
+//! Leader election by Lease: of all replicas, one writes.
 //!
-//! The claim is bounded by this process's own clock: whoever could not renew for the renew deadline stops, before the
-//! lease lasts out for the others. Clocks of different machines are never compared: a candidate counts from the moment
-//! at which it saw the lease change (as client-go's elector does).
+//! Clocks of different machines are never compared. A candidate waits until it has seen the Lease unchanged for as long
+//! as the Lease says it lasts; the leader counts from the moment at which it *sent* its last successful renewal, and gives
+//! up when `renew_deadline` has passed. Since that is shorter than `lease_duration`, the old leader has stopped before a
+//! new one starts, whatever is late. (client-go's elector reasons alike.)
+//!
+//! What is due is decided in [`decide`], without clock or network; [`Election`] carries it out; [`Claim`] is what effects
+//! are gated by: it runs out by itself, also when nobody is there to take it back, as after a process was paused.
 
-use std::time::{Duration, Instant};
+pub mod decide;
 
-use anyhow::{Context as _, bail};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{Api, PostParams};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::watch_object;
 use kube::Client;
-use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, Preconditions};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
-/// Name of the Lease.
+pub use self::decide::{Seen, Step, Timing, next};
+
+/// Name of the Lease, in the federation's namespace.
 pub const LEASE_NAME: &str = "fedd-controller";
 
-/// How long things last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeaseTimes {
-    /// How long a lease lasts without renewal.
-    pub duration: Duration,
-    /// How long a leader tries to renew before it gives up.
-    pub renew_deadline: Duration,
-    /// Wait between tries.
-    pub retry_period: Duration,
+/// How long giving the Lease away may take: it runs out anyway.
+const RELEASE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Why a leader does not lead any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LostLease {
+    /// Another replica has it.
+    #[error("lost lease: {0} leads now")]
+    Taken(String),
+    /// It could not be renewed in time; the words are the last failure's.
+    #[error("lost lease: not renewed within {} s ({why})", within.as_secs_f32())]
+    NotRenewed {
+        /// The renew deadline.
+        within: Duration,
+        /// The last failure.
+        why: String,
+    },
 }
 
-/// What a candidate knows.
-#[derive(Clone, Debug, Default)]
-struct Knowledge {
-    /// The lease as last seen, and since when it has been that.
-    seen: Option<(Lease, Instant)>,
-}
+/// Whether this replica leads, at any moment.
+#[derive(Clone, Debug)]
+pub struct Claim(watch::Receiver<Option<Instant>>);
 
-/// What to do.
-#[derive(Clone, Debug, PartialEq)]
-enum Step {
-    /// There is no lease: make it.
-    Create,
-    /// It is ours, or nobody's, or has lasted out: write it.
-    Take,
-    /// It is another's.
-    Wait,
-}
+impl Claim {
+    /// A claim that never runs out: for a replica that is known to be the only one.
+    pub fn forever() -> Self {
+        // Thirty years from now, so that no arithmetic on it can overflow.
+        let (sender, receiver) = watch::channel(Some(Instant::now() + Duration::from_secs(30 * 365 * 86400)));
+        drop(sender);
+        Self(receiver)
+    }
 
-impl Knowledge {
-    /// The lease is so now; what to do.
-    fn decide(&mut self, lease: Option<Lease>, me: &str, now: Instant) -> Step {
-        let Some(lease) = lease else {
-            self.seen = None;
-            return Step::Create;
-        };
-        let spec = lease.spec.clone().unwrap_or_default();
-        let since = match &self.seen {
-            Some((seen, since)) if seen.spec == lease.spec => *since,
-            _ => now,
-        };
-        self.seen = Some((lease, since));
-        let lasts = Duration::from_secs(u64::try_from(spec.lease_duration_seconds.unwrap_or(0)).unwrap_or(0));
-        match spec.holder_identity.as_deref() {
-            None | Some("") => Step::Take,
-            Some(holder) if holder == me => Step::Take,
-            Some(_) if now.duration_since(since) >= lasts => Step::Take,
-            Some(_) => Step::Wait,
-        }
+    /// Whether the claim holds now. It costs a clock reading, so it can be asked before every write.
+    pub fn is_held(&self) -> bool {
+        self.0.borrow().is_some_and(|until| Instant::now() < until)
     }
 }
 
-/// A candidate.
-pub struct Candidate {
+/// A replica in the election.
+pub struct Election {
     api: Api<Lease>,
     me: String,
-    times: LeaseTimes,
-    knowledge: Knowledge,
+    timing: Timing,
+    claim: watch::Sender<Option<Instant>>,
+    /// The Lease as last seen or written, for compare-and-swap.
+    current: Option<Lease>,
+    seen: Option<Seen>,
 }
 
-impl Candidate {
-    /// A candidate with an identity of its own.
-    pub fn new(client: Client, namespace: &str, me: String, times: LeaseTimes) -> Self {
-        Self { api: Api::namespaced(client, namespace), me, times, knowledge: Knowledge::default() }
+impl Election {
+    /// A replica that is not leading yet, and its claim.
+    pub fn new(client: Client, namespace: &str, me: String, timing: Timing) -> (Self, Claim) {
+        let (sender, receiver) = watch::channel(None);
+        let api = Api::namespaced(client, namespace);
+        (Self { api, me, timing, claim: sender, current: None, seen: None }, Claim(receiver))
     }
 
-    /// Waits until this candidate leads; `false` when told to stop before.
-    pub async fn acquire(&mut self, stop: &CancellationToken) -> bool {
+    /// Waits until this replica leads: by watch, so that a Lease that is given away is taken at once.
+    pub async fn lead(&mut self) {
         info!(identity = self.me, "waits for the lease {LEASE_NAME}");
+        let mut changes = self.changes();
+        let mut known = false;
         loop {
-            let attempt = tokio::time::timeout(self.times.renew_deadline, self.try_take());
-            let leads = tokio::select! {
-                () = stop.cancelled() => return false,
-                outcome = attempt => match outcome {
-                    Ok(Ok(leads)) => leads,
-                    Ok(Err(error)) => { debug!(%error, "lease not taken"); false }
-                    Err(_) => { debug!("lease not taken in time"); false }
+            let step = next(Instant::now(), self.seen.as_ref(), &self.me, &self.timing);
+            let wait = match step {
+                // Without a first look, "there is none" is not known.
+                _ if !known => None,
+                Step::Wait(wait) => Some(wait),
+                Step::Acquire | Step::Renew => match self.write().await {
+                    Ok(()) => {
+                        info!(identity = self.me, "promoted as leader");
+                        return;
+                    }
+                    Err(Failure::Conflict) => {
+                        self.look().await;
+                        Some(self.timing.retry_period)
+                    }
+                    Err(Failure::Other(why)) => {
+                        debug!(why, "lease not taken; tries again");
+                        Some(self.timing.retry_period)
+                    }
                 },
             };
-            if leads {
-                info!(identity = self.me, "promoted as leader");
-                return true;
-            }
+            let waited = async {
+                match wait {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                () = stop.cancelled() => return false,
-                () = tokio::time::sleep(self.times.retry_period) => {}
+                () = waited => {}
+                change = changes.next() => match change {
+                    Some(Ok(lease)) => {
+                        known = true;
+                        self.observe(lease);
+                    }
+                    Some(Err(error)) => {
+                        debug!(%error, "cannot watch the lease; tries again");
+                        // A broken watch must not keep a replica from leading: it looks by itself.
+                        known |= self.look().await;
+                    }
+                    None => changes = self.changes(),
+                },
             }
         }
     }
 
-    /// Renews until told to stop, and then gives the lease away.
-    ///
-    /// # Errors
-    /// The lease is lost: it could not be renewed within the deadline, or another has it.
-    pub async fn hold(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        let mut renewed = Instant::now();
+    /// Renews until the Lease is lost. Dropped, it leaves the Lease as it is; see [`Election::release`].
+    pub async fn keep(&mut self) -> LostLease {
+        let mut retry = None;
+        let mut why = "no answer".to_owned();
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep(self.times.retry_period.min(self.times.renew_deadline / 2)) => {}
+            let renewed = self.seen.as_ref().map_or_else(Instant::now, |s| s.since);
+            let deadline = renewed + self.timing.renew_deadline;
+            sleep_until(retry.unwrap_or(renewed + self.timing.retry_period).min(deadline)).await;
+            if Instant::now() >= deadline {
+                self.claim.send_replace(None);
+                return LostLease::NotRenewed { within: self.timing.renew_deadline, why };
             }
-            let left = self.times.renew_deadline.saturating_sub(renewed.elapsed());
-            let started = Instant::now();
-            match tokio::time::timeout(left, self.try_take()).await {
-                Ok(Ok(true)) => renewed = started,
-                Ok(Ok(false)) => bail!("lost lease: another replica leads"),
-                Ok(Err(error)) => warn!(%error, "lease not renewed; tries again"),
+            retry = None;
+            match timeout_at(deadline, self.write()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(Failure::Conflict)) => {
+                    // Somebody wrote it: a person, or another replica that leads.
+                    if let Ok(true) = timeout_at(deadline, self.look_only()).await
+                        && let Some(other) = holder(self.current.as_ref()).filter(|holder| *holder != self.me)
+                    {
+                        self.claim.send_replace(None);
+                        return LostLease::Taken(other.to_owned());
+                    }
+                    retry = Some(Instant::now() + self.between_tries());
+                }
+                Ok(Err(Failure::Other(words))) => {
+                    warn!(why = words, "lease not renewed; tries again");
+                    why = words;
+                    retry = Some(Instant::now() + self.between_tries());
+                }
                 Err(_) => {}
             }
-            if renewed.elapsed() >= self.times.renew_deadline {
-                bail!("lost lease: it could not be renewed within {:?}", self.times.renew_deadline);
-            }
         }
     }
 
-    /// Gives the lease away, so that another need not wait until it lasts out.
-    pub async fn release(&self) {
-        let Some((lease, _)) = &self.knowledge.seen else { return };
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                resource_version: lease.metadata.resource_version.clone(),
-                uid: lease.metadata.uid.clone(),
-            }),
-            ..DeleteParams::default()
+    /// Gives the Lease away, if it is ours, so that another replica need not wait until it runs out.
+    pub async fn release(mut self) {
+        self.claim.send_replace(None);
+        let release = async {
+            self.look_only().await;
+            let Some(mut lease) = self.current.take().filter(|l| holder(Some(l)) == Some(self.me.as_str())) else { return };
+            if let Some(spec) = &mut lease.spec {
+                spec.holder_identity = Some(String::new());
+                spec.lease_duration_seconds = Some(1);
+                spec.renew_time = Some(now());
+            }
+            match self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await {
+                Ok(_) => info!("lease given away"),
+                Err(error) => debug!(%error, "lease not given away; it runs out"),
+            }
         };
-        let release = self.api.delete(LEASE_NAME, &params);
-        match tokio::time::timeout(Duration::from_secs(2), release).await {
-            Ok(Ok(_)) => info!("lease given away"),
-            Ok(Err(error)) => debug!(%error, "lease not given away; it lasts out"),
-            Err(_) => debug!("lease not given away in time; it lasts out"),
+        if tokio::time::timeout(RELEASE_WITHIN, release).await.is_err() {
+            debug!("lease not given away in time; it runs out");
         }
     }
 
-    /// One try; answers whether this candidate leads now.
-    async fn try_take(&mut self) -> anyhow::Result<bool> {
-        let there = self.api.get_opt(LEASE_NAME).await.context("cannot read the lease")?;
-        let step = self.knowledge.decide(there, &self.me, Instant::now());
-        let written = match step {
-            Step::Wait => return Ok(false),
-            Step::Create => {
-                let lease = self.lease(None);
-                self.api.create(&PostParams::default(), &lease).await
-            }
-            Step::Take => {
-                let lease = self.lease(self.knowledge.seen.as_ref().map(|(lease, _)| lease));
-                self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await
-            }
-        };
-        match written {
+    fn changes(&self) -> BoxStream<'static, kube::runtime::watcher::Result<Option<Lease>>> {
+        watch_object(self.api.clone(), LEASE_NAME).default_backoff().boxed()
+    }
+
+    /// Between two tries to renew: a fifth of the usual period, so that several fit before the deadline.
+    fn between_tries(&self) -> Duration {
+        self.timing.retry_period / 5
+    }
+
+    fn observe(&mut self, lease: Option<Lease>) {
+        self.seen = lease.as_ref().map(|lease| Seen::of(lease, self.seen.take(), Instant::now()));
+        self.current = lease;
+    }
+
+    /// Reads the Lease; answers whether that worked.
+    async fn look(&mut self) -> bool {
+        match self.api.get_opt(LEASE_NAME).await {
             Ok(lease) => {
-                self.knowledge.seen = Some((lease, Instant::now()));
-                Ok(true)
+                self.observe(lease);
+                true
             }
-            // Somebody else was faster.
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-            Err(error) => Err(error).context("cannot write the lease"),
+            Err(error) => {
+                debug!(%error, "cannot read the lease");
+                false
+            }
         }
     }
 
-    /// The lease as ours. The resource version of what it replaces makes the write a compare-and-swap.
-    fn lease(&self, before: Option<&Lease>) -> Lease {
-        let now = MicroTime(k8s_openapi::jiff::Timestamp::now());
-        let old = before.and_then(|l| l.spec.clone()).unwrap_or_default();
-        let mine = old.holder_identity.as_deref() == Some(self.me.as_str());
-        Lease {
-            metadata: before.map_or_else(|| ObjectMeta { name: Some(LEASE_NAME.to_owned()), ..ObjectMeta::default() }, |l| ObjectMeta { managed_fields: None, ..l.metadata.clone() }),
-            spec: Some(LeaseSpec {
-                holder_identity: Some(self.me.clone()),
-                lease_duration_seconds: i32::try_from(self.times.duration.as_secs()).ok(),
-                acquire_time: if mine { old.acquire_time } else { Some(now.clone()) },
-                renew_time: Some(now),
-                lease_transitions: Some(old.lease_transitions.unwrap_or(0) + i32::from(!mine && before.is_some())),
-                ..LeaseSpec::default()
-            }),
+    /// Reads the Lease for the next compare-and-swap, and leaves alone since when the claim counts.
+    async fn look_only(&mut self) -> bool {
+        match self.api.get_opt(LEASE_NAME).await {
+            Ok(lease) => {
+                self.current = lease;
+                true
+            }
+            Err(_) => false,
         }
+    }
+
+    /// Writes the Lease as ours, if it is still as it was seen. The claim counts from before the write was sent.
+    async fn write(&mut self) -> Result<(), Failure> {
+        let sent = Instant::now();
+        let lease = self.lease();
+        let written = match lease.metadata.resource_version {
+            None => self.api.create(&PostParams::default(), &lease).await,
+            Some(_) => self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await,
+        };
+        let written = written.map_err(|error| match error {
+            // Gone, there already, or changed.
+            kube::Error::Api(status) if matches!(status.code, 404 | 409) => Failure::Conflict,
+            other => Failure::Other(other.to_string()),
+        })?;
+        self.seen = Some(Seen::of(&written, None, sent));
+        self.current = Some(written);
+        self.claim.send_replace(Some(sent + self.timing.renew_deadline));
+        Ok(())
+    }
+
+    fn lease(&self) -> Lease {
+        let mut lease = self.current.clone().unwrap_or_default();
+        let before = lease.spec.take().unwrap_or_default();
+        let mine = before.holder_identity.as_deref() == Some(self.me.as_str());
+        let is_new = lease.metadata.resource_version.is_none();
+        lease.metadata.name = Some(LEASE_NAME.to_owned());
+        lease.metadata.managed_fields = None;
+        lease.spec = Some(LeaseSpec {
+            holder_identity: Some(self.me.clone()),
+            lease_duration_seconds: Some(self.timing.whole_seconds()),
+            acquire_time: if mine { before.acquire_time } else { Some(now()) },
+            renew_time: Some(now()),
+            lease_transitions: Some(before.lease_transitions.unwrap_or(0).saturating_add(i32::from(!mine && !is_new))),
+            ..LeaseSpec::default()
+        });
+        lease
     }
 }
 
-/// An identity as KubeFed has it: host name and something unique.
+enum Failure {
+    /// The Lease is not as it was seen.
+    Conflict,
+    Other(String),
+}
+
+fn holder(lease: Option<&Lease>) -> Option<&str> {
+    lease?.spec.as_ref()?.holder_identity.as_deref().filter(|h| !h.is_empty())
+}
+
+/// For people who read the Lease; nothing is decided by it.
+fn now() -> MicroTime {
+    MicroTime(jiff::Timestamp::now())
+}
+
+/// An identity that no other replica has: `<host name>_<uuid>` (KubeFed's form).
 pub fn identity() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}_{}", host.trim(), uuid::Uuid::new_v4())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lease(holder: &str, renewals: i32) -> Lease {
-        Lease {
-            metadata: ObjectMeta::default(),
-            spec: Some(LeaseSpec {
-                holder_identity: Some(holder.to_owned()),
-                lease_duration_seconds: Some(15),
-                lease_transitions: Some(renewals),
-                ..LeaseSpec::default()
-            }),
-        }
-    }
-
-    #[test]
-    fn a_lease_is_taken_when_there_is_none_or_it_is_ours_or_nobodys() {
-        let now = Instant::now();
-        let mut knowledge = Knowledge::default();
-        assert_eq!(knowledge.decide(None, "me", now), Step::Create);
-        assert_eq!(knowledge.decide(Some(lease("me", 0)), "me", now), Step::Take);
-        assert_eq!(knowledge.decide(Some(lease("", 0)), "me", now), Step::Take);
-    }
-
-    #[test]
-    fn anothers_lease_lasts_from_when_its_last_change_was_seen() {
-        let start = Instant::now();
-        let at = |s| start + Duration::from_secs(s);
-        let mut knowledge = Knowledge::default();
-        assert_eq!(knowledge.decide(Some(lease("other", 0)), "me", at(0)), Step::Wait);
-        assert_eq!(knowledge.decide(Some(lease("other", 0)), "me", at(14)), Step::Wait);
-        assert_eq!(knowledge.decide(Some(lease("other", 1)), "me", at(14)), Step::Wait);
-        assert_eq!(knowledge.decide(Some(lease("other", 1)), "me", at(28)), Step::Wait);
-        assert_eq!(knowledge.decide(Some(lease("other", 1)), "me", at(29)), Step::Take);
-    }
+    let host = if host.trim().is_empty() { "fedd" } else { host.trim() };
+    format!("{host}_{}", uuid::Uuid::new_v4())
 }

@@ -1,57 +1,65 @@
-//! What is measured. Names are KubeFed's where they mean the same.
+//! What is measured. Names are KubeFed's where they mean the same, controller-runtime's and client-go's where those do.
+//!
+//! Labels are types and clusters, never names of objects: their number is bounded by what is configured.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
-use prometheus_client::collector::Collector;
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use propagation_engine::core::Core;
 use propagation_engine::telemetry::Telemetry;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ActionLabels {
+struct Action {
     action: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReconcileLabels {
+struct Reconciled {
     controller: String,
     result: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ClusterStateLabels {
+struct ClusterState {
     state: &'static str,
     cluster: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ClusterFailureLabels {
+struct ClusterAction {
     cluster: String,
     action: &'static str,
 }
 
-/// The registry and what goes into it. Labels are types and clusters, never object names.
+/// The registry and what goes into it.
 pub struct Metrics {
     registry: Mutex<Registry>,
-    dispatch: Family<ActionLabels, Histogram>,
-    failures: Family<ClusterFailureLabels, Counter>,
-    reconciles: Family<ReconcileLabels, Counter>,
+    dispatch: Family<Action, Histogram>,
+    dispatch_failures: Family<ClusterAction, Counter>,
+    reconciles: Family<Reconciled, Counter>,
     reconcile_time: Histogram,
-    statuses: Family<ReconcileLabels, Counter>,
-    states: Family<ClusterStateLabels, Gauge>,
+    status_writes: Family<Reconciled, Counter>,
+    cluster_states: Family<ClusterState, Gauge>,
     health_time: Histogram,
+    leader: Gauge,
 }
 
-/// KubeFed's buckets reach from 10 ms up; fedd's writes take less, so there are finer ones.
+/// Upper bounds, in seconds. KubeFed's begin at 10 ms; a write here takes less, so there are finer ones.
 const BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
+
+/// The states of a cluster (KubeFed's).
+const STATES: [&str; 3] = ["ready", "notready", "offline"];
 
 fn histogram() -> Histogram {
     Histogram::new(BUCKETS)
@@ -62,34 +70,47 @@ impl Default for Metrics {
         let metrics = Self {
             registry: Mutex::new(Registry::default()),
             dispatch: Family::new_with_constructor(histogram),
-            failures: Family::default(),
+            dispatch_failures: Family::default(),
             reconciles: Family::default(),
             reconcile_time: histogram(),
-            statuses: Family::default(),
-            states: Family::default(),
+            status_writes: Family::default(),
+            cluster_states: Family::default(),
             health_time: histogram(),
+            leader: Gauge::default(),
         };
         {
             let mut registry = metrics.registry.lock();
             registry.register("dispatch_operation_duration_seconds", "Time of one write to a member", metrics.dispatch.clone());
-            registry.register("fedd_dispatch_failures", "Writes that a member did not take", metrics.failures.clone());
+            registry.register("fedd_dispatch_failures", "Writes that a member did not take", metrics.dispatch_failures.clone());
             registry.register("controller_runtime_reconcile", "Plans made and carried out", metrics.reconciles.clone());
-            registry.register("reconcile_federated_resources_duration_seconds", "Time of one plan and its writes", metrics.reconcile_time.clone());
-            registry.register("fedd_status_writes", "Statuses written to the federation's API server", metrics.statuses.clone());
-            registry.register("kubefedcluster_total", "1 for the state that a cluster is in", metrics.states.clone());
+            let help = "Time of one plan and its writes";
+            registry.register("reconcile_federated_resources_duration_seconds", help, metrics.reconcile_time.clone());
+            let help = "Statuses written to the federation's API server";
+            registry.register("fedd_status_writes", help, metrics.status_writes.clone());
+            registry.register("kubefedcluster_total", "1 for the state that a cluster is in", metrics.cluster_states.clone());
             registry.register("cluster_health_status_duration_seconds", "Time of one health check", metrics.health_time.clone());
+            registry.register("fedd_leader", "1 while this replica leads", metrics.leader.clone());
+            registry.register("fedd_build", "Version of fedd", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         }
         metrics
     }
 }
 
 impl Metrics {
-    /// Adds the engine's queue lengths, read when asked for.
+    /// Adds what is read from an engine when asked for: queue lengths, and how many clusters there are.
     pub fn follow(&self, core: Arc<Core>) {
-        self.registry.lock().register_collector(Box::new(Queues(core)));
+        self.registry.lock().register_collector(Box::new(Engine(core)));
     }
 
-    /// All metrics in OpenMetrics' text form.
+    /// This replica leads, or does not any more.
+    pub fn set_leader(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// Everything, in OpenMetrics' text form.
+    ///
+    /// # Errors
+    /// None in practice: text is written to memory.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry.lock())?;
@@ -99,50 +120,84 @@ impl Metrics {
 
 impl Telemetry for Metrics {
     fn dispatched(&self, operation: &'static str, cluster: &str, ok: bool, took: Duration) {
-        self.dispatch.get_or_create(&ActionLabels { action: operation }).observe(took.as_secs_f64());
+        self.dispatch.get_or_create(&Action { action: operation }).observe(took.as_secs_f64());
         if !ok {
-            let labels = ClusterFailureLabels { cluster: cluster.to_owned(), action: operation };
-            self.failures.get_or_create(&labels).inc();
+            let labels = ClusterAction { cluster: cluster.to_owned(), action: operation };
+            self.dispatch_failures.get_or_create(&labels).inc();
         }
     }
 
     fn reconciled(&self, r#type: &str, ok: bool, took: Duration) {
-        let result = if ok { "success" } else { "error" };
-        self.reconciles.get_or_create(&ReconcileLabels { controller: r#type.to_owned(), result }).inc();
+        self.reconciles.get_or_create(&Reconciled { controller: r#type.to_owned(), result: result(ok) }).inc();
         self.reconcile_time.observe(took.as_secs_f64());
     }
 
     fn status_written(&self, r#type: &str, ok: bool) {
-        let result = if ok { "success" } else { "error" };
-        self.statuses.get_or_create(&ReconcileLabels { controller: r#type.to_owned(), result }).inc();
+        self.status_writes.get_or_create(&Reconciled { controller: r#type.to_owned(), result: result(ok) }).inc();
     }
 
     fn probed(&self, cluster: &str, state: &'static str, took: Duration) {
-        for known in ["ready", "notready", "offline"] {
-            let labels = ClusterStateLabels { state: known, cluster: cluster.to_owned() };
-            self.states.get_or_create(&labels).set(i64::from(known == state));
+        for known in STATES {
+            let labels = ClusterState { state: known, cluster: cluster.to_owned() };
+            self.cluster_states.get_or_create(&labels).set(i64::from(known == state));
         }
         self.health_time.observe(took.as_secs_f64());
     }
 }
 
-/// Queue lengths, read on scrape.
-struct Queues(Arc<Core>);
+fn result(ok: bool) -> &'static str {
+    if ok { "success" } else { "error" }
+}
 
-impl std::fmt::Debug for Queues {
+/// What is read from an engine on scrape.
+struct Engine(Arc<Core>);
+
+impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Queues")
+        f.debug_struct("Engine").finish_non_exhaustive()
     }
 }
 
-impl Collector for Queues {
+impl Collector for Engine {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let mut queues =
+            encoder.encode_descriptor("workqueue_depth", "Items that wait", None, MetricType::Gauge)?;
         for (name, length) in self.0.queue_lengths() {
-            let gauge = ConstGauge::new(i64::try_from(length).unwrap_or(i64::MAX));
-            let labels = [("name", name)];
-            let mut metric = encoder.encode_descriptor("workqueue_depth", "Items that wait", None, gauge.metric_type())?;
-            gauge.encode(metric.encode_family(&labels)?)?;
+            let labels = [("name", name.as_str())];
+            ConstGauge::new(number(length)).encode(queues.encode_family(&labels)?)?;
         }
-        Ok(())
+        let joined = encoder.encode_descriptor("joined_cluster_total", "Clusters of the federation", None, MetricType::Gauge)?;
+        ConstGauge::new(number(self.0.clusters().iter().count())).encode(joined)
+    }
+}
+
+fn number(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kubefeds_where_they_mean_the_same() {
+        let metrics = Metrics::default();
+        metrics.dispatched("create", "c", true, Duration::from_millis(3));
+        metrics.dispatched("update", "c", false, Duration::from_millis(3));
+        metrics.reconciled("configmaps", true, Duration::from_millis(4));
+        metrics.probed("c", "ready", Duration::from_millis(5));
+        metrics.probed("c", "offline", Duration::from_millis(5));
+        metrics.set_leader(true);
+        let text = metrics.text().unwrap();
+        for line in [
+            r#"dispatch_operation_duration_seconds_count{action="create"} 1"#,
+            r#"fedd_dispatch_failures_total{cluster="c",action="update"} 1"#,
+            r#"controller_runtime_reconcile_total{controller="configmaps",result="success"} 1"#,
+            r#"kubefedcluster_total{state="ready",cluster="c"} 0"#,
+            r#"kubefedcluster_total{state="offline",cluster="c"} 1"#,
+            "fedd_leader 1",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
     }
 }

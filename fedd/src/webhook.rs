@@ -1,21 +1,69 @@
-//! Conversion and admission over HTTPS. (Interim entry: the command line is settled, the rest is being filled in.)
+//! Conversion and admission over HTTPS: what is decided is decided in [`admit`] and `topology-convert`; here it is
+//! parsed, looked up and answered.
+
+pub mod address;
+pub mod admit;
+pub mod certificate;
+mod handlers;
+pub mod register;
+pub mod review;
+mod server;
+pub mod state;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context as _;
 use clap::Args;
-use federation_model::Settings;
+use federation_model::{Feature, Scope, Settings};
 use kube::Client;
+use tenancy::ScopeKeys;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use self::address::WebhookAddress;
+use self::certificate::{CertificateDirectory, CertificateKeeper, CurrentCertificate, Lifetimes, SharedAuthorities};
+use self::register::Registration;
+use self::state::Lookups;
+use crate::args::{Listen, listen};
+
+/// Path of conversions.
+pub const CONVERT_PATH: &str = "/convert";
+
+/// Paths of admission; KubeFed's own where it has one.
+pub mod path {
+    /// Federated objects: initialisation.
+    pub const MUTATE_FEDERATED: &str = "/mutate-federated";
+    /// Federated objects: validation.
+    pub const VALIDATE_FEDERATED: &str = "/validate-federated";
+    /// `KubeFedCluster`.
+    pub const VALIDATE_CLUSTER: &str = "/validate-kubefedcluster";
+    /// `FederatedTypeConfig`.
+    pub const VALIDATE_TYPE_CONFIG: &str = "/validate-federatedtypeconfigs";
+    /// `KubeFedConfig`: validation.
+    pub const VALIDATE_CONFIG: &str = "/validate-kubefedconfig";
+    /// `KubeFedConfig`: defaults.
+    pub const DEFAULT_CONFIG: &str = "/default-kubefedconfig";
+    /// `Cell`.
+    pub const VALIDATE_CELL: &str = "/validate-cell";
+    /// `Cell`: its deletion.
+    pub const DELETE_CELL: &str = "/delete-cell";
+    /// `TopologyType`.
+    pub const VALIDATE_TOPOLOGY_TYPE: &str = "/validate-topologytype";
+}
 
 /// Where and how webhooks are served.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Webhooks")]
 pub struct WebhookArgs {
     /// Address that the webhooks listen on
-    #[arg(long, visible_alias = "secure-addr", default_value = "0.0.0.0:8443")]
-    pub webhook_addr: SocketAddr,
+    #[arg(long, value_name = "ADDRESS", default_value = ":8443", value_parser = listen)]
+    pub webhook_addr: Listen,
     /// URL at which the federation's API server reaches the webhooks, such as https://10.0.0.5:8443
     #[arg(long, value_name = "URL", conflicts_with = "webhook_service")]
     pub webhook_url: Option<String>,
@@ -28,16 +76,97 @@ pub struct WebhookArgs {
 }
 
 /// What the webhooks run with.
-pub struct WebhookOptions {}
+#[derive(Clone, Debug)]
+pub struct WebhookOptions {
+    /// Address that they listen on.
+    pub listen: SocketAddr,
+    /// Where the API server finds them.
+    pub address: WebhookAddress,
+    /// Certificates that users bring.
+    pub cert_dir: Option<PathBuf>,
+    /// How long certificates live that fedd makes.
+    pub lifetimes: Lifetimes,
+    /// The federation's namespace.
+    pub namespace: String,
+}
 
 impl WebhookArgs {
-    /// Checks the arguments.
-    pub fn options(&self, _namespace: &str) -> anyhow::Result<WebhookOptions> {
-        Ok(WebhookOptions {})
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// An address is none.
+    pub fn options(&self, namespace: &str) -> anyhow::Result<WebhookOptions> {
+        let Listen(Some(listen)) = self.webhook_addr else {
+            anyhow::bail!("--webhook-addr is off; `fedd controller` runs without webhooks");
+        };
+        let address = match (&self.webhook_url, &self.webhook_service) {
+            (Some(url), _) => WebhookAddress::Url(url.parse().context("--webhook-url")?),
+            (None, Some(service)) => WebhookAddress::Service(service.parse().context("--webhook-service")?),
+            (None, None) => WebhookAddress::Service(format!("{namespace}/fedd-webhook:443").parse()?),
+        };
+        let (cert_dir, lifetimes) = (self.cert_dir.clone(), Lifetimes::default());
+        Ok(WebhookOptions { listen, address, cert_dir, lifetimes, namespace: namespace.to_owned() })
     }
 }
 
-/// Serves until told to stop.
-pub async fn run(_: Client, _: WebhookOptions, _: Settings, _: CancellationToken, _: Arc<AtomicBool>) -> anyhow::Result<()> {
+/// Serves, and keeps the API server told, until `shutdown`. `ready` is set once requests are answered and the API server
+/// knows where.
+///
+/// # Errors
+/// The address cannot be listened on, or certificates that a user brings cannot be used.
+pub async fn run(
+    client: Client,
+    options: WebhookOptions,
+    settings: Settings,
+    shutdown: CancellationToken,
+    ready: Arc<AtomicBool>,
+) -> anyhow::Result<()> {
+    options.lifetimes.check().map_err(anyhow::Error::msg)?;
+    let mut tasks = JoinSet::new();
+    let current = Arc::new(CurrentCertificate::default());
+    let (bundle, bundles) = watch::channel(None);
+    match &options.cert_dir {
+        Some(directory) => {
+            let mut files = CertificateDirectory::new(directory.clone(), current.clone(), bundle);
+            files.load().await.context("--cert-dir")?;
+            tasks.spawn(files.run(shutdown.clone()));
+        }
+        None => {
+            let shared = SharedAuthorities::new(client.clone(), &options.namespace);
+            let names = options.address.certificate_names();
+            let mut keeper = CertificateKeeper::new(shared, names, options.lifetimes, current.clone(), bundle);
+            keeper.start(&shutdown).await;
+            tasks.spawn(keeper.run(shutdown.clone()));
+        }
+    }
+    let lookups = Arc::new(Lookups::start(&client, &options.namespace, &mut tasks, &shutdown));
+    tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        // Before everything is known nothing may be answered: an unknown topology type would be taken for none.
+        () = lookups.wait_until_synced() => {}
+    }
+    let keys = settings.gates.is_on(Feature::TenantIsolation).then(|| ScopeKeys {
+        tenant: settings.tenant_label.clone(),
+        workspace_group: settings.workspace_group_label.clone(),
+    });
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} (--webhook-addr)", options.listen))?;
+    info!(address = %listener.local_addr()?, "webhooks are served");
+    let router = handlers::router(lookups, keys);
+    tasks.spawn(server::serve(listener, server::tls_config(current)?, router, shutdown.clone()));
+    let registration = Registration {
+        address: options.address,
+        only_namespace: (settings.scope == Scope::Namespaced).then(|| options.namespace.clone()),
+    };
+    let registered = CancellationToken::new();
+    tasks.spawn(register::run(client, registration, bundles, registered.clone(), shutdown.clone()));
+    tokio::select! {
+        () = registered.cancelled() => ready.store(true, Ordering::Release),
+        () = shutdown.cancelled() => {}
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a part of the webhook panicked")?;
+    }
     Ok(())
 }

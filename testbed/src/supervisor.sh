@@ -17,7 +17,14 @@ echo "$root"
 # Whether a process is still this shell's child. A shell may reap a child that ended by itself at any time, and its id
 # may then be a stranger's, who must not be killed. Without /proc there is nothing to ask and the id is believed.
 mine() {
-  [ ! -d /proc/self ] || grep -q "^PPid:[[:space:]]*$$\$" "/proc/$1/status"
+  [ -d /proc/self ] || return 0
+  while read -r field value; do
+    if [ "$field" = PPid: ]; then
+      [ "$value" = $$ ]
+      return
+    fi
+  done <"/proc/$1/status"
+  return 1
 }
 
 while read -r request subject signal; do

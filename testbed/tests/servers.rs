@@ -157,7 +157,7 @@ async fn names_are_checked_and_given_once() {
 async fn a_controller_manager_finishes_namespaces_and_rolls_out_deployments() {
     let testbed = Testbed::start().await.unwrap();
     let server = testbed.api_server("host").await.unwrap();
-    let controllers = ["namespace-controller", "deployment-controller"];
+    let controllers = ["namespace-controller", "deployment-controller", "serviceaccount-token-controller"];
     let manager = server.controller_manager(&controllers).await.unwrap();
     assert_eq!(manager.api_server().name(), "host");
 

@@ -45,7 +45,7 @@ pub struct TypesArgs {
     #[arg(long, conflicts_with = "types")]
     pub no_types: bool,
     /// Serve the form by cluster alone, which needs no conversion webhook
-    #[arg(long)]
+    #[arg(long, visible_alias = "no-topology-form")]
     pub cluster_form_only: bool,
 }
 

@@ -39,9 +39,9 @@ pub struct EnableArgs {
     /// Kubeconfig of that context [default: the federation's]
     #[arg(long, value_name = "FILE")]
     pub cluster_kubeconfig: Option<PathBuf>,
-    /// Annotation keys that are pushed from templates: a glob; `!` takes away, later ones win. Repeatable
-    #[arg(long, value_name = "GLOB")]
-    pub propagating_annotation: Vec<String>,
+    /// Annotation keys that are pushed from templates: globs; `!` takes away, later ones win
+    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    pub propagating_annotations: Vec<String>,
     /// Print the objects as yaml or json instead of applying them; or how to print what was done
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     pub output: ReportFormat,
@@ -59,8 +59,8 @@ pub struct EnableArgs {
 /// The name means no type, or several; the type is federated differently already; or an API server refused something
 /// or did not answer.
 pub async fn run(args: EnableArgs) -> anyhow::Result<()> {
-    if let Err(error) = annotation_policy::AnnotationPolicy::compile(&args.propagating_annotation) {
-        return Err(Usage(format!("--propagating-annotation: {error}")).into());
+    if let Err(error) = annotation_policy::AnnotationPolicy::compile(&args.propagating_annotations) {
+        return Err(Usage(format!("--propagating-annotations: {error}")).into());
     }
     let host = access::host(&args.host).await?;
     let shower = if args.cluster_context.is_none() && args.cluster_kubeconfig.is_none() {
@@ -80,8 +80,8 @@ pub async fn run(args: EnableArgs) -> anyhow::Result<()> {
     };
     let namespace = &args.host.federation_namespace;
     let mut config = type_config(&found.reference, namespace);
-    if !args.propagating_annotation.is_empty() {
-        config.spec.propagating_annotations = Some(args.propagating_annotation.clone());
+    if !args.propagating_annotations.is_empty() {
+        config.spec.propagating_annotations = Some(args.propagating_annotations.clone());
     }
     let kind = FederatedKind { target_short_names: found.short_names.clone(), with_replicas };
     let settings = settings::read(&host.client, namespace).await?;

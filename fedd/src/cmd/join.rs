@@ -1,244 +1,184 @@
-//! `fedd join`: registers a member cluster.
+//! `fedd join`: on the member, an account and a token; on the federation's API server, what opens the member.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod host;
+mod member;
+mod token;
+
+pub use self::host::{JOINED_AS, TOKEN_EXPIRES};
+pub use self::member::{Account, MemberArgs};
+
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use clap::Args;
-use federation_model::{Cell, CellSpec, KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, Settings, TOKEN_KEY, is_dns_subdomain, parse_duration};
-use k8s_openapi::ByteString;
-use k8s_openapi::api::authentication::v1::TokenRequest;
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::api::{Api, PostParams};
-use kube::Client;
-use serde_json::json;
+use federation_model::{KubeFedCluster, annotation, is_dns_subdomain, parse_duration};
+use kube::ResourceExt as _;
+use kube::api::Api;
+use tenancy::ScopeKeys;
 
-use crate::access::{self, Access};
-use crate::apply::{apply, await_object};
-use crate::args::{HostArgs, ObjectFormat, label};
-use crate::manifest::{Manifest, namespace_object};
-use crate::output::{note, print_objects};
-use crate::settings;
+use self::host::Membership;
+use super::Usage;
+use crate::apply::apply;
+use crate::args::{HostArgs, ReportArgs, label};
+use crate::manifest::Manifest;
+use crate::output::{HOST, Report, note, warning};
+use crate::{access, settings};
 
-/// Register a member cluster: a service account on the member, its token and a KubeFedCluster on the federation's API server.
-///
-/// Joining again renews the token and what is said here; labels and cells that are not named stay.
-///
-/// The token is a bound one (TokenRequest) that expires after --token-duration, or earlier if the member's API server
-/// caps it; join again before. With --token-secret it is one that never expires, as KubeFed has it, which needs the
-/// member's kube-controller-manager to be running.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  fedd join m1 --cluster-context m1-admin --tenant bank --workspace-group prod\n  fedd join m1 --cluster-kubeconfig m1.yaml --cell bank-prod/rz00a --cell bank-prod/rz00b")]
+/// Flags of `fedd join`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Make a cluster a member of the federation, or renew its token.\n\n\
+        On the member: the federation's namespace, a service account, and its rights (everything, as the federation \
+        propagates any type; with scope Namespaced, everything in that namespace). Its token is tried, and put into a \
+        Secret on the federation's API server, with a KubeFedCluster that names it.\n\n\
+        The token is requested from the member's API server and expires after --token-duration, or sooner if that server \
+        has a limit; joining again renews it, keeps the labels, and disturbs nothing. --token-secret asks for one that \
+        never expires, in a Secret on the member, which needs its kube-controller-manager to run.",
+    after_help = "Examples:\n  \
+        fedd join rz00 --cluster-context rz00-admin --tenant bank --workspace-group prod\n  \
+        fedd join rz00 --cluster-kubeconfig rz00.yaml --cell bank-prod/rz00a --cell bank-prod/rz00b\n  \
+        fedd join rz00                         again: renews the token"
+)]
 pub struct JoinArgs {
     /// Name of the cluster in the federation
     pub name: String,
-    /// The federation's API server.
-    #[command(flatten)]
-    pub host: HostArgs,
-    /// The member.
-    #[command(flatten)]
-    pub member: MemberArgs,
-    /// Label of the KubeFedCluster; may be given several times
+    /// Label of the cluster, which selectors match. Repeatable
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
-    /// Tenant that the cluster belongs to; with --workspace-group
-    #[arg(long, requires = "workspace_group")]
+    /// Tenant whose cluster it is [default: nobody's, shared]
+    #[arg(long, value_name = "NAME", requires = "workspace_group")]
     pub tenant: Option<String>,
-    /// Workspace group that the cluster belongs to; with --tenant
-    #[arg(long, requires = "tenant")]
+    /// Workspace group of the tenant
+    #[arg(long, value_name = "NAME", requires = "tenant")]
     pub workspace_group: Option<String>,
-    /// Cell on this cluster; may be given several times. Its namespace must exist
-    #[arg(long = "cell", value_name = "NAMESPACE/CELL", value_parser = namespace_name)]
+    /// Cell to be made on the cluster, in its tenant's namespace, which must exist. Repeatable
+    #[arg(long = "cell", value_name = "NAMESPACE/CELL", value_parser = cell)]
     pub cells: Vec<(String, String)>,
-    /// Name of the Secret on the federation's API server [default: the cluster's]
-    #[arg(long)]
+    /// Name of the Secret on the federation's API server [default: the one in use, else NAME-token]
+    #[arg(long, value_name = "NAME")]
     pub secret_name: Option<String>,
-    /// How long the token is to be valid
-    #[arg(long, default_value = "8760h", value_parser = parse_duration)]
+    /// How long the token is valid
+    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = parse_duration)]
     pub token_duration: Duration,
     /// Use a token that never expires
     #[arg(long, conflicts_with = "token_duration")]
     pub token_secret: bool,
-    /// How long to wait for the member
-    #[arg(long, default_value = "30s", value_parser = parse_duration)]
+    /// How long to wait for the member, and for its token to open it
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub timeout: Duration,
-    /// Print what would be applied on the federation's API server, without the token, and change nothing anywhere
-    #[arg(long)]
-    pub dry_run: bool,
-    /// How a dry run prints
-    #[arg(short, long, value_enum, default_value = "yaml")]
-    pub output: ObjectFormat,
+    /// The member.
+    #[command(flatten)]
+    pub member: MemberArgs,
+    /// How to tell.
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// Where.
+    #[command(flatten)]
+    pub host: HostArgs,
 }
 
-/// Which member.
-#[derive(Args, Clone, Debug, Default)]
-pub struct MemberArgs {
-    /// Context of the member [default: the cluster's name with the federation's kubeconfig, else the current one]
-    #[arg(long, value_name = "CONTEXT")]
-    pub cluster_context: Option<String>,
-    /// Kubeconfig of the member [default: the federation's]
-    #[arg(long, value_name = "FILE")]
-    pub cluster_kubeconfig: Option<PathBuf>,
-    /// Name of the federation in the service account's name, <cluster>-<host name>
-    #[arg(long, default_value = "fedd", value_name = "NAME")]
-    pub host_cluster_name: String,
-}
-
-impl MemberArgs {
-    pub(super) fn service_account(&self, name: &str) -> String {
-        format!("{name}-{}", self.host_cluster_name)
+/// Reads `namespace/cell`.
+fn cell(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err(format!("{text:?} is no cell; write namespace/cell")),
     }
-
-    /// Connects as the kubeconfig's user.
-    pub(super) async fn access(&self, name: &str, host: &HostArgs) -> anyhow::Result<Access> {
-        let file = self.cluster_kubeconfig.as_ref().or(host.kubeconfig.as_ref());
-        let own_context = self.cluster_kubeconfig.is_none().then(|| name.to_owned());
-        let context = self.cluster_context.clone().or(own_context);
-        access::connect(file.map(PathBuf::as_path), context.as_deref()).await.with_context(|| {
-            format!("member {name} (name its context by --cluster-context, or its kubeconfig by --cluster-kubeconfig)")
-        })
-    }
-}
-
-/// Reads `namespace/name`.
-fn namespace_name(text: &str) -> Result<(String, String), String> {
-    let (namespace, name) = text.split_once('/').ok_or_else(|| format!("{text:?} is no NAMESPACE/CELL"))?;
-    Ok((namespace.to_owned(), name.to_owned()))
 }
 
 /// Joins a member.
+///
+/// # Errors
+/// The cluster's name or scope cannot be, a namespace of a cell is not there, an API server refused something or did
+/// not answer, or the token does not open the member.
 pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     if !is_dns_subdomain(&args.name) {
-        bail!("{:?} is no name for a cluster: lower-case letters, digits, - and . only", args.name);
+        let words = "is no name for a cluster; write lower-case letters, digits, '-' and '.', such as rz00";
+        return Err(Usage(format!("{:?} {words}", args.name)).into());
     }
-    let host = access::host(&args.host).await?.client;
-    let member = args.member.access(&args.name, &args.host).await?;
-    let secret_name = args.secret_name.clone().unwrap_or_else(|| args.name.clone());
-    let labels = labels(&args, &host).await?;
-    let cluster = cluster(&args, &member, &secret_name, labels);
-    let cells: Vec<Cell> = args.cells.iter().map(|(namespace, name)| cell(&args.name, namespace, name)).collect();
-    if args.dry_run {
-        let mut objects = vec![Manifest::of(&cluster)?];
-        for cell in &cells {
-            objects.push(Manifest::of(cell)?);
+    let host = access::host(&args.host).await?;
+    let namespace = args.host.federation_namespace.as_str();
+    // What can be refused is refused before anything is written.
+    let settings = settings::read(&host.client, namespace).await?;
+    let keys = ScopeKeys { tenant: settings.tenant_label.clone(), workspace_group: settings.workspace_group_label.clone() };
+    let clusters: Api<KubeFedCluster> = Api::namespaced(host.client.clone(), namespace);
+    let existing = clusters
+        .get_opt(&args.name)
+        .await
+        .with_context(|| format!("cannot read KubeFedCluster {}", args.name))?;
+    if let Some(of) = existing.as_ref().and_then(|c| c.annotations().get(annotation::ACCESS_OF)) {
+        bail!("{} is a cell on {of}; choose another name for the cluster", args.name);
+    }
+    let labels = host::labels(existing.as_ref(), &asked_labels(&args, &keys), &keys)?;
+    let cells = host::check_cells(&host.client, &args.name, &args.cells, &labels, &keys).await?;
+    let member = args.member.access(&args.name, args.host.kubeconfig.as_deref()).await?;
+    let account = args.member.account(&args.name, namespace, host.context.as_deref())?;
+    let name = args.name.as_str();
+    let (dry_run, mut report) = (args.report.dry_run, Report::new(args.report));
+
+    note(&format!("{} becomes {name} of the federation at {}", member.server, host.server));
+    for object in account.objects(settings.scope)? {
+        let outcome = tokio::time::timeout(args.timeout, apply(&member.client, &object, dry_run))
+            .await
+            .with_context(|| format!("the member at {} does not answer", member.server))?
+            .with_context(|| format!("member {name}"))?;
+        report.done(name, object.title(), outcome.word())?;
+    }
+    let token = if dry_run {
+        token::Token::example()
+    } else if args.token_secret {
+        token::eternal(&member.client, &account, args.timeout).await.with_context(|| format!("member {name}"))?
+    } else {
+        token::expiring(&member.client, &account, args.token_duration).await.with_context(|| format!("member {name}"))?
+    };
+    if let Some(expires) = &token.expires {
+        note(&format!("its token is valid until {expires}; `fedd join {name}` renews it"));
+    }
+    if member.tls_server_name.is_some() {
+        warning("the kubeconfig's tls-server-name has no place in a KubeFedCluster: the address itself must be in the certificate");
+    }
+    let membership = Membership {
+        name,
+        namespace,
+        labels,
+        member: &member,
+        account: &account,
+        token: &token,
+        secret: host::secret_name(name, args.secret_name.as_deref(), existing.as_ref()),
+    };
+    let (cluster, secret) = (membership.cluster(), membership.secret());
+    if !dry_run {
+        token::try_out(&cluster, &secret, args.timeout).await?;
+    }
+    let secret = Manifest::of(&secret)?;
+    let mut objects = vec![secret, Manifest::of(&cluster)?];
+    // Cells name the cluster, so it comes first.
+    objects.extend(cells.iter().map(Manifest::of).collect::<Result<Vec<_>, _>>()?);
+    for object in objects {
+        let outcome = apply(&host.client, &object, dry_run).await?;
+        report.done(HOST, object.title(), outcome.word())?;
+    }
+    report.finish()
+}
+
+/// The labels that the command line asks for.
+fn asked_labels(args: &JoinArgs, keys: &ScopeKeys) -> tenancy::Labels {
+    let mut labels: tenancy::Labels = args.labels.iter().cloned().collect();
+    let scope = [(&keys.tenant, &args.tenant), (&keys.workspace_group, &args.workspace_group)];
+    labels.extend(scope.into_iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))));
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_a_namespace_and_a_name() {
+        assert_eq!(cell("bank/rz00a"), Ok(("bank".into(), "rz00a".into())));
+        for bad in ["rz00a", "/a", "a/", "a/b/c"] {
+            assert!(cell(bad).is_err(), "{bad}");
         }
-        return print_objects(&objects, args.output);
     }
-    let token = tokio::time::timeout(args.timeout, credentials(&args, &member.client))
-        .await
-        .map_err(|_| anyhow!("the member has not answered within {:?}; --timeout waits longer", args.timeout))??;
-    let namespace = &args.host.federation_namespace;
-    let mut secret = Secret { data: Some(BTreeMap::from([(TOKEN_KEY.to_owned(), ByteString(token.into_bytes()))])), ..Secret::default() };
-    secret.metadata.name = Some(secret_name);
-    secret.metadata.namespace = Some(namespace.clone());
-    put(&host, "", &Manifest::of(&secret)?).await?;
-    put(&host, "", &Manifest::of(&cluster)?).await?;
-    for cell in &cells {
-        put(&host, "", &Manifest::of(cell)?).await?;
-    }
-    note(&format!("cluster {} joined", args.name));
-    Ok(())
-}
-
-/// The labels that are asked for; the scope's under the keys that the KubeFedConfig says.
-async fn labels(args: &JoinArgs, host: &Client) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut labels: BTreeMap<_, _> = args.labels.iter().cloned().collect();
-    if let (Some(tenant), Some(group)) = (&args.tenant, &args.workspace_group) {
-        let settings: Settings = settings::read(host, &args.host.federation_namespace).await?;
-        labels.insert(settings.tenant_label, tenant.clone());
-        labels.insert(settings.workspace_group_label, group.clone());
-    }
-    Ok(labels)
-}
-
-fn cluster(args: &JoinArgs, member: &Access, secret: &str, labels: BTreeMap<String, String>) -> KubeFedCluster {
-    let mut cluster = KubeFedCluster::new(
-        &args.name,
-        KubeFedClusterSpec {
-            api_endpoint: member.server.trim_end_matches('/').to_owned(),
-            ca_bundle: member.ca_bundle.clone().map(|pem| ByteString(pem.into_bytes())),
-            secret_ref: LocalSecretReference { name: secret.to_owned() },
-            disabled_tls_validations: if member.insecure { vec!["*".to_owned()] } else { Vec::new() },
-            proxy_url: member.proxy.clone(),
-        },
-    );
-    cluster.metadata.namespace = Some(args.host.federation_namespace.clone());
-    cluster.metadata.labels = (!labels.is_empty()).then_some(labels);
-    cluster
-}
-
-fn cell(cluster: &str, namespace: &str, name: &str) -> Cell {
-    let mut cell = Cell::new(name, CellSpec { cluster_name: cluster.to_owned(), ..CellSpec::default() });
-    cell.metadata.namespace = Some(namespace.to_owned());
-    cell
-}
-
-/// Applies an object and says so.
-async fn put(client: &Client, on: &str, manifest: &Manifest) -> anyhow::Result<()> {
-    let outcome = apply(client, manifest, false).await?;
-    note(&format!("{on}{} {}", manifest.title(), outcome.word()));
-    Ok(())
-}
-
-/// Name of the role, and of its binding, that the federation has on a member (KubeFed's).
-pub(super) fn role(account: &str) -> String {
-    format!("kubefed-controller-manager:{account}")
-}
-
-/// What the federation is on the member: a service account and what it may do. Everything, as in KubeFed.
-fn member_objects(account: &str, namespace: &str) -> anyhow::Result<Vec<Manifest>> {
-    let role = role(account);
-    let account: ServiceAccount = serde_json::from_value(json!({
-        "metadata": {"name": account, "namespace": namespace}, "automountServiceAccountToken": false}))?;
-    let cluster_role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": role}, "rules": [
-        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
-        {"nonResourceURLs": ["*"], "verbs": ["get"]}]}))?;
-    let binding: ClusterRoleBinding = serde_json::from_value(json!({
-        "metadata": {"name": role},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": account.metadata.name, "namespace": namespace}]}))?;
-    Ok(vec![
-        Manifest::of(&namespace_object(namespace))?,
-        Manifest::of(&account)?,
-        Manifest::of(&cluster_role)?,
-        Manifest::of(&binding)?,
-    ])
-}
-
-async fn credentials(args: &JoinArgs, member: &Client) -> anyhow::Result<String> {
-    let namespace = &args.host.federation_namespace;
-    let account = args.member.service_account(&args.name);
-    for manifest in member_objects(&account, namespace)? {
-        put(member, &format!("{}: ", args.name), &manifest).await.context("on the member")?;
-    }
-    if args.token_secret {
-        return eternal_token(member, namespace, &account, args.timeout).await;
-    }
-    let api: Api<ServiceAccount> = Api::namespaced(member.clone(), namespace);
-    let request: TokenRequest = serde_json::from_value(json!({
-        "metadata": {}, "spec": {"audiences": [], "expirationSeconds": args.token_duration.as_secs()}}))?;
-    let answer = api.create_token_request(&account, &PostParams::default(), &request).await.context("the member gave no token")?;
-    // Read as JSON: what is optional in the type differs between Kubernetes versions.
-    let answer = serde_json::to_value(answer)?;
-    let token = answer["status"]["token"].as_str().ok_or_else(|| anyhow!("the member gave no token"))?;
-    note(&format!("{}: the token is valid until {}", args.name, answer["status"]["expirationTimestamp"].as_str().unwrap_or("it is revoked")));
-    Ok(token.to_owned())
-}
-
-/// A token that never expires: kube-controller-manager fills it into a Secret of a type of its own.
-async fn eternal_token(member: &Client, namespace: &str, account: &str, within: Duration) -> anyhow::Result<String> {
-    let secret: Secret = serde_json::from_value(json!({
-        "type": "kubernetes.io/service-account-token",
-        "metadata": {"name": account, "namespace": namespace, "annotations": {"kubernetes.io/service-account.name": account}},
-    }))?;
-    apply(member, &Manifest::of(&secret)?, false).await.context("on the member")?;
-    let api: Api<Secret> = Api::namespaced(member.clone(), namespace);
-    let token_of = |secret: &Secret| secret.data.as_ref().and_then(|d| d.get(TOKEN_KEY)).map(|t| t.0.clone());
-    await_object(api.clone(), account, |s: Option<&Secret>| s.is_some_and(|s| token_of(s).is_some()), within)
-        .await
-        .context("the member's kube-controller-manager has not filled the token in; is it running?")?;
-    let filled = api.get(account).await?;
-    String::from_utf8(token_of(&filled).unwrap_or_default()).context("the member's token is no text")
 }

@@ -1,246 +1,247 @@
-//! `fedd run`, `fedd controller`, `fedd webhook`: the daemon, whole and in parts.
+//! `fedd run`, `fedd controller`, `fedd webhook`: the control plane, whole and in parts.
+
+mod lead;
+mod shutdown;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
-use clap::Args;
+use anyhow::{Context as _, bail};
+use clap::{ArgAction, Args};
 use federation_model::{Settings, parse_duration};
 use kube::Client;
-use propagation_engine::kube_ports::Timeouts;
-use propagation_engine::{Engine, EngineOptions};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::info;
 
-use crate::access;
+use self::lead::Leading;
+use self::shutdown::Shutdown;
 use crate::args::{HostArgs, Listen, listen};
-use crate::http::{self, Readiness};
-use crate::leader::{Candidate, LeaseTimes, identity};
+use crate::http::{self, Readiness, Server};
 use crate::metrics::Metrics;
-use crate::settings;
 use crate::webhook::{self, WebhookOptions};
+use crate::{access, settings};
 
-/// What every daemon has.
-#[derive(Args, Clone, Debug)]
+/// What every part has.
+#[derive(Clone, Debug, Args)]
 pub struct DaemonArgs {
-    /// The federation's API server.
-    #[command(flatten)]
-    pub host: HostArgs,
-    /// File with a KubeFedConfig, instead of the one on the API server. It is read once, at the start
+    /// File with a KubeFedConfig; it is put into the API. Without, the KubeFedConfig `kubefed` there counts, and is made
+    /// with the defaults when there is none. It is read once, at the start: restart after a change
     #[arg(long, value_name = "FILE")]
     pub kubefed_config: Option<PathBuf>,
-    /// Address of /healthz and /readyz; off for none
+    /// Address of /healthz and /readyz; `off` for none
     #[arg(long, value_name = "ADDRESS", default_value = ":8080", value_parser = listen)]
     pub healthz_addr: Listen,
-    /// Address of /metrics; off for none
+    /// Address of /metrics; `off` for none, and it may be the same as --healthz-addr
     #[arg(long, value_name = "ADDRESS", default_value = ":9090", value_parser = listen)]
     pub metrics_addr: Listen,
+    /// Where.
+    #[command(flatten)]
+    pub host: HostArgs,
 }
 
 /// What the controllers have.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Controllers")]
 pub struct EngineArgs {
+    /// Let only the replica that holds the Lease fedd-controller write; false for a single replica
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
+          default_missing_value = "true", require_equals = true)]
+    pub leader_elect: bool,
     /// How long a member may take to accept a connection
-    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
     pub member_connect_timeout: Duration,
     /// How long a member may take to answer a read or a write
-    #[arg(long, default_value = "30s", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub member_request_timeout: Duration,
-    /// Elect a leader by Lease; only it writes. Without, there must be no other replica
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
-    pub leader_elect: bool,
-    /// Accepted for KubeFed's sake and without effect: requests to a member are bounded by syncController.maxConcurrentReconciles
-    #[arg(long, hide = true)]
+    /// Accepted for KubeFed's command lines, and without effect: requests to a member are not limited per second, but in
+    /// how many are under way at once (KubeFedConfig spec.syncController.maxConcurrentReconciles, default 16)
+    #[arg(long, value_name = "NUMBER")]
     pub rest_config_qps: Option<f64>,
-    /// Accepted for KubeFed's sake and without effect
-    #[arg(long, hide = true)]
+    /// Accepted for KubeFed's command lines, and without effect
+    #[arg(long, value_name = "NUMBER")]
     pub rest_config_burst: Option<u32>,
 }
 
-/// Run everything: controllers and webhooks.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  fedd install --kubeconfig host.yaml\n  fedd run --kubeconfig host.yaml --webhook-url https://10.0.0.5:8443")]
+/// Flags of `fedd run`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Run the control plane: controllers and webhooks.\n\n\
+        Replicas may run side by side: all serve webhooks, and the one that holds the Lease writes. A replica that loses \
+        the Lease ends with exit code 1, to be started again. SIGTERM and SIGINT end it when what is under way is done; a \
+        second one ends it at once.",
+    after_help = "Examples:\n  \
+        fedd run --kubeconfig host.yaml --webhook-url https://10.0.0.5:8443\n  \
+        fedd run --webhook-service kube-federation-system/fedd-webhook:443 --log-format json"
+)]
 pub struct RunArgs {
-    /// The daemon.
-    #[command(flatten)]
-    pub daemon: DaemonArgs,
     /// The controllers.
     #[command(flatten)]
     pub engine: EngineArgs,
     /// The webhooks.
     #[command(flatten)]
     pub webhook: webhook::WebhookArgs,
+    /// The rest.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
 }
 
-/// Run the controllers alone.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  fedd controller --kubeconfig host.yaml --leader-elect=false")]
+/// Flags of `fedd controller`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Run the controllers alone; `fedd webhook` runs the rest.\n\n\
+        They read the stored form, so they work on when no webhook does.",
+    after_help = "Example:\n  fedd controller --kubeconfig host.yaml --leader-elect=false"
+)]
 pub struct ControllerArgs {
-    /// The daemon.
-    #[command(flatten)]
-    pub daemon: DaemonArgs,
     /// The controllers.
     #[command(flatten)]
     pub engine: EngineArgs,
-}
-
-/// Run the webhooks alone.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  fedd webhook --kubeconfig host.yaml --webhook-service kube-federation-system/fedd-webhook:443")]
-pub struct WebhookArgs {
-    /// The daemon.
+    /// The rest.
     #[command(flatten)]
     pub daemon: DaemonArgs,
+}
+
+/// Flags of `fedd webhook`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Run the webhooks alone: conversion between the two forms, and admission; `fedd controller` runs the rest.",
+    after_help = "Example:\n  fedd webhook --webhook-service kube-federation-system/fedd-webhook:443"
+)]
+pub struct WebhookArgs {
     /// The webhooks.
     #[command(flatten)]
     pub webhook: webhook::WebhookArgs,
+    /// The rest.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
 }
 
 /// Runs everything.
+///
+/// # Errors
+/// It cannot start, a part of it ended by itself, or the Lease was lost.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let options = args.webhook.options(&args.daemon.host.federation_namespace)?;
     daemon(args.daemon, Some(args.engine), Some(options)).await
 }
 
 /// Runs the controllers.
+///
+/// # Errors
+/// As for [`run`].
 pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
     daemon(args.daemon, Some(args.engine), None).await
 }
 
 /// Runs the webhooks.
+///
+/// # Errors
+/// As for [`run`].
 pub async fn webhook(args: WebhookArgs) -> anyhow::Result<()> {
     let options = args.webhook.options(&args.daemon.host.federation_namespace)?;
     daemon(args.daemon, None, Some(options)).await
 }
 
-async fn daemon(args: DaemonArgs, engine: Option<EngineArgs>, webhook: Option<WebhookOptions>) -> anyhow::Result<()> {
-    let stop = stop_on_signals()?;
-    let client = access::host(&args.host).await?.client;
-    let settings = settings::load(&client, &args.host.federation_namespace, args.kubefed_config.as_deref()).await?;
+async fn daemon(
+    args: DaemonArgs,
+    engine: Option<EngineArgs>,
+    webhook: Option<WebhookOptions>,
+) -> anyhow::Result<()> {
+    let shutdown = Shutdown::on_signals().context("cannot take signals")?;
+    let work = async {
+        let host = access::host(&args.host).await?;
+        info!(server = host.server, version = env!("CARGO_PKG_VERSION"), "fedd starts");
+        let settings =
+            settings::load(&host.client, &args.host.federation_namespace, args.kubefed_config.as_deref()).await?;
+        parts(&args, host.client, settings, engine, webhook, &shutdown.gently).await
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        () = shutdown.now.cancelled() => bail!("ended at once by a second signal"),
+    }
+}
+
+/// Runs the parts until told to stop, or until one ends by itself, which ends all.
+async fn parts(
+    args: &DaemonArgs,
+    client: Client,
+    settings: Settings,
+    engine: Option<EngineArgs>,
+    webhook: Option<WebhookOptions>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::default());
     let webhook_ready = Arc::new(AtomicBool::new(webhook.is_none()));
-    let ready: Readiness = {
-        let webhook_ready = webhook_ready.clone();
-        // A replica that waits for the lease is ready: its webhooks serve, and it will lead when it must.
-        Arc::new(move || if webhook_ready.load(Ordering::Acquire) { Ok(()) } else { Err("webhooks are not serving yet".to_owned()) })
-    };
-    let mut servers = Vec::new();
-    let (health, measured) = (http::health(ready), http::metrics(metrics.clone()));
-    let listeners = if args.healthz_addr == args.metrics_addr {
-        vec![(args.healthz_addr, "--healthz-addr and --metrics-addr", health.merge(measured))]
-    } else {
-        vec![(args.healthz_addr, "--healthz-addr", health), (args.metrics_addr, "--metrics-addr", measured)]
-    };
-    for (address, flag, router) in listeners {
-        if let Listen(Some(address)) = address {
-            servers.push(http::serve(address, flag, router, stop.clone()).await?);
-        }
-    }
+    let leading = Arc::new(Leading::default());
+    let servers = serve(args, readiness(&webhook_ready, &leading), &metrics, stop).await?;
     let webhooks = webhook.map(|options| {
         let (client, settings, stop) = (client.clone(), settings.clone(), stop.clone());
         tokio::spawn(async move {
-            let outcome = webhook::run(client, options, settings, stop.clone(), webhook_ready).await;
-            stop.cancel(); // without webhooks there is no control plane: end, and be started again
-            outcome
+            // Whatever it ends by, the rest ends with it: without webhooks there is no control plane.
+            let _guard = stop.clone().drop_guard();
+            webhook::run(client, options, settings, stop, webhook_ready).await
         })
     });
     let outcome = match engine {
-        Some(engine) => lead(&client, &args, engine, &settings, metrics, &stop).await,
+        Some(engine) => {
+            leading.run(client, &args.host.federation_namespace, &engine, settings, metrics, stop).await
+        }
         None => {
             stop.cancelled().await;
             Ok(())
         }
     };
+    if outcome.is_err() {
+        // A lost lease, above all: nothing is waited for.
+        return outcome;
+    }
     stop.cancel();
     if let Some(webhooks) = webhooks {
-        webhooks.await.context("the webhooks panicked")??;
+        webhooks.await.context("the webhooks panicked")?.context("the webhooks ended")?;
     }
     for server in servers {
-        server.await.context("a server panicked")?;
+        server.ended().await;
     }
-    outcome
-}
-
-/// Leads, when it is this replica's turn, until told to stop.
-async fn lead(
-    client: &Client,
-    args: &DaemonArgs,
-    engine: EngineArgs,
-    settings: &Settings,
-    metrics: Arc<Metrics>,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
-    let times = LeaseTimes {
-        duration: settings.lease_duration,
-        renew_deadline: settings.renew_deadline,
-        retry_period: settings.retry_period,
-    };
-    let mut candidate = Candidate::new(client.clone(), &args.host.federation_namespace, identity(), times);
-    if engine.leader_elect && !candidate.acquire(stop).await {
-        return Ok(());
-    }
-    let seed = uuid::Uuid::new_v4().as_u64_pair().0;
-    let runner = Engine::new(EngineOptions {
-        host: client.clone(),
-        namespace: args.host.federation_namespace.clone(),
-        settings: settings.clone(),
-        timeouts: Timeouts {
-            connect: engine.member_connect_timeout,
-            request: engine.member_request_timeout,
-            probe: settings.health_timeout,
-        },
-        seed,
-        telemetry: metrics.clone(),
-    });
-    metrics.follow(runner.core());
-    let engine_stop = CancellationToken::new();
-    info!("Starting cluster controller");
-    let mut running = tokio::spawn(runner.run(engine_stop.clone()));
-    let held = async {
-        if engine.leader_elect { candidate.hold(stop).await } else { Ok(stop.cancelled().await) }
-    };
-    tokio::select! {
-        ended = &mut running => {
-            return ended.context("the controllers panicked")?.context("the controllers ended");
-        }
-        outcome = held => {
-            if let Err(lost) = outcome {
-                // Another may lead by now. What is under way cannot be called back, but nothing new may begin: end at once.
-                error!("{lost:#}");
-                running.abort();
-                return Err(lost);
-            }
-        }
-    }
-    engine_stop.cancel();
-    running.await.context("the controllers panicked")??;
-    if engine.leader_elect {
-        candidate.release().await;
-    }
+    info!("fedd has ended");
     Ok(())
 }
 
-/// Cancelled by SIGTERM or SIGINT; a second one ends the process at once.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let stop = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let told = stop.clone();
-    tokio::spawn(async move {
-        for time in 0..2 {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if time == 0 {
-                info!("told to stop; what is under way is finished first");
-                told.cancel();
-            } else {
-                std::process::exit(130);
-            }
+/// A replica that waits for the Lease is ready: its webhooks serve, and it leads when its turn comes.
+fn readiness(webhook_ready: &Arc<AtomicBool>, leading: &Arc<Leading>) -> Readiness {
+    let (webhook_ready, leading) = (webhook_ready.clone(), leading.clone());
+    Arc::new(move || {
+        if !webhook_ready.load(Ordering::Acquire) {
+            return Err("webhooks: not serving yet".to_owned());
         }
-    });
-    Ok(stop)
+        if !leading.is_ready() {
+            return Err("controllers: not everything is listed yet".to_owned());
+        }
+        Ok(())
+    })
+}
+
+async fn serve(
+    args: &DaemonArgs,
+    ready: Readiness,
+    metrics: &Arc<Metrics>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Vec<Server>> {
+    let (health, metrics) = (http::health(ready), http::metrics(metrics.clone()));
+    let wanted = match (args.healthz_addr.0, args.metrics_addr.0) {
+        (Some(one), Some(other)) if one == other => vec![(one, "--healthz-addr", health.merge(metrics))],
+        (one, other) => one
+            .map(|address| (address, "--healthz-addr", health))
+            .into_iter()
+            .chain(other.map(|address| (address, "--metrics-addr", metrics)))
+            .collect(),
+    };
+    let mut servers = Vec::new();
+    for (address, flag, router) in wanted {
+        let server = http::serve(address, flag, router, stop.clone()).await?;
+        info!(address = %server.address, "{flag} is served");
+        servers.push(server);
+    }
+    Ok(servers)
 }

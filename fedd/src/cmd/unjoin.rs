@@ -1,132 +1,166 @@
-//! `fedd unjoin`: takes a member cluster out.
+//! `fedd unjoin`: takes away what `fedd join` made, on the member and on the federation's API server.
+
+mod left;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use federation_model::{Cell, FederatedObject, FederatedTypeConfig, KubeFedCluster, ObjectKey, Placement, annotation, parse_duration};
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::api::{Api, DeleteParams, ListParams};
+use federation_model::{KubeFedCluster, annotation, parse_duration};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use kube::api::{Api, ListParams};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use super::join::{MemberArgs, role};
-use crate::access;
-use crate::args::HostArgs;
-use crate::output::note;
+use super::join::{Account, JOINED_AS, MemberArgs};
+use crate::access::{self, Access};
+use crate::apply::delete;
+use crate::args::{HostArgs, ReportArgs};
+use crate::output::{HOST, Report, note, warning};
 
-/// Take a member cluster out: removes what `join` made, there and here. What was propagated to the member stays on it.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  fedd unjoin m1 --cluster-context m1-admin\n  fedd unjoin m1 --force      # the member is gone for good")]
+/// Flags of `fedd unjoin`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Take a member out of the federation: what `fedd join` made on it (account, rights, and the federation's \
+        namespace where nothing else is in it), its KubeFedCluster and its Secret.\n\n\
+        It is refused while cells are on the cluster or objects are placed on it. With --force it is done all the same, also \
+        when the member does not answer; what is left, and where, is printed. Objects that the federation put on the \
+        member stay there.",
+    after_help = "Examples:\n  \
+        fedd unjoin rz00 --cluster-context rz00-admin\n  \
+        fedd unjoin rz00 --force               the member is gone for good"
+)]
 pub struct UnjoinArgs {
     /// Name of the cluster in the federation
     pub name: String,
-    /// The federation's API server.
-    #[command(flatten)]
-    pub host: HostArgs,
-    /// The member.
-    #[command(flatten)]
-    pub member: MemberArgs,
-    /// Take it out though cells or objects are on it, or it cannot be reached; what is left is said
+    /// Go on though cells or objects are on it, or it does not answer
     #[arg(long)]
     pub force: bool,
     /// How long to wait for the member
-    #[arg(long, default_value = "30s", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub timeout: Duration,
-    /// Say what would be done, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    /// The member.
+    #[command(flatten)]
+    pub member: MemberArgs,
+    /// How to tell.
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// Where.
+    #[command(flatten)]
+    pub host: HostArgs,
 }
 
 /// Unjoins a member.
+///
+/// # Errors
+/// There is no such cluster; something is on it, or it cannot be cleaned, and it is not forced; or the federation's API
+/// server refused something or did not answer.
 pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
-    let host = access::host(&args.host).await?.client;
-    let namespace = &args.host.federation_namespace;
-    let clusters: Api<KubeFedCluster> = Api::namespaced(host.clone(), namespace);
-    let Some(cluster) = clusters.get_opt(&args.name).await? else {
-        bail!("there is no cluster {} in namespace {namespace}; `kubectl get kfc -n {namespace}` lists them", args.name);
+    let host = access::host(&args.host).await?;
+    let namespace = args.host.federation_namespace.as_str();
+    let name = args.name.as_str();
+    let clusters: Api<KubeFedCluster> = Api::namespaced(host.client.clone(), namespace);
+    let cluster = clusters.get_opt(name).await.with_context(|| format!("cannot read KubeFedCluster {name}"))?;
+    let Some(cluster) = cluster else {
+        bail!("there is no cluster {name}; `kubectl get kubefedclusters -n {namespace}` lists them");
     };
     if let Some(of) = cluster.annotations().get(annotation::ACCESS_OF) {
-        bail!("{} is a cell on {of}; delete the Cell instead", args.name);
+        bail!("{name} is a cell on {of}; delete its Cell instead");
     }
-    let cells: Vec<_> = Api::<Cell>::all(host.clone())
-        .list(&ListParams::default())
-        .await?
-        .items
-        .into_iter()
-        .filter(|c| c.spec.cluster_name == args.name)
-        .map(|c| format!("cell {}", ObjectKey::of(&c.metadata)))
-        .collect();
-    let mut left = cells;
-    left.extend(placed_on(&host, namespace, &cluster).await?);
-    if !left.is_empty() {
-        let some = left.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    let on_it = left::on_cluster(&host.client, namespace, &cluster).await?;
+    if !on_it.is_empty() && !args.force {
+        bail!(
+            "{} on {name}, such as {}; take the cluster out of placements and delete its cells first, or leave them behind \
+             by --force",
+            left::count(on_it.len()),
+            on_it.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
+        );
+    }
+    let account = match cluster.annotations().get(JOINED_AS).and_then(|text| text.split_once('/')) {
+        Some((namespace, name)) => Account { namespace: namespace.to_owned(), name: name.to_owned() },
+        // Joined by kubefedctl, or by hand.
+        None => args.member.account(name, namespace, host.context.as_deref())?,
+    };
+    let mut report = Report::new(args.report);
+    let cleaning = async {
+        let member = args.member.access(name, args.host.kubeconfig.as_deref()).await?;
+        clean_member(&host, &member, &args, &account, &mut report).await
+    };
+    let cleaned = match tokio::time::timeout(args.timeout, cleaning).await {
+        Ok(cleaned) => cleaned,
+        Err(_) => Err(anyhow::anyhow!("no answer within {} s", args.timeout.as_secs())),
+    };
+    if let Err(error) = cleaned {
+        let error = error.context(format!("member {name} cannot be cleaned"));
         if !args.force {
-            bail!("{} are on {}, such as {some}; take it out of their placements and delete its cells first, or use --force to leave them", left.len(), args.name);
+            return Err(error.context("nothing is changed on the federation's side; --force leaves the member as it is"));
         }
-        note(&format!("left as they are: {} on {}, such as {some}", left.len(), args.name));
+        warning(&super::words(&error));
+        report.done(name, format!("serviceaccount/{}/{}", account.namespace, account.name), "left")?;
+        report.done(name, format!("clusterrole.rbac.authorization.k8s.io/{}", account.role()), "left")?;
+        report.done(name, format!("clusterrolebinding.rbac.authorization.k8s.io/{}", account.role()), "left")?;
     }
-    if args.dry_run {
-        note(&format!("kubefedcluster.core.kubefed.io/{} would be deleted (dry run)", args.name));
-        return Ok(());
+    // The cluster first: without its Secret it would be reported as malformed meanwhile.
+    remove(&mut report, HOST, &clusters, name, args.report.dry_run).await?;
+    let secrets: Api<Secret> = Api::namespaced(host.client.clone(), namespace);
+    remove(&mut report, HOST, &secrets, &cluster.spec.secret_ref.name, args.report.dry_run).await?;
+    for one in on_it {
+        report.done(HOST, one, "left")?;
     }
-    match tokio::time::timeout(args.timeout, clean_member(&args)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) if args.force => note(&format!("left on the member, which cannot be reached: service account {}, its role and binding ({error:#})", args.member.service_account(&args.name))),
-        Err(_) if args.force => note(&format!("left on the member, which does not answer: service account {}, its role and binding", args.member.service_account(&args.name))),
-        Ok(Err(error)) => return Err(error.context("the member cannot be cleaned; use --force to leave what is there")),
-        Err(_) => bail!("the member has not answered within {:?}; use --force to leave what is there", args.timeout),
+    report.finish()
+}
+
+/// Takes away what `join` made on the member, the rights first.
+async fn clean_member(
+    host: &Access,
+    member: &Access,
+    args: &UnjoinArgs,
+    account: &Account,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (client, on, dry_run) = (&member.client, args.name.as_str(), args.report.dry_run);
+    note(&format!("the federation's account is taken from {}", member.server));
+    let managed = left::managed_on_member(&host.client, client, &args.host.federation_namespace).await?;
+    for (what, count) in &managed {
+        warning(&format!("{count} of {what} that the federation manages stay on the member"));
     }
-    delete(Api::<KubeFedCluster>::namespaced(host.clone(), namespace), &args.name).await?;
-    delete(Api::<Secret>::namespaced(host, namespace), &cluster.spec.secret_ref.name).await?;
-    note(&format!("cluster {} left the federation", args.name));
+    let namespace = account.namespace.as_str();
+    for role in [account.role(), account.health_role()] {
+        remove(report, on, &Api::<ClusterRoleBinding>::all(client.clone()), &role, dry_run).await?;
+        remove(report, on, &Api::<ClusterRole>::all(client.clone()), &role, dry_run).await?;
+        remove(report, on, &Api::<RoleBinding>::namespaced(client.clone(), namespace), &role, dry_run).await?;
+        remove(report, on, &Api::<Role>::namespaced(client.clone(), namespace), &role, dry_run).await?;
+    }
+    remove(report, on, &Api::<Secret>::namespaced(client.clone(), namespace), &account.name, dry_run).await?;
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    remove(report, on, &accounts, &account.name, dry_run).await?;
+    // Another federation may have its account in the namespace, managed objects may be in it, and the member may be the
+    // host itself.
+    let others = accounts.list(&ListParams::default()).await.context("cannot list service accounts")?;
+    let others = others.items.iter().any(|a| a.name_any() != "default" && a.name_any() != account.name);
+    if !others && managed.is_empty() && namespace_uid(client, namespace).await? != namespace_uid(&host.client, namespace).await? {
+        remove(report, on, &Api::<Namespace>::all(client.clone()), namespace, dry_run).await?;
+    }
     Ok(())
 }
 
-/// Objects that are placed on a cluster by name or selector, or whose status says so.
-async fn placed_on(host: &Client, namespace: &str, cluster: &KubeFedCluster) -> anyhow::Result<Vec<String>> {
-    let name = cluster.name_any();
-    let configs: Api<FederatedTypeConfig> = Api::namespaced(host.clone(), namespace);
-    let mut placed = Vec::new();
-    for config in configs.list(&ListParams::default()).await? {
-        let ty = config.with_defaults().spec.federated_type.api_resource();
-        let api: Api<FederatedObject> = Api::all_with(host.clone(), &ty);
-        // A type whose definition is gone has no objects.
-        let Ok(objects) = api.list(&ListParams::default()).await else { continue };
-        for object in objects {
-            let selected = Placement::compile(object.spec.placement.as_ref()).is_ok_and(|p| p.selects(&name, cluster.labels()));
-            let holds = object.status.iter().flat_map(|s| &s.clusters).any(|c| c.name == name && c.revision.is_some());
-            if selected || holds {
-                placed.push(format!("{} {}", ty.kind, ObjectKey::of(&object.metadata)));
-            }
-        }
-    }
-    Ok(placed)
+async fn namespace_uid(client: &Client, name: &str) -> anyhow::Result<Option<String>> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let found = namespaces.get_opt(name).await.with_context(|| format!("cannot read namespace {name}"))?;
+    Ok(found.and_then(|n| n.metadata.uid))
 }
 
-async fn clean_member(args: &UnjoinArgs) -> anyhow::Result<()> {
-    let member = args.member.access(&args.name, &args.host).await?.client;
-    let account = args.member.service_account(&args.name);
-    let role = role(&account);
-    let namespace = &args.host.federation_namespace;
-    delete(Api::<ClusterRoleBinding>::all(member.clone()), &role).await?;
-    delete(Api::<ClusterRole>::all(member.clone()), &role).await?;
-    delete(Api::<Secret>::namespaced(member.clone(), namespace), &account).await?;
-    delete(Api::<ServiceAccount>::namespaced(member, namespace), &account).await
-}
-
-/// Deletes an object; that it is not there is as well.
-async fn delete<K>(api: Api<K>, name: &str) -> anyhow::Result<()>
+/// Deletes an object, if it is there, and says so.
+async fn remove<K>(report: &mut Report, on: &str, api: &Api<K>, name: &str, dry_run: bool) -> anyhow::Result<()>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    match api.delete(name, &DeleteParams::default()).await {
-        Ok(_) => {
-            note(&format!("{}/{name} deleted", K::kind(&()).to_lowercase()));
-            Ok(())
-        }
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot delete {} {name}", K::kind(&()))),
+    let kind = K::kind(&()).to_lowercase();
+    let group = K::group(&());
+    let title = if group.is_empty() { format!("{kind}/{name}") } else { format!("{kind}.{group}/{name}") };
+    if delete(api, name, dry_run).await.with_context(|| format!("cannot delete {title}"))? {
+        report.done(on, title, "deleted")?;
     }
+    Ok(())
 }

@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use federation_model::{FederatedTypeConfig, KubeFedCluster, TopologyType};
@@ -15,8 +14,7 @@ use kube::api::Api;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{ObjectRef, Store, store};
-use kube::runtime::utils::ResetTimerBackoff;
-use kube::runtime::watcher::{self, ExponentialBackoff, watcher};
+use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
@@ -143,7 +141,7 @@ where
     let (reader, writer) = store();
     let kind = K::kind(&K::DynamicType::default()).into_owned();
     let events = watcher(api, watcher::Config::default())
-        .backoff(backoff())
+        .default_backoff()
         .modify(|object| {
             object.managed_fields_mut().clear();
             object.annotations_mut().clear();
@@ -163,8 +161,13 @@ where
     reader
 }
 
-/// A watch that fails is tried again soon: the CRDs may just be on their way, and nothing is admitted meanwhile.
-fn backoff() -> ResetTimerBackoff<ExponentialBackoff> {
-    let exponential = ExponentialBackoff::new(Duration::from_millis(250), Duration::from_secs(5), 2.0, true);
-    ResetTimerBackoff::new(exponential, Duration::from_secs(60))
+/// The topology types that are declared, and the built-in ones. One that cannot be meant is left out: admission refuses
+/// it, and conversion goes on for the others.
+fn build_registry(types: &[Arc<TopologyType>]) -> Registry {
+    let declared = types.iter().map(|t| (t.name_any(), t.spec.clone())).collect::<Vec<_>>();
+    let (registry, errors) = Registry::with_declared(declared.iter().map(|(name, spec)| (name.as_str(), spec)));
+    for error in errors {
+        warn!(%error, "a TopologyType is left out");
+    }
+    registry
 }

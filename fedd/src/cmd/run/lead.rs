@@ -1,0 +1,125 @@
+//! The controllers, while this replica leads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwapOption;
+use federation_model::Settings;
+use kube::Client;
+use propagation_engine::core::Core;
+use propagation_engine::kube_ports::Timeouts;
+use propagation_engine::{Engine, EngineOptions};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::EngineArgs;
+use crate::leader::{Election, LostLease, Timing, identity};
+use crate::metrics::Metrics;
+
+/// The controllers of a replica.
+#[derive(Default)]
+pub(super) struct Leading {
+    /// The engine's heart, while it runs.
+    core: ArcSwapOption<Core>,
+}
+
+impl Leading {
+    /// Whether the controllers know everything that they need, or do not run because another replica leads.
+    pub(super) fn is_ready(&self) -> bool {
+        self.core.load().as_ref().is_none_or(|core| core.is_synced())
+    }
+
+    /// Waits until this replica leads, and runs the controllers until told to stop.
+    pub(super) async fn run(
+        &self,
+        client: Client,
+        namespace: &str,
+        args: &EngineArgs,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        if !args.leader_elect {
+            let lost = std::future::pending();
+            return self.engine(client, namespace, args, settings, metrics, stop, lost).await;
+        }
+        let timing = Timing::of(&settings);
+        let (mut election, _claim) = Election::new(client.clone(), namespace, identity(), timing);
+        let leads = tokio::select! {
+            () = election.lead() => true,
+            () = stop.cancelled() => false,
+        };
+        let outcome = if leads {
+            let lost = election.keep();
+            self.engine(client, namespace, args, settings, metrics, stop, lost).await
+        } else {
+            Ok(())
+        };
+        // A lost lease is another's, or runs out while this process ends: there is nothing to give away.
+        if outcome.is_ok() {
+            election.release().await;
+        }
+        outcome
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "called from one place, which has them all in hand")]
+    async fn engine(
+        &self,
+        client: Client,
+        namespace: &str,
+        args: &EngineArgs,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        stop: &CancellationToken,
+        lost: impl Future<Output = LostLease>,
+    ) -> anyhow::Result<()> {
+        let timing = Timing::of(&settings);
+        let engine = Engine::new(EngineOptions {
+            host: client,
+            namespace: namespace.to_owned(),
+            timeouts: Timeouts {
+                connect: args.member_connect_timeout,
+                request: args.member_request_timeout,
+                probe: settings.health_timeout,
+            },
+            settings,
+            seed: uuid::Uuid::new_v4().as_u64_pair().0,
+            telemetry: metrics.clone(),
+        });
+        metrics.follow(engine.core());
+        metrics.set_leader(true);
+        self.core.store(Some(engine.core()));
+        // KubeFed's words, which tools wait for.
+        info!("Starting cluster controller");
+        let end = CancellationToken::new();
+        let mut running = tokio::spawn(engine.run(end.clone()));
+        let lost = tokio::select! {
+            ended = &mut running => {
+                return ended.context("the controllers panicked")?.context("the controllers ended");
+            }
+            () = stop.cancelled() => None,
+            lost = lost => Some(lost),
+        };
+        // No new write begins from here on.
+        end.cancel();
+        let outcome = match lost {
+            None => running.await.context("the controllers panicked")?.context("the controllers ended"),
+            Some(lost) => {
+                error!("{lost}");
+                // Writes that are under way were begun in good time; another replica starts when the Lease has run out.
+                let left = match lost {
+                    LostLease::Taken(_) => Duration::ZERO,
+                    LostLease::NotRenewed { .. } => timing.lease_duration.saturating_sub(timing.renew_deadline) / 2,
+                };
+                if tokio::time::timeout(left, &mut running).await.is_err() {
+                    running.abort();
+                }
+                Err(lost.into())
+            }
+        };
+        metrics.set_leader(false);
+        self.core.store(None);
+        outcome
+    }
+}

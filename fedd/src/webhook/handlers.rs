@@ -1,0 +1,150 @@
+//! The HTTP handlers: parse, look up, decide, answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use federation_model::cell_cluster_name;
+use serde_json::Value;
+use tenancy::{Labels, Scope, ScopeKeys};
+use tracing::{debug, warn};
+
+use super::admit::{self, FederatedFacts};
+use super::review::{Request, Verdict, parse, respond};
+use super::state::Lookups;
+use super::{CONVERT_PATH, path};
+
+/// Largest request. A conversion of a list holds up to 500 objects of at most 1.5 MiB; client-go pages by 500.
+const MAX_BODY: usize = 256 * 1024 * 1024;
+/// How long a lookup may take; the API server waits 10 s.
+const LOOKUP: Duration = Duration::from_secs(8);
+/// Objects that are named when a cell cannot be deleted.
+const NAMED: usize = 5;
+
+#[derive(Clone)]
+struct Context {
+    lookups: Arc<Lookups>,
+    keys: Option<Arc<ScopeKeys>>,
+}
+
+/// All paths.
+pub(super) fn router(lookups: Arc<Lookups>, keys: Option<ScopeKeys>) -> Router {
+    let context = Context { lookups, keys: keys.map(Arc::new) };
+    Router::new()
+        .route(CONVERT_PATH, post(convert))
+        .route(path::MUTATE_FEDERATED, post(|c, b| federated(c, b, admit::mutate_federated)))
+        .route(path::VALIDATE_FEDERATED, post(|c, b| federated(c, b, admit::validate_federated)))
+        .route(path::VALIDATE_CLUSTER, post(|State(c): State<Context>, b: Bytes| async move {
+            answer(&b, async |r| admit::validate_cluster(r, c.keys.as_deref())).await
+        }))
+        .route(path::VALIDATE_TYPE_CONFIG, post(|b: Bytes| async move { answer(&b, async |r| admit::validate_type_config(r)).await }))
+        .route(path::VALIDATE_CONFIG, post(|b: Bytes| async move { answer(&b, async |r| admit::validate_config(r)).await }))
+        .route(path::DEFAULT_CONFIG, post(|b: Bytes| async move { answer(&b, async |r| admit::default_config(r)).await }))
+        .route(path::VALIDATE_CELL, post(cell))
+        .route(path::DELETE_CELL, post(cell_deletion))
+        .route(path::VALIDATE_TOPOLOGY_TYPE, post(|b: Bytes| async move { answer(&b, async |r| admit::validate_topology_type(r)).await }))
+        .route("/readyz", get(|| async { "ok" }))
+        .route("/readyz/", get(|| async { "ok" }))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(context)
+}
+
+async fn convert(State(context): State<Context>, body: Bytes) -> Response {
+    match serde_json::from_slice::<Value>(&body) {
+        Ok(review) => Json(topology_convert::review(review, &context.lookups.registry())).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("not a ConversionReview: {error}")).into_response(),
+    }
+}
+
+/// Answers a review with what `decide` makes of its request.
+async fn answer(body: &[u8], decide: impl AsyncFnOnce(&Request) -> Verdict) -> Response {
+    match parse(body) {
+        Ok(request) => {
+            let verdict = decide(&request).await;
+            if let Verdict::Deny(denial) = &verdict {
+                debug!(kind = request.kind.kind, namespace = request.namespace, name = request.name, message = denial.message, "refused");
+            }
+            Json(respond(&request.uid, verdict)).into_response()
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+/// The labels of a request's namespace; none for cluster-scoped objects.
+async fn namespace_labels(lookups: &Lookups, request: &Request) -> Result<Option<Labels>, Verdict> {
+    if request.namespace.is_empty() {
+        return Ok(None);
+    }
+    match tokio::time::timeout(LOOKUP, lookups.namespace_labels(&request.namespace)).await {
+        Ok(Ok(labels)) => Ok(Some(labels.unwrap_or_default())),
+        Ok(Err(error)) => {
+            warn!(%error, namespace = request.namespace, "cannot look a namespace up");
+            Err(Verdict::unchecked(format!("namespace {} cannot be looked up: {error}", request.namespace)))
+        }
+        Err(_) => Err(Verdict::unchecked(format!("namespace {} could not be looked up in time", request.namespace))),
+    }
+}
+
+fn scope_of(lookups: &Lookups, keys: &ScopeKeys, cluster: &str) -> Option<Scope> {
+    lookups.cluster_labels(cluster).map(|labels| keys.of_labels(&labels))
+}
+
+async fn federated(
+    State(context): State<Context>,
+    body: Bytes,
+    decide: for<'a, 'b, 'c> fn(&'a Request, &'b FederatedFacts<'c>) -> Verdict,
+) -> Response {
+    answer(&body, async |request| {
+        let lookups = &context.lookups;
+        let namespace = match namespace_labels(lookups, request).await {
+            Ok(labels) => labels,
+            Err(verdict) => return verdict,
+        };
+        let config = lookups.type_config(&request.kind.group, &request.kind.kind);
+        let keys = context.keys.as_deref();
+        let facts = FederatedFacts {
+            type_config: config.as_ref(),
+            namespace: namespace.as_ref(),
+            registry: &lookups.registry(),
+            keys,
+            scope_of_cluster: &|name| keys.and_then(|keys| scope_of(lookups, keys, name)),
+        };
+        decide(request, &facts)
+    })
+    .await
+}
+
+async fn cell(State(context): State<Context>, body: Bytes) -> Response {
+    answer(&body, async |request| {
+        let namespace = match namespace_labels(&context.lookups, request).await {
+            Ok(labels) => labels.unwrap_or_default(),
+            Err(verdict) => return verdict,
+        };
+        let keys = context.keys.as_deref();
+        let cluster = request.object.as_ref().and_then(|o| o.pointer("/spec/clusterName")).and_then(Value::as_str);
+        let scope = keys.zip(cluster).and_then(|(keys, cluster)| scope_of(&context.lookups, keys, cluster));
+        admit::validate_cell(request, keys, &namespace, scope.as_ref())
+    })
+    .await
+}
+
+async fn cell_deletion(State(context): State<Context>, body: Bytes) -> Response {
+    answer(&body, async |request| {
+        let cluster = cell_cluster_name(&request.name, &request.namespace);
+        let lookups = &context.lookups;
+        let labels = lookups.cluster_labels(&cluster).unwrap_or_default();
+        let types = lookups.type_configs();
+        let question = admit::placed_on(lookups.client(), &types, &request.namespace, &cluster, &labels, NAMED);
+        match tokio::time::timeout(LOOKUP, question).await {
+            Ok(Ok(placed)) => admit::cell_deletion(&request.name, &request.namespace, &placed),
+            Ok(Err(error)) => Verdict::unchecked(format!("what is placed on the cell cannot be listed: {error}")),
+            Err(_) => Verdict::unchecked("what is placed on the cell could not be listed in time".to_owned()),
+        }
+    })
+    .await
+}

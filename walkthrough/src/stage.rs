@@ -1,0 +1,173 @@
+//! The servers, the fedd process, and what a person does to them.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::wait::{Condition, await_condition};
+use kube::{Client, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use testbed::{ApiServer, Testbed};
+use tokio::process::{Child, Command};
+
+/// How long anything may take. A slow machine takes seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A host, members and fedd.
+pub(crate) struct Stage {
+    pub(crate) host: ApiServer,
+    pub(crate) members: BTreeMap<&'static str, ApiServer>,
+    fedd: Option<Child>,
+    testbed: Testbed,
+}
+
+impl Stage {
+    /// Starts the servers.
+    pub(crate) async fn build(members: &[&'static str]) -> anyhow::Result<Self> {
+        let testbed = Testbed::start().await?;
+        let (host, servers) = futures::try_join!(
+            testbed.api_server("host"),
+            futures::future::try_join_all(members.iter().map(|name| testbed.api_server(name))),
+        )?;
+        Ok(Self { host, members: members.iter().copied().zip(servers).collect(), fedd: None, testbed })
+    }
+
+    fn log(&self) -> PathBuf {
+        self.testbed.folder().join("fedd.log")
+    }
+
+    /// Runs a fedd command to its end; shows it.
+    pub(crate) async fn fedd(&self, args: &[&str]) -> anyhow::Result<()> {
+        anstream::println!("\u{1b}[2m$ fedd {}\u{1b}[0m", args.join(" "));
+        let output = self.command(args)?.stdin(Stdio::null()).output().await?;
+        if !output.status.success() {
+            bail!("fedd {} failed:\n{}", args.join(" "), String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
+    fn command(&self, args: &[&str]) -> anyhow::Result<Command> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("fedd").args(args).arg("--kubeconfig").arg(self.host.kubeconfig_path()).kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// Starts the daemon, and waits until it is ready: it says so on `/readyz`.
+    pub(crate) async fn start_daemon(&mut self) -> anyhow::Result<()> {
+        let (health, webhook) = (free_port().await?, free_port().await?);
+        let (health_addr, webhook_addr) = (format!("127.0.0.1:{health}"), format!("127.0.0.1:{webhook}"));
+        let url = format!("https://127.0.0.1:{webhook}");
+        let args = ["run", "--healthz-addr", &health_addr, "--metrics-addr", "off", "--webhook-addr", &webhook_addr, "--webhook-url", &url];
+        anstream::println!("\u{1b}[2m$ fedd {} &\u{1b}[0m", args.join(" "));
+        let log = std::fs::File::create(self.log())?;
+        let child = self.command(&args)?.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
+        let child = self.fedd.insert(child);
+        let ready = async {
+            loop {
+                if let Some(status) = child.try_wait()? {
+                    bail!("fedd ended: {status}");
+                }
+                if http_ok(&health_addr).await {
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ready).await.map_err(|_| anyhow!("fedd was not ready in time"))?
+    }
+
+    /// Stops the daemon as a service manager does, and checks that it ends well.
+    pub(crate) async fn stop_daemon(&mut self) -> anyhow::Result<()> {
+        let Some(mut child) = self.fedd.take() else { return Ok(()) };
+        if let Some(id) = child.id() {
+            Command::new("kill").arg(id.to_string()).status().await?;
+        }
+        let status = tokio::time::timeout(PATIENCE, child.wait()).await.map_err(|_| anyhow!("fedd did not stop"))??;
+        if !status.success() {
+            bail!("fedd ended with {status}");
+        }
+        Ok(())
+    }
+
+    /// The last lines that the daemon logged.
+    pub(crate) fn log_tail(&self) -> String {
+        let text = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// What a person does with `kubectl apply`; server-side.
+    pub(crate) async fn apply(&self, object: Value, plural: &str) -> anyhow::Result<()> {
+        apply(&self.host.client(), object, plural).await
+    }
+
+    /// A member by name.
+    pub(crate) fn member(&self, name: &str) -> anyhow::Result<&ApiServer> {
+        self.members.get(name).ok_or_else(|| anyhow!("there is no member {name}"))
+    }
+
+    /// A federated object in the form by topology.
+    pub(crate) fn by_topology(&self, kind: &str, plural: &str, namespace: &str) -> Api<DynamicObject> {
+        dynamic(&self.host.client(), "types.kubefed.io/v1beta2", kind, plural, Some(namespace))
+    }
+}
+
+/// Applies an object to a server.
+pub(crate) async fn apply(client: &Client, object: Value, plural: &str) -> anyhow::Result<()> {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (api_version, kind, name, namespace) = (text("/apiVersion"), text("/kind"), text("/metadata/name"), text("/metadata/namespace"));
+    let namespace = (!namespace.is_empty()).then_some(namespace);
+    let api = dynamic(client, &api_version, &kind, plural, namespace.as_deref());
+    let params = PatchParams::apply("walkthrough").force();
+    api.patch(&name, &params, &Patch::Apply(&object)).await.with_context(|| format!("cannot apply {kind} {name}"))?;
+    Ok(())
+}
+
+/// The API of any type.
+pub(crate) fn dynamic(client: &Client, api_version: &str, kind: &str, plural: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+/// Waits, by watch, until an object is so.
+pub(crate) async fn until<K>(what: &str, api: Api<K>, name: &str, so: impl Condition<K>) -> anyhow::Result<()>
+where
+    K: Clone + Debug + Send + DeserializeOwned + Resource + 'static,
+{
+    match tokio::time::timeout(PATIENCE, await_condition(api, name, so)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error).with_context(|| format!("{what}: {name} cannot be watched")),
+        Err(_) => bail!("{what}: not within {} s", PATIENCE.as_secs()),
+    }
+}
+
+/// A namespace with the scope of a tenant.
+pub(crate) fn tenant_namespace(name: &str, tenant: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {
+        "fedd.io/tenant": tenant, "fedd.io/workspace-group": "prod"}}})
+}
+
+async fn free_port() -> anyhow::Result<u16> {
+    Ok(tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
+}
+
+/// Whether `/readyz` answers 200.
+async fn http_ok(address: &str) -> bool {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else { return false };
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut answer = Vec::new();
+    stream.write_all(request.as_bytes()).await.is_ok()
+        && stream.read_to_end(&mut answer).await.is_ok()
+        && answer.starts_with(b"HTTP/1.1 200")
+}
