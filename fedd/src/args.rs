@@ -43,7 +43,7 @@ pub enum Command {
     /// Run the controllers alone
     Controller(cmd::run::ControllerArgs),
     /// Run the webhooks alone
-    Webhook(cmd::run::WebhookArgs),
+    Webhook(cmd::run::WebhookAloneArgs),
     /// Make an API server a federation: apply definitions, default types and settings, in order
     Install(cmd::install::InstallArgs),
     /// Print all definitions, default types and settings, for `kubectl apply`

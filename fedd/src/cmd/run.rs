@@ -109,7 +109,7 @@ pub struct ControllerArgs {
     long_about = "Run the webhooks alone: conversion between the two forms, and admission; `fedd controller` runs the rest.",
     after_help = "Example:\n  fedd webhook --webhook-service kube-federation-system/fedd-webhook:443"
 )]
-pub struct WebhookArgs {
+pub struct WebhookAloneArgs {
     /// The webhooks.
     #[command(flatten)]
     pub webhook: webhook::WebhookArgs,
@@ -139,7 +139,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// As for [`run`].
-pub async fn webhook(args: WebhookArgs) -> anyhow::Result<()> {
+pub async fn webhook(args: WebhookAloneArgs) -> anyhow::Result<()> {
     let options = args.webhook.options(&args.daemon.host.federation_namespace)?;
     daemon(args.daemon, None, Some(options)).await
 }

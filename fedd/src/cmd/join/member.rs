@@ -39,7 +39,7 @@ pub struct Account {
 }
 
 /// On what `join` made: that it did, so that `unjoin` takes away what is its own alone.
-pub const MADE_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "fedd-join");
+pub(super) const MADE_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "fedd-join");
 
 impl MemberArgs {
     /// The member's API server, by an administrator's kubeconfig.

@@ -18,16 +18,16 @@ use crate::manifest::Manifest;
 use crate::output::warning;
 
 /// A bearer token.
-pub struct Token {
+pub(super) struct Token {
     /// The token itself.
-    pub text: String,
+    pub(super) text: String,
     /// When it expires, RFC 3339; never, when absent.
-    pub expires: Option<String>,
+    pub(super) expires: Option<String>,
 }
 
 impl Token {
     /// What stands for a token in a dry run.
-    pub fn example() -> Self {
+    pub(super) fn example() -> Self {
         Self { text: "requested when it is no dry run".to_owned(), expires: None }
     }
 }
@@ -36,7 +36,7 @@ impl Token {
 ///
 /// # Errors
 /// The member's API server refused it or did not answer.
-pub async fn expiring(member: &Client, account: &Account, lasting: Duration) -> anyhow::Result<Token> {
+pub(super) async fn expiring(member: &Client, account: &Account, lasting: Duration) -> anyhow::Result<Token> {
     let api: Api<ServiceAccount> = Api::namespaced(member.clone(), &account.namespace);
     let seconds = i64::try_from(lasting.as_secs()).unwrap_or(i64::MAX);
     let request = TokenRequest {
@@ -63,7 +63,7 @@ pub async fn expiring(member: &Client, account: &Account, lasting: Duration) -> 
 ///
 /// # Errors
 /// The member's API server refused it or did not answer, or no token came in time.
-pub async fn eternal(member: &Client, account: &Account, within: Duration) -> anyhow::Result<Token> {
+pub(super) async fn eternal(member: &Client, account: &Account, within: Duration) -> anyhow::Result<Token> {
     let mut secret = Secret { type_: Some("kubernetes.io/service-account-token".to_owned()), ..Secret::default() };
     secret.metadata.name = Some(account.name.clone());
     secret.metadata.namespace = Some(account.namespace.clone());
@@ -100,7 +100,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// It does not open within the time.
-pub async fn try_out(cluster: &KubeFedCluster, secret: &Secret, within: Duration) -> anyhow::Result<()> {
+pub(super) async fn try_out(cluster: &KubeFedCluster, secret: &Secret, within: Duration) -> anyhow::Result<()> {
     let name = cluster.metadata.name.as_deref().unwrap_or_default();
     let failed = || format!("the new token does not open {name} at {}", cluster.spec.api_endpoint);
     let member = MemberAccess::of(cluster, Some(secret)).and_then(|a| a.connect(Timeouts::default())).with_context(failed)?;
