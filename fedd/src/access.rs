@@ -48,11 +48,15 @@ pub async fn host(args: &HostArgs) -> anyhow::Result<Access> {
 /// There is no kubeconfig, it has no such context, or it cannot be used.
 pub async fn connect(file: Option<&Path>, context: Option<&str>) -> anyhow::Result<Access> {
     let kubeconfig = match file {
-        Some(file) => Kubeconfig::read_from(file).with_context(|| format!("kubeconfig {}", file.display()))?,
+        Some(file) => {
+            Kubeconfig::read_from(file).with_context(|| format!("kubeconfig {}", file.display()))?
+        }
         None => match Kubeconfig::read() {
             Ok(kubeconfig) => kubeconfig,
             Err(_) if context.is_none() && Config::incluster().is_ok() => return in_pod(),
-            Err(error) => return Err(error).context("no kubeconfig; name one by --kubeconfig or $KUBECONFIG"),
+            Err(error) => {
+                return Err(error).context("no kubeconfig; name one by --kubeconfig or $KUBECONFIG");
+            }
         },
     };
     from_kubeconfig(kubeconfig, context).await
@@ -63,7 +67,8 @@ pub async fn connect(file: Option<&Path>, context: Option<&str>) -> anyhow::Resu
 /// # Errors
 /// It has no such context, or it cannot be used.
 pub async fn from_kubeconfig(kubeconfig: Kubeconfig, context: Option<&str>) -> anyhow::Result<Access> {
-    let name = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()).filter(|n| !n.is_empty());
+    let name =
+        context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()).filter(|n| !n.is_empty());
     let known = || {
         let names: Vec<_> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
         if names.is_empty() { "it has none".to_owned() } else { format!("it has: {}", names.join(", ")) }
@@ -77,7 +82,8 @@ pub async fn from_kubeconfig(kubeconfig: Kubeconfig, context: Option<&str>) -> a
         .find(|c| c.name == name)
         .and_then(|c| c.context.as_ref())
         .ok_or_else(|| anyhow!("the kubeconfig has no context {name:?}; {}", known()))?;
-    let cluster = kubeconfig.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.clone());
+    let cluster =
+        kubeconfig.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.clone());
     let (server, proxy) = match cluster {
         Some(cluster) => (cluster.server.unwrap_or_default(), cluster.proxy_url.filter(|p| !p.is_empty())),
         None => (String::new(), None),
@@ -102,7 +108,8 @@ fn access(
     proxy: Option<String>,
 ) -> anyhow::Result<Access> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
-    let ca_bundle = config.root_cert.as_ref().map(|certificates| certificates.iter().map(|c| pem(c)).collect());
+    let ca_bundle =
+        config.root_cert.as_ref().map(|certificates| certificates.iter().map(|c| pem(c)).collect());
     let (insecure, tls_server_name) = (config.accept_invalid_certs, config.tls_server_name.clone());
     let client = Client::try_from(config).with_context(|| format!("no client can be made for {server}"))?;
     Ok(Access { client, context, server, ca_bundle, insecure, proxy, tls_server_name })
@@ -161,6 +168,9 @@ users:
     fn certificates_are_written_in_lines_of_64() {
         let text = pem(&[7; 100]);
         assert!(text.lines().all(|l| l.len() <= 64 || l.starts_with("-----")));
-        assert!(text.starts_with("-----BEGIN CERTIFICATE-----\n") && text.ends_with("-----END CERTIFICATE-----\n"));
+        assert!(
+            text.starts_with("-----BEGIN CERTIFICATE-----\n")
+                && text.ends_with("-----END CERTIFICATE-----\n")
+        );
     }
 }

@@ -20,7 +20,7 @@ pub const FIELD_MANAGER: &str = "fedd-cli";
 const AT_ONCE: usize = 8;
 
 /// How long a definition may take to be established. The API server does it by itself, in well under a second.
-const ESTABLISHED_WITHIN: Duration = Duration::from_secs(60);
+const ESTABLISHED_WITHIN: Duration = Duration::from_mins(1);
 
 /// What became of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,23 @@ pub fn api_of(client: &Client, manifest: &Manifest) -> Api<DynamicObject> {
     }
 }
 
+/// Reads an object that may not be there, nor its kind.
+///
+/// kube's own `get_opt` takes the answer for a kind that is not served for a failure.
+///
+/// # Errors
+/// The API server refused it or did not answer.
+pub async fn read<K>(api: &Api<K>, name: &str) -> kube::Result<Option<K>>
+where
+    K: Clone + DeserializeOwned + std::fmt::Debug,
+{
+    match api.get(name).await {
+        Ok(object) => Ok(Some(object)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Applies an object by server-side apply, taking over the fields that it names.
 ///
 /// In a dry run the API server is asked, and changes nothing; an object of a type or namespace that is not there yet
@@ -62,7 +79,7 @@ pub fn api_of(client: &Client, manifest: &Manifest) -> Api<DynamicObject> {
 pub async fn apply(client: &Client, manifest: &Manifest, dry_run: bool) -> anyhow::Result<Outcome> {
     let api = api_of(client, manifest);
     let failed = || format!("cannot apply {}", manifest.title());
-    let before = api.get_opt(&manifest.name).await.with_context(failed)?;
+    let before = read(&api, &manifest.name).await.with_context(failed)?;
     let params = PatchParams { dry_run, ..PatchParams::apply(FIELD_MANAGER).force() };
     let after = match api.patch(&manifest.name, &params, &Patch::Apply(&manifest.value)).await {
         Ok(after) => after,
@@ -71,7 +88,9 @@ pub async fn apply(client: &Client, manifest: &Manifest, dry_run: bool) -> anyho
     };
     Ok(match before {
         None => Outcome::Created,
-        Some(before) if before.resource_version() == after.resource_version() && !dry_run => Outcome::Unchanged,
+        Some(before) if before.resource_version() == after.resource_version() && !dry_run => {
+            Outcome::Unchanged
+        }
         // A dry run answers with a new resource version or the old one, by what would change.
         Some(before) if content(&before) == content(&after) => Outcome::Unchanged,
         Some(_) => Outcome::Configured,
@@ -82,10 +101,14 @@ pub async fn apply(client: &Client, manifest: &Manifest, dry_run: bool) -> anyho
 ///
 /// # Errors
 /// The API server refused it or did not answer.
-pub async fn create_if_absent(client: &Client, manifest: &Manifest, dry_run: bool) -> anyhow::Result<Outcome> {
+pub async fn create_if_absent(
+    client: &Client,
+    manifest: &Manifest,
+    dry_run: bool,
+) -> anyhow::Result<Outcome> {
     let api = api_of(client, manifest);
     let failed = || format!("cannot create {}", manifest.title());
-    if api.get_opt(&manifest.name).await.with_context(failed)?.is_some() {
+    if read(&api, &manifest.name).await.with_context(failed)?.is_some() {
         return Ok(Outcome::Unchanged);
     }
     let object: DynamicObject = serde_json::from_value(manifest.value.clone()).with_context(failed)?;
@@ -141,15 +164,18 @@ pub async fn apply_definitions(
 
 async fn apply_definition(client: &Client, definition: &Manifest, dry_run: bool) -> anyhow::Result<Outcome> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let before = api.get_opt(&definition.name).await.with_context(|| format!("cannot read {}", definition.title()))?;
+    let before =
+        read(&api, &definition.name).await.with_context(|| format!("cannot read {}", definition.title()))?;
     let before = before.map(serde_json::to_value).transpose()?;
     let mut definition = definition.clone();
     keep_webhook(before.as_ref(), &mut definition.value);
     let outcome = apply(client, &definition, dry_run).await?;
     if !dry_run {
-        await_object(api, &definition.name, conditions::is_crd_established(), ESTABLISHED_WITHIN).await.with_context(
-            || format!("{} is not established; look at its status.conditions", definition.title()),
-        )?;
+        await_object(api, &definition.name, conditions::is_crd_established(), ESTABLISHED_WITHIN)
+            .await
+            .with_context(|| {
+                format!("{} is not established; look at its status.conditions", definition.title())
+            })?;
     }
     Ok(outcome)
 }
@@ -157,7 +183,9 @@ async fn apply_definition(client: &Client, definition: &Manifest, dry_run: bool)
 /// Where a definition that is there converts by a webhook, and the new one as well, the address and authority that are
 /// there stay: the control plane keeps them, and taking them away would break the form by topology until it notices.
 fn keep_webhook(before: Option<&Value>, wanted: &mut Value) {
-    let by_webhook = |definition: &Value| definition.pointer("/spec/conversion/strategy").and_then(Value::as_str) == Some("Webhook");
+    let by_webhook = |definition: &Value| {
+        definition.pointer("/spec/conversion/strategy").and_then(Value::as_str) == Some("Webhook")
+    };
     if let Some(before) = before
         && by_webhook(before)
         && by_webhook(wanted)
@@ -170,7 +198,12 @@ fn keep_webhook(before: Option<&Value>, wanted: &mut Value) {
 ///
 /// # Errors
 /// It cannot be watched, or is not so in time.
-pub async fn await_object<K>(api: Api<K>, name: &str, condition: impl Condition<K>, within: Duration) -> anyhow::Result<()>
+pub async fn await_object<K>(
+    api: Api<K>,
+    name: &str,
+    condition: impl Condition<K>,
+    within: Duration,
+) -> anyhow::Result<()>
 where
     K: Clone + std::fmt::Debug + Send + DeserializeOwned + Resource + 'static,
 {

@@ -18,7 +18,7 @@ use crate::cmd;
         One federated object says what to run and on which cells; fedd pushes the plain Kubernetes object to every member \
         cluster that holds one of those cells, and brings its status back. It keeps KubeFed's API (v0.10).",
     after_help = "Examples:\n  \
-        fedd install                           make an API server a federation: definitions, types, settings\n  \
+        fedd install                           make an API server a federation\n  \
         fedd join rz00 --cluster-context rz00  make a cluster a member\n  \
         fedd run                               run the controllers and the webhooks\n\n\
         Exit codes: 0 done, 1 failed, 2 the command line cannot be meant.",
@@ -39,22 +39,31 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the control plane: controllers and webhooks
+    #[command(long_about = cmd::run::ABOUT)]
     Run(cmd::run::RunArgs),
     /// Run the controllers alone
+    #[command(long_about = cmd::run::ABOUT_CONTROLLER)]
     Controller(cmd::run::ControllerArgs),
     /// Run the webhooks alone
+    #[command(long_about = cmd::run::ABOUT_WEBHOOK)]
     Webhook(cmd::run::WebhookAloneArgs),
     /// Make an API server a federation: apply definitions, default types and settings, in order
+    #[command(long_about = cmd::install::ABOUT)]
     Install(cmd::install::InstallArgs),
     /// Print all definitions, default types and settings, for `kubectl apply`
+    #[command(long_about = cmd::crds::ABOUT)]
     Crds(cmd::crds::CrdsArgs),
     /// Federate a resource type, custom resources too
+    #[command(long_about = cmd::enable::ABOUT)]
     Enable(cmd::enable::EnableArgs),
     /// Stop federating a resource type
+    #[command(long_about = cmd::disable::ABOUT)]
     Disable(cmd::disable::DisableArgs),
     /// Make a cluster a member of the federation, or renew its token
+    #[command(long_about = cmd::join::ABOUT)]
     Join(cmd::join::JoinArgs),
     /// Take a member out of the federation
+    #[command(long_about = cmd::unjoin::ABOUT)]
     Unjoin(cmd::unjoin::UnjoinArgs),
     /// Print the version
     Version(cmd::version::VersionArgs),
@@ -149,9 +158,9 @@ pub fn listen(text: &str) -> Result<Listen, String> {
         return Ok(Listen(None));
     }
     let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
-    full.parse()
-        .map(|address| Listen(Some(address)))
-        .map_err(|_| format!("{text:?} is no address to listen on; write something like 127.0.0.1:8080, :8080 or off"))
+    full.parse().map(|address| Listen(Some(address))).map_err(|_| {
+        format!("{text:?} is no address to listen on; write something like 127.0.0.1:8080, :8080 or off")
+    })
 }
 
 /// Reads `key=value`. For flags.

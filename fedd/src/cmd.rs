@@ -56,16 +56,21 @@ pub fn exit_code(result: &anyhow::Result<()>) -> ExitCode {
 pub fn words(error: &anyhow::Error) -> String {
     let mut words = String::new();
     for cause in error.chain() {
-        let text = match cause.downcast_ref::<kube::Error>() {
-            // The API server's own words; the rest of its answer says the same as the code.
-            Some(kube::Error::Api(status)) => status.message.clone(),
-            _ => cause.to_string(),
+        // The API server's own words; what comes after them in the chain is the same answer once more.
+        let answer = match cause.downcast_ref::<kube::Error>() {
+            Some(kube::Error::Api(status)) => Some(status.message.trim().to_owned()),
+            _ => None,
         };
+        let is_last = answer.is_some();
+        let text = answer.unwrap_or_else(|| cause.to_string());
         if !words.contains(&text) {
             if !words.is_empty() {
                 words.push_str(": ");
             }
             words.push_str(&text);
+        }
+        if is_last {
+            break;
         }
     }
     words

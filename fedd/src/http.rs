@@ -33,7 +33,8 @@ pub fn metrics(metrics: Arc<Metrics>) -> Router {
     let answer = move || {
         let answer = match metrics.text() {
             Ok(text) => {
-                ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+                ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+                    .into_response()
             }
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
@@ -53,7 +54,12 @@ pub struct Server {
 ///
 /// # Errors
 /// The address cannot be had; `flag` says where it comes from.
-pub async fn serve(address: SocketAddr, flag: &str, router: Router, stop: CancellationToken) -> anyhow::Result<Server> {
+pub async fn serve(
+    address: SocketAddr,
+    flag: &str,
+    router: Router,
+    stop: CancellationToken,
+) -> anyhow::Result<Server> {
     let failed = || format!("{flag}: cannot listen on {address}");
     let listener = TcpListener::bind(address).await.with_context(failed)?;
     let address = listener.local_addr().with_context(failed)?;
@@ -89,10 +95,13 @@ mod tests {
     #[tokio::test]
     async fn health_and_readiness_are_told_apart() {
         let ready = Arc::new(AtomicBool::new(false));
-        let readiness: Readiness = {
-            let ready = ready.clone();
-            Arc::new(move || if ready.load(Ordering::Relaxed) { Ok(()) } else { Err("webhooks: not yet".to_owned()) })
-        };
+        let readiness: Readiness =
+            {
+                let ready = ready.clone();
+                Arc::new(move || {
+                    if ready.load(Ordering::Relaxed) { Ok(()) } else { Err("webhooks: not yet".to_owned()) }
+                })
+            };
         let router = health(readiness).merge(metrics(Arc::new(Metrics::default())));
         let stop = CancellationToken::new();
         let server = serve(([127, 0, 0, 1], 0).into(), "--healthz-addr", router, stop.clone()).await.unwrap();
@@ -112,7 +121,10 @@ mod tests {
     async fn an_address_in_use_is_named_with_its_flag() {
         let first = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = first.local_addr().unwrap();
-        let error = serve(address, "--metrics-addr", Router::new(), CancellationToken::new()).await.err().unwrap();
-        assert!(error.to_string().contains("--metrics-addr") && error.to_string().contains(&address.to_string()));
+        let error =
+            serve(address, "--metrics-addr", Router::new(), CancellationToken::new()).await.err().unwrap();
+        assert!(
+            error.to_string().contains("--metrics-addr") && error.to_string().contains(&address.to_string())
+        );
     }
 }

@@ -16,10 +16,10 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::Client;
 use kube::api::{Api, PostParams};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::watch_object;
-use kube::Client;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
@@ -55,8 +55,8 @@ pub struct Claim(watch::Receiver<Option<Instant>>);
 impl Claim {
     /// A claim that never runs out: for a replica that is known to be the only one.
     pub fn forever() -> Self {
-        // Thirty years from now, so that no arithmetic on it can overflow.
-        let (sender, receiver) = watch::channel(Some(Instant::now() + Duration::from_secs(30 * 365 * 86400)));
+        // Far from now, but not so far that arithmetic on it could overflow.
+        let (sender, receiver) = watch::channel(Some(Instant::now() + Duration::from_hours(24 * 365 * 30)));
         drop(sender);
         Self(receiver)
     }
@@ -150,7 +150,8 @@ impl Election {
             }
             retry = None;
             match timeout_at(deadline, self.write()).await {
-                Ok(Ok(())) => {}
+                // Renewed; or the deadline is here, which the next round sees.
+                Ok(Ok(())) | Err(_) => {}
                 Ok(Err(Failure::Conflict)) => {
                     // Somebody wrote it: a person, or another replica that leads.
                     if let Ok(true) = timeout_at(deadline, self.look_only()).await
@@ -166,7 +167,6 @@ impl Election {
                     why = words;
                     retry = Some(Instant::now() + self.between_tries());
                 }
-                Err(_) => {}
             }
         }
     }
@@ -176,7 +176,10 @@ impl Election {
         self.claim.send_replace(None);
         let release = async {
             self.look_only().await;
-            let Some(mut lease) = self.current.take().filter(|l| holder(Some(l)) == Some(self.me.as_str())) else { return };
+            let Some(mut lease) = self.current.take().filter(|l| holder(Some(l)) == Some(self.me.as_str()))
+            else {
+                return;
+            };
             if let Some(spec) = &mut lease.spec {
                 spec.holder_identity = Some(String::new());
                 spec.lease_duration_seconds = Some(1);
@@ -262,7 +265,9 @@ impl Election {
             lease_duration_seconds: Some(self.timing.whole_seconds()),
             acquire_time: if mine { before.acquire_time } else { Some(now()) },
             renew_time: Some(now()),
-            lease_transitions: Some(before.lease_transitions.unwrap_or(0).saturating_add(i32::from(!mine && !is_new))),
+            lease_transitions: Some(
+                before.lease_transitions.unwrap_or(0).saturating_add(i32::from(!mine && !is_new)),
+            ),
             ..LeaseSpec::default()
         });
         lease
@@ -289,4 +294,27 @@ pub fn identity() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "fedd" } else { host.trim() };
     format!("{host}_{}", uuid::Uuid::new_v4())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_runs_out_though_nobody_takes_it_back() {
+        let (sender, receiver) = watch::channel(None);
+        let claim = Claim(receiver);
+        assert!(!claim.is_held());
+        sender.send_replace(Some(Instant::now() + Duration::from_secs(10)));
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert!(claim.is_held());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!claim.is_held());
+        assert!(Claim::forever().is_held());
+    }
+
+    #[test]
+    fn identities_differ() {
+        assert_ne!(identity(), identity());
+    }
 }

@@ -13,7 +13,9 @@ fn main() -> ExitCode {
     fedd::logging::install(&cli.logging);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fedd::cmd::exit_code(&Err(anyhow::Error::new(error).context("cannot start threads"))),
+        Err(error) => {
+            return fedd::cmd::exit_code(&Err(anyhow::Error::new(error).context("cannot start threads")));
+        }
     };
     let code = fedd::cmd::exit_code(&runtime.block_on(fedd::cmd::execute(cli)));
     // Nothing that still runs may hold the exit up, least of all after a lost lease.

@@ -1,7 +1,8 @@
 //! Objects to be written, and the list of those that make an API server a federation.
 
 use federation_model::{
-    CONFIG_NAME, ConversionWebhook, DefaultType, KubeFedConfig, core_crds, default_types, federated_crd, type_config,
+    CONFIG_NAME, ConversionWebhook, DefaultType, KubeFedConfig, core_crds, default_types, federated_crd,
+    type_config,
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Resource;
@@ -78,7 +79,12 @@ impl Federation {
         }
         let mut config = KubeFedConfig::new(CONFIG_NAME, settings::written_out());
         config.metadata.namespace = Some(namespace.to_owned());
-        Ok(Self { definitions, namespace: Manifest::of(&namespace_object(namespace))?, config: Manifest::of(&config)?, types: configs })
+        Ok(Self {
+            definitions,
+            namespace: Manifest::of(&namespace_object(namespace))?,
+            config: Manifest::of(&config)?,
+            types: configs,
+        })
     }
 
     /// Everything, in order.
@@ -124,7 +130,10 @@ pub fn choose_types(names: Option<&[String]>) -> Result<Vec<DefaultType>, Unknow
         return Err(UnknownType { name: name.clone(), known });
     }
     let is_namespaces = |ty: &DefaultType| ty.target.kind == "Namespace" && ty.target.group.is_empty();
-    Ok(all.into_iter().filter(|ty| is_namespaces(ty) || names.iter().any(|name| is_meant(ty, name))).collect())
+    Ok(all
+        .into_iter()
+        .filter(|ty| is_namespaces(ty) || names.iter().any(|name| is_meant(ty, name)))
+        .collect())
 }
 
 #[cfg(test)]
@@ -155,7 +164,15 @@ mod tests {
         assert_eq!(federation.types.len(), 20);
         assert!(federation.definitions.len() > 20);
         assert!(federation.types.iter().all(|t| t.namespace.as_deref() == Some("fed")));
-        let title = federation.definitions.iter().find(|d| d.name == "federateddeployments.types.kubefed.io").unwrap().title();
-        assert_eq!(title, "customresourcedefinition.apiextensions.k8s.io/federateddeployments.types.kubefed.io");
+        let title = federation
+            .definitions
+            .iter()
+            .find(|d| d.name == "federateddeployments.types.kubefed.io")
+            .unwrap()
+            .title();
+        assert_eq!(
+            title,
+            "customresourcedefinition.apiextensions.k8s.io/federateddeployments.types.kubefed.io"
+        );
     }
 }

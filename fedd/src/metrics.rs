@@ -19,6 +19,8 @@ use prometheus_client::registry::Registry;
 use propagation_engine::core::Core;
 use propagation_engine::telemetry::Telemetry;
 
+use crate::leader::Claim;
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Action {
     action: &'static str,
@@ -52,11 +54,11 @@ pub struct Metrics {
     status_writes: Family<Reconciled, Counter>,
     cluster_states: Family<ClusterState, Gauge>,
     health_time: Histogram,
-    leader: Gauge,
 }
 
 /// Upper bounds, in seconds. KubeFed's begin at 10 ms; a write here takes less, so there are finer ones.
-const BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
+const BUCKETS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
 
 /// The states of a cluster (KubeFed's).
 const STATES: [&str; 3] = ["ready", "notready", "offline"];
@@ -76,21 +78,47 @@ impl Default for Metrics {
             status_writes: Family::default(),
             cluster_states: Family::default(),
             health_time: histogram(),
-            leader: Gauge::default(),
         };
         {
             let mut registry = metrics.registry.lock();
-            registry.register("dispatch_operation_duration_seconds", "Time of one write to a member", metrics.dispatch.clone());
-            registry.register("fedd_dispatch_failures", "Writes that a member did not take", metrics.dispatch_failures.clone());
-            registry.register("controller_runtime_reconcile", "Plans made and carried out", metrics.reconciles.clone());
+            registry.register(
+                "dispatch_operation_duration_seconds",
+                "Time of one write to a member",
+                metrics.dispatch.clone(),
+            );
+            registry.register(
+                "fedd_dispatch_failures",
+                "Writes that a member did not take",
+                metrics.dispatch_failures.clone(),
+            );
+            registry.register(
+                "controller_runtime_reconcile",
+                "Plans made and carried out",
+                metrics.reconciles.clone(),
+            );
             let help = "Time of one plan and its writes";
-            registry.register("reconcile_federated_resources_duration_seconds", help, metrics.reconcile_time.clone());
+            registry.register(
+                "reconcile_federated_resources_duration_seconds",
+                help,
+                metrics.reconcile_time.clone(),
+            );
             let help = "Statuses written to the federation's API server";
             registry.register("fedd_status_writes", help, metrics.status_writes.clone());
-            registry.register("kubefedcluster_total", "1 for the state that a cluster is in", metrics.cluster_states.clone());
-            registry.register("cluster_health_status_duration_seconds", "Time of one health check", metrics.health_time.clone());
-            registry.register("fedd_leader", "1 while this replica leads", metrics.leader.clone());
-            registry.register("fedd_build", "Version of fedd", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+            registry.register(
+                "kubefedcluster_total",
+                "1 for the state that a cluster is in",
+                metrics.cluster_states.clone(),
+            );
+            registry.register(
+                "cluster_health_status_duration_seconds",
+                "Time of one health check",
+                metrics.health_time.clone(),
+            );
+            registry.register(
+                "fedd_build",
+                "Version of fedd",
+                Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+            );
         }
         metrics
     }
@@ -102,9 +130,9 @@ impl Metrics {
         self.registry.lock().register_collector(Box::new(Engine(core)));
     }
 
-    /// This replica leads, or does not any more.
-    pub fn set_leader(&self, leads: bool) {
-        self.leader.set(i64::from(leads));
+    /// Adds whether this replica leads, which is read from its claim when asked for.
+    pub fn follow_claim(&self, claim: Claim) {
+        self.registry.lock().register_collector(Box::new(Leader(claim)));
     }
 
     /// Everything, in OpenMetrics' text form.
@@ -128,12 +156,16 @@ impl Telemetry for Metrics {
     }
 
     fn reconciled(&self, r#type: &str, ok: bool, took: Duration) {
-        self.reconciles.get_or_create(&Reconciled { controller: r#type.to_owned(), result: result(ok) }).inc();
+        self.reconciles
+            .get_or_create(&Reconciled { controller: r#type.to_owned(), result: result(ok) })
+            .inc();
         self.reconcile_time.observe(took.as_secs_f64());
     }
 
     fn status_written(&self, r#type: &str, ok: bool) {
-        self.status_writes.get_or_create(&Reconciled { controller: r#type.to_owned(), result: result(ok) }).inc();
+        self.status_writes
+            .get_or_create(&Reconciled { controller: r#type.to_owned(), result: result(ok) })
+            .inc();
     }
 
     fn probed(&self, cluster: &str, state: &'static str, took: Duration) {
@@ -166,8 +198,25 @@ impl Collector for Engine {
             let labels = [("name", name.as_str())];
             ConstGauge::new(number(length)).encode(queues.encode_family(&labels)?)?;
         }
-        let joined = encoder.encode_descriptor("joined_cluster_total", "Clusters of the federation", None, MetricType::Gauge)?;
+        let joined = encoder.encode_descriptor(
+            "joined_cluster_total",
+            "Clusters of the federation",
+            None,
+            MetricType::Gauge,
+        )?;
         ConstGauge::new(number(self.0.clusters().iter().count())).encode(joined)
+    }
+}
+
+/// Whether this replica leads.
+#[derive(Debug)]
+struct Leader(Claim);
+
+impl Collector for Leader {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let help = "1 while this replica leads";
+        let leader = encoder.encode_descriptor("fedd_leader", help, None, MetricType::Gauge)?;
+        ConstGauge::new(i64::from(self.0.is_held())).encode(leader)
     }
 }
 
@@ -179,15 +228,15 @@ fn number(length: usize) -> i64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_are_kubefeds_where_they_mean_the_same() {
+    #[tokio::test]
+    async fn names_are_kubefeds_where_they_mean_the_same() {
         let metrics = Metrics::default();
         metrics.dispatched("create", "c", true, Duration::from_millis(3));
         metrics.dispatched("update", "c", false, Duration::from_millis(3));
         metrics.reconciled("configmaps", true, Duration::from_millis(4));
         metrics.probed("c", "ready", Duration::from_millis(5));
         metrics.probed("c", "offline", Duration::from_millis(5));
-        metrics.set_leader(true);
+        metrics.follow_claim(Claim::forever());
         let text = metrics.text().unwrap();
         for line in [
             r#"dispatch_operation_duration_seconds_count{action="create"} 1"#,

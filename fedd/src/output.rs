@@ -40,7 +40,8 @@ pub fn print_objects(objects: &[Manifest], format: ObjectFormat) -> anyhow::Resu
     let text = match format {
         ObjectFormat::Yaml => yaml::print_stream(&values)?,
         ObjectFormat::Json => {
-            serde_json::to_string_pretty(&json!({"apiVersion": "v1", "kind": "List", "items": values}))? + "\n"
+            serde_json::to_string_pretty(&json!({"apiVersion": "v1", "kind": "List", "items": values}))?
+                + "\n"
         }
     };
     Ok(stdout(&text)?)
@@ -138,7 +139,10 @@ mod tests {
 
     #[test]
     fn tables_are_columns_by_spaces() {
-        let text = table(["NAME", "READY"], [["a".to_owned(), "True".to_owned()], ["long-name".to_owned(), "False".to_owned()]]);
+        let text = table(
+            ["NAME", "READY"],
+            [["a".to_owned(), "True".to_owned()], ["long-name".to_owned(), "False".to_owned()]],
+        );
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         let column = lines[0].find("READY").unwrap();

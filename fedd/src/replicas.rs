@@ -21,17 +21,27 @@ pub async fn ask(client: &Client, ty: &ApiResourceReference) -> anyhow::Result<b
             return Ok(in_definition(&serde_json::to_value(&definition)?, &ty.version));
         }
     }
-    let path = if ty.group.is_empty() { format!("/openapi/v3/api/{}", ty.version) } else { format!("/openapi/v3/apis/{}", ty.api_version()) };
-    let request = http::Request::get(path).header(http::header::ACCEPT, "application/json").body(Vec::new())?;
+    let path = if ty.group.is_empty() {
+        format!("/openapi/v3/api/{}", ty.version)
+    } else {
+        format!("/openapi/v3/apis/{}", ty.api_version())
+    };
+    let request =
+        http::Request::get(path).header(http::header::ACCEPT, "application/json").body(Vec::new())?;
     let document: Value = client.request(request).await?;
-    in_document(&document, ty)
-        .ok_or_else(|| anyhow::anyhow!("its OpenAPI document does not describe {} of {}", ty.kind, ty.api_version()))
+    in_document(&document, ty).ok_or_else(|| {
+        anyhow::anyhow!("its OpenAPI document does not describe {} of {}", ty.kind, ty.api_version())
+    })
 }
 
 /// What a CustomResourceDefinition says of one of its versions.
 fn in_definition(definition: &Value, version: &str) -> bool {
     let versions = definition.pointer("/spec/versions").and_then(Value::as_array);
-    let schema = versions.into_iter().flatten().find(|v| v["name"] == version).map(|v| &v["schema"]["openAPIV3Schema"]);
+    let schema = versions
+        .into_iter()
+        .flatten()
+        .find(|v| v["name"] == version)
+        .map(|v| &v["schema"]["openAPIV3Schema"]);
     schema.is_some_and(|schema| is_int32(&schema["properties"]["spec"]["properties"]["replicas"]))
 }
 
@@ -104,14 +114,20 @@ mod tests {
 
     #[test]
     fn a_definition_says_it_per_version() {
-        let version = |name: &str, replicas: Value| json!({"name": name, "schema": {"openAPIV3Schema":
-            {"properties": {"spec": {"properties": {"replicas": replicas}}}}}});
+        let version = |name: &str, replicas: Value| {
+            json!({"name": name, "schema": {"openAPIV3Schema":
+            {"properties": {"spec": {"properties": {"replicas": replicas}}}}}})
+        };
         let definition = json!({"spec": {"versions": [
             version("v1", json!({"type": "integer", "format": "int32"})),
             version("v2", json!({"type": "integer", "format": "int64"})),
             version("v3", json!({"type": "string"})),
         ]}});
         assert!(in_definition(&definition, "v1"));
-        assert!(!in_definition(&definition, "v2") && !in_definition(&definition, "v3") && !in_definition(&definition, "v4"));
+        assert!(
+            !in_definition(&definition, "v2")
+                && !in_definition(&definition, "v3")
+                && !in_definition(&definition, "v4")
+        );
     }
 }

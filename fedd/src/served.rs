@@ -79,7 +79,11 @@ impl ServedType {
 ///
 /// # Errors
 /// The name means none, several, or one that cannot be propagated.
-pub fn find<'a>(served: &'a [ServedType], name: &str, version: Option<&str>) -> Result<&'a ServedType, NameError> {
+pub fn find<'a>(
+    served: &'a [ServedType],
+    name: &str,
+    version: Option<&str>,
+) -> Result<&'a ServedType, NameError> {
     let mut called: Vec<&ServedType> = served.iter().filter(|t| t.is_called(name)).collect();
     if called.iter().any(|t| t.reference.group.is_empty()) {
         called.retain(|t| t.reference.group.is_empty());
@@ -93,13 +97,16 @@ pub fn find<'a>(served: &'a [ServedType], name: &str, version: Option<&str>) -> 
     }
     let found = match version {
         None => first,
-        Some(version) => called.iter().find(|t| t.reference.version == version).ok_or_else(|| NameError::NoVersion {
-            name: first.full_name(),
-            version: version.to_owned(),
-            served: called.iter().map(|t| t.reference.version.clone()).collect(),
-        })?,
+        Some(version) => {
+            called.iter().find(|t| t.reference.version == version).ok_or_else(|| NameError::NoVersion {
+                name: first.full_name(),
+                version: version.to_owned(),
+                served: called.iter().map(|t| t.reference.version.clone()).collect(),
+            })?
+        }
     };
-    let missing: Vec<_> = NEEDED_VERBS.into_iter().filter(|v| !found.verbs.iter().any(|has| has == v)).collect();
+    let missing: Vec<_> =
+        NEEDED_VERBS.into_iter().filter(|v| !found.verbs.iter().any(|has| has == v)).collect();
     if missing.is_empty() { Ok(found) } else { Err(NameError::Verbs { name: found.full_name(), missing }) }
 }
 
@@ -170,7 +177,9 @@ async fn discover_one_by_one(client: &Client) -> kube::Result<Vec<ServedType>> {
         for version in versions {
             // A group whose server is down must not hide the others.
             if let Ok(list) = client.list_api_group_resources(&version.group_version).await {
-                served.extend(list.resources.into_iter().filter_map(|r| of_resource(&group.name, &version.version, r)));
+                served.extend(
+                    list.resources.into_iter().filter_map(|r| of_resource(&group.name, &version.version, r)),
+                );
             }
         }
     }

@@ -10,7 +10,7 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use tracing::{info, warn};
 
-use crate::yaml;
+use crate::{apply, yaml};
 
 /// A config with every default written out.
 pub fn written_out() -> KubeFedConfigSpec {
@@ -34,8 +34,7 @@ pub fn of_spec(spec: &KubeFedConfigSpec, whence: &str) -> anyhow::Result<Setting
 /// The API server does not answer, or what it has cannot be used.
 pub async fn read(client: &Client, namespace: &str) -> anyhow::Result<Settings> {
     let api: Api<KubeFedConfig> = Api::namespaced(client.clone(), namespace);
-    // An API server without the definition answers 404 as well.
-    match api.get_opt(CONFIG_NAME).await.context("cannot read the federation's settings")? {
+    match apply::read(&api, CONFIG_NAME).await.context("cannot read the federation's settings")? {
         Some(config) => of_spec(&config.spec, &title(namespace)),
         None => Ok(Settings::default()),
     }
@@ -54,10 +53,11 @@ pub async fn load(client: &Client, namespace: &str, file: Option<&Path>) -> anyh
         publish(&api, namespace, &config.spec).await;
         return Ok(settings);
     }
-    let config = match api.get_opt(CONFIG_NAME).await.context("cannot read the federation's settings")? {
-        Some(config) => config,
-        None => create(&api, namespace).await?,
-    };
+    let config =
+        match apply::read(&api, CONFIG_NAME).await.context("cannot read the federation's settings")? {
+            Some(config) => config,
+            None => create(&api, namespace).await?,
+        };
     let settings = of_spec(&config.spec, &title(namespace))?;
     // KubeFed's words, which tools wait for.
     info!("Using valid KubeFedConfig \"{namespace}/{CONFIG_NAME}\"");
@@ -80,7 +80,11 @@ pub fn from_file(file: &Path) -> anyhow::Result<KubeFedConfig> {
 
 /// The conversion of a definition that is made under these settings: the control plane fills the address in.
 pub fn conversion(settings: &Settings) -> ConversionWebhook {
-    if settings.gates.is_on(Feature::TopologyForm) { ConversionWebhook::Pending } else { ConversionWebhook::None }
+    if settings.gates.is_on(Feature::TopologyForm) {
+        ConversionWebhook::Pending
+    } else {
+        ConversionWebhook::None
+    }
 }
 
 fn title(namespace: &str) -> String {
@@ -138,10 +142,14 @@ mod tests {
 
     #[test]
     fn errors_say_which_file_and_field() {
-        let bad = file("apiVersion: core.kubefed.io/v1beta1\nkind: KubeFedConfig\nmetadata: {name: other}\nspec: {}\n");
+        let bad = file(
+            "apiVersion: core.kubefed.io/v1beta1\nkind: KubeFedConfig\nmetadata: {name: other}\nspec: {}\n",
+        );
         let error = format!("{:#}", from_file(bad.path()).unwrap_err());
         assert!(error.contains("--kubefed-config") && error.contains("metadata.name"), "{error}");
-        let bad = file("apiVersion: core.kubefed.io/v1beta1\nkind: KubeFedConfig\nmetadata: {name: kubefed}\nspec: {clusterHealthCheck: {period: often}}\n");
+        let bad = file(
+            "apiVersion: core.kubefed.io/v1beta1\nkind: KubeFedConfig\nmetadata: {name: kubefed}\nspec: {clusterHealthCheck: {period: often}}\n",
+        );
         let error = of_spec(&from_file(bad.path()).unwrap().spec, "it").unwrap_err().to_string();
         assert!(error.contains("spec.clusterHealthCheck.period"), "{error}");
     }

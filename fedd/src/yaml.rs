@@ -42,7 +42,7 @@ pub fn print(value: &impl Serialize) -> Result<String, YamlError> {
 /// Writes a stream of documents, each after a `---` line: what `kubectl apply -f -` reads.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_stream(values: &[impl Serialize]) -> Result<String, YamlError> {
     values.iter().map(|value| Ok(format!("---\n{}", print(value)?))).collect()
 }

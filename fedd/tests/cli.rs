@@ -30,7 +30,17 @@ fn failure(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 const COMMANDS: [&str; 11] = [
-    "run", "controller", "webhook", "install", "crds", "enable", "disable", "join", "unjoin", "version", "completion",
+    "run",
+    "controller",
+    "webhook",
+    "install",
+    "crds",
+    "enable",
+    "disable",
+    "join",
+    "unjoin",
+    "version",
+    "completion",
 ];
 
 #[test]
@@ -61,10 +71,12 @@ fn crds_prints_everything_in_an_order_that_can_be_applied() {
     assert_eq!(kinds[namespace + 1], "KubeFedConfig");
     assert_eq!(kinds.iter().filter(|k| **k == "FederatedTypeConfig").count(), 20);
     let names: Vec<_> = documents.iter().map(|d| d["metadata"]["name"].as_str().unwrap()).collect();
-    for name in ["kubefedclusters.core.kubefed.io", "cells.fedd.io", "federateddeployments.types.kubefed.io"] {
+    for name in ["kubefedclusters.core.kubefed.io", "cells.fedd.io", "federateddeployments.types.kubefed.io"]
+    {
         assert!(names.contains(&name), "{name}");
     }
-    let namespaced = documents.iter().filter(|d| d["kind"] == "FederatedTypeConfig" || d["kind"] == "KubeFedConfig");
+    let namespaced =
+        documents.iter().filter(|d| d["kind"] == "FederatedTypeConfig" || d["kind"] == "KubeFedConfig");
     assert!(namespaced.into_iter().all(|d| d["metadata"]["namespace"] == "fed"));
 }
 
@@ -74,14 +86,21 @@ fn crds_prints_what_is_chosen() {
     assert!(kinds(&only_core).iter().all(|k| *k == "CustomResourceDefinition"));
     assert!(!only_core.iter().any(|d| d["spec"]["group"] == "types.kubefed.io"));
 
-    let list: Value = serde_json::from_str(&stdout(&["crds", "--types", "cm,Deployment", "-o", "json"])).unwrap();
+    let list: Value =
+        serde_json::from_str(&stdout(&["crds", "--types", "cm,Deployment", "-o", "json"])).unwrap();
     let items = list["items"].as_array().unwrap();
-    let configs: Vec<_> =
-        items.iter().filter(|d| d["kind"] == "FederatedTypeConfig").map(|d| d["metadata"]["name"].as_str().unwrap()).collect();
+    let configs: Vec<_> = items
+        .iter()
+        .filter(|d| d["kind"] == "FederatedTypeConfig")
+        .map(|d| d["metadata"]["name"].as_str().unwrap())
+        .collect();
     assert_eq!(configs, ["namespaces", "configmaps", "deployments.apps"]);
 
     let cluster_form = documents(&stdout(&["crds", "--types", "cm", "--cluster-form-only"]));
-    let definition = cluster_form.iter().find(|d| d["metadata"]["name"] == "federatedconfigmaps.types.kubefed.io").unwrap();
+    let definition = cluster_form
+        .iter()
+        .find(|d| d["metadata"]["name"] == "federatedconfigmaps.types.kubefed.io")
+        .unwrap();
     assert_eq!(definition["spec"]["versions"].as_array().unwrap().len(), 1);
     assert_eq!(definition["spec"]["conversion"]["strategy"], "None");
 }
@@ -144,7 +163,13 @@ fn what_cannot_be_meant_ends_with_2_and_says_what_to_write() {
 
 #[test]
 fn without_a_kubeconfig_it_says_how_to_name_one() {
-    for command in [&["install"][..], &["enable", "deployments"], &["disable", "deployments"], &["join", "m1"], &["unjoin", "m1"]] {
+    for command in [
+        &["install"][..],
+        &["enable", "deployments"],
+        &["disable", "deployments"],
+        &["join", "m1"],
+        &["unjoin", "m1"],
+    ] {
         let (code, stderr) = failure(command);
         assert_eq!(code, Some(1), "{command:?}: {stderr}");
         assert!(stderr.contains("--kubeconfig") && stderr.contains("KUBECONFIG"), "{command:?}: {stderr}");

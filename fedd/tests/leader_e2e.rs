@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
 /// Longer than a Lease of these tests lasts, with room for two busy cores.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const CONFIG: &str = "apiVersion: core.kubefed.io/v1beta1
 kind: KubeFedConfig
@@ -29,7 +29,15 @@ struct Replica {
 impl Replica {
     fn start(host: &ApiServer, config: &std::path::Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_fedd"))
-            .args(["controller", "--healthz-addr", "127.0.0.1:0", "--metrics-addr", "off", "--log-format", "json"])
+            .args([
+                "controller",
+                "--healthz-addr",
+                "127.0.0.1:0",
+                "--metrics-addr",
+                "off",
+                "--log-format",
+                "json",
+            ])
             .arg("--kubeconfig")
             .arg(host.kubeconfig_path())
             .arg("--kubefed-config")
@@ -54,10 +62,8 @@ impl Replica {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, line).await {
-            Ok(line) => line,
-            Err(_) => panic!("did not say {words:?}:\n{}", self.seen.join("\n")),
-        }
+        let line = tokio::time::timeout(PATIENCE, line).await;
+        line.unwrap_or_else(|_| panic!("did not say {words:?}:\n{}", self.seen.join("\n")))
     }
 
     fn signal(&self, signal: &str) {

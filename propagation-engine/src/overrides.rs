@@ -31,10 +31,14 @@ pub enum OverrideError {
     #[error("override path {0:?} stands twice for one cluster; keep one")]
     Duplicate(String),
     /// The path has no `/`, and is not the empty one.
-    #[error("override path {0:?} is no JSON pointer; write one that begins with \"/\", such as \"/spec/replicas\"")]
+    #[error(
+        "override path {0:?} is no JSON pointer; write one that begins with \"/\", such as \"/spec/replicas\""
+    )]
     NoPointer(String),
     /// Something on the way to the path's end, or what a remove names, does not exist.
-    #[error("override path {path:?}: there is nothing at {missing:?}; write it into the template, or override it first")]
+    #[error(
+        "override path {path:?}: there is nothing at {missing:?}; write it into the template, or override it first"
+    )]
     Missing {
         /// The path.
         path: String,
@@ -42,7 +46,9 @@ pub enum OverrideError {
         missing: String,
     },
     /// A part of the path is to be an index, and is none, or is out of bounds.
-    #[error("override path {path:?}: {index:?} is no index of a list of {length}; write one from 0, or \"-\" to add behind the last")]
+    #[error(
+        "override path {path:?}: {index:?} is no index of a list of {length}; write one from 0, or \"-\" to add behind the last"
+    )]
     Index {
         /// The path.
         path: String,
@@ -52,7 +58,9 @@ pub enum OverrideError {
         length: usize,
     },
     /// The path leads through a value that holds no others.
-    #[error("override path {path:?}: the value at {at:?} is neither an object nor a list; override that one as a whole")]
+    #[error(
+        "override path {path:?}: the value at {at:?} is neither an object nor a list; override that one as a whole"
+    )]
     NotAContainer {
         /// The path.
         path: String,
@@ -119,7 +127,12 @@ fn apply_one(object: &mut Value, patch: &Override) -> Result<(), OverrideError> 
 }
 
 /// Does an operation at the last token of its path.
-fn at_end(at: &mut Value, token: &str, operation: Operation<'_>, path: Path<'_>) -> Result<(), OverrideError> {
+fn at_end(
+    at: &mut Value,
+    token: &str,
+    operation: Operation<'_>,
+    path: Path<'_>,
+) -> Result<(), OverrideError> {
     match at {
         Value::Object(map) => {
             let key = unescaped(token);
@@ -151,14 +164,17 @@ fn at_end(at: &mut Value, token: &str, operation: Operation<'_>, path: Path<'_>)
 }
 
 /// The value at a token that is not the path's last; `behind` is how much of the path comes after it.
-fn child<'a>(at: &'a mut Value, token: &str, behind: usize, path: Path<'_>) -> Result<&'a mut Value, OverrideError> {
+fn child<'a>(
+    at: &'a mut Value,
+    token: &str,
+    behind: usize,
+    path: Path<'_>,
+) -> Result<&'a mut Value, OverrideError> {
     match at {
         Value::Object(map) => map.get_mut(unescaped(token).as_ref()).ok_or_else(|| path.missing(behind + 1)),
         Value::Array(list) => {
             let length = list.len();
-            index(token, length)
-                .and_then(|i| list.get_mut(i))
-                .ok_or_else(|| path.bad_index(token, length))
+            index(token, length).and_then(|i| list.get_mut(i)).ok_or_else(|| path.bad_index(token, length))
         }
         _ => Err(path.no_container(behind + 1 + token.len() + 1)),
     }
@@ -237,7 +253,10 @@ mod tests {
             assert_eq!(patched(object(), patches.clone()), Ok(json!({ "spec": spec })), "{patches}");
         }
         assert_eq!(patched(object(), json!([{"path": "", "value": {}}])), Ok(json!({})));
-        assert_eq!(patched(object(), json!([{"path": "", "op": "add", "value": {"a": 1}}])), Ok(json!({"a": 1})));
+        assert_eq!(
+            patched(object(), json!([{"path": "", "op": "add", "value": {"a": 1}}])),
+            Ok(json!({"a": 1}))
+        );
     }
 
     #[test]
@@ -257,8 +276,14 @@ mod tests {
             (json!([{"path": "/spec/list/2/x", "value": 1}]), r#""2" is no index of a list of 1"#),
             (json!([{"path": "/spec/list/-", "value": 1}]), "no index of a list of 1"),
             (json!([{"path": "/spec/list/-2", "op": "remove"}]), "no index of a list of 1"),
-            (json!([{"path": "/spec/replicas/x", "value": 1}]), r#"the value at "/spec/replicas" is neither"#),
-            (json!([{"path": "/spec/replicas/x/y", "value": 1}]), r#"the value at "/spec/replicas" is neither"#),
+            (
+                json!([{"path": "/spec/replicas/x", "value": 1}]),
+                r#"the value at "/spec/replicas" is neither"#,
+            ),
+            (
+                json!([{"path": "/spec/replicas/x/y", "value": 1}]),
+                r#"the value at "/spec/replicas" is neither"#,
+            ),
             (json!([{"path": "/spec/a", "value": 1}, {"path": "/spec/a", "value": 2}]), "stands twice"),
             (json!([{"path": "/metadata/name", "value": "x"}]), "not allowed"),
             (json!([{"path": "spec", "value": 1}]), "is no JSON pointer"),

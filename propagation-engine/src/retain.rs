@@ -1,10 +1,33 @@
-//! What an update keeps of the member's object: values that the member allots, and that a template cannot know.
+//! What an update keeps of the member's object: values that the member allots, and that no template can know.
 //!
-//! Two steps, so that whole objects need not be remembered: [`extract`] takes what could be needed when an object is
-//! seen, [`restore`] puts it into an update. KubeFed keeps Services' addresses and ports, ServiceAccounts' secrets and,
-//! when asked, replicas; the rest is what its users' updates fail or flap for.
+//! Two steps, so that whole objects need not be remembered: [`extract`] takes what an update could need when an object
+//! is seen, [`restore`] puts it into an update, before the overrides. Metadata is kept by
+//! [`render`](crate::render::render), for every kind.
+//!
+//! | kind | kept | when the update | KubeFed |
+//! | --- | --- | --- | --- |
+//! | any | `spec.replicas` | is of an object that retains replicas | same |
+//! | Service | `clusterIP`, `clusterIPs`, `healthCheckNodePort` | always: they cannot change | same |
+//! | | `ports[].nodePort` of a port with the same name, protocol (none is TCP) and number | says none | always; overlooks that no protocol is TCP |
+//! | | `ipFamilies`, `ipFamilyPolicy`, `loadBalancerClass` | says none | – |
+//! | ServiceAccount | `secrets` | says none | same |
+//! | Job | `spec.selector`, and the labels of its pods that the member gave for it | says none, and has no `manualSelector` | – |
+//! | PersistentVolumeClaim | `volumeName`, `storageClassName`, `volumeMode` | says none | – |
+//! | PersistentVolume | `claimRef` | says none, or names the same claim without its uid | – |
+//! | ClusterRole | `rules` | says none, and aggregates them from other roles | – |
+//! | webhook configurations, APIService, CustomResourceDefinition | `caBundle`, which the member's certificate controllers fill in | says none | – |
+//!
+//! What KubeFed does not keep makes its updates fail, or be undone by the member and written again without end.
+//! A Namespace's `spec.finalizers` need not be kept: API servers overlook them in updates.
 
-use serde_json::{Map, Value, json};
+mod ca_bundle;
+mod fields;
+mod job;
+mod service;
+
+use serde_json::Value;
+
+use self::fields::{Field, When};
 
 /// What kind of object it is, as far as retention differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -19,18 +42,18 @@ pub enum RetainedKind {
     PersistentVolumeClaim,
     /// `PersistentVolume`: the claim that it is bound to.
     PersistentVolume,
-    /// `Namespace`: its finalizers.
-    Namespace,
-    /// `ValidatingWebhookConfiguration`, `MutatingWebhookConfiguration`: injected CA bundles.
+    /// `ClusterRole`: rules that the member aggregated.
+    ClusterRole,
+    /// `ValidatingWebhookConfiguration`, `MutatingWebhookConfiguration`: the CA bundle of each webhook.
     WebhookConfiguration,
+    /// `APIService`: its CA bundle.
+    ApiService,
+    /// `CustomResourceDefinition`: the CA bundle of its conversion.
+    CustomResourceDefinition,
     /// Any other: replicas, when asked.
     #[default]
     Other,
 }
-
-/// Values kept; nothing is allocated where there are none.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Retained(Option<Box<Map<String, Value>>>);
 
 impl RetainedKind {
     /// The kind of a type.
@@ -40,235 +63,144 @@ impl RetainedKind {
             ("", "ServiceAccount") => Self::ServiceAccount,
             ("", "PersistentVolumeClaim") => Self::PersistentVolumeClaim,
             ("", "PersistentVolume") => Self::PersistentVolume,
-            ("", "Namespace") => Self::Namespace,
             ("batch", "Job") => Self::Job,
-            ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
-                Self::WebhookConfiguration
-            }
+            ("rbac.authorization.k8s.io", "ClusterRole") => Self::ClusterRole,
+            (
+                "admissionregistration.k8s.io",
+                "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration",
+            ) => Self::WebhookConfiguration,
+            ("apiregistration.k8s.io", "APIService") => Self::ApiService,
+            ("apiextensions.k8s.io", "CustomResourceDefinition") => Self::CustomResourceDefinition,
             _ => Self::Other,
         }
     }
 
-    /// Paths of values that an update takes over where the wanted object has none.
-    fn paths(self) -> &'static [&'static str] {
+    /// Fields that are kept as they are; the rest has rules of its own.
+    fn fields(self) -> &'static [Field] {
         match self {
-            Self::Service => {
-                &["/spec/clusterIP", "/spec/clusterIPs", "/spec/healthCheckNodePort", "/spec/loadBalancerClass", "/spec/ipFamilies", "/spec/ipFamilyPolicy"]
+            Self::Service => service::FIELDS,
+            Self::ServiceAccount => &[Field { path: &["secrets"], when: When::Empty }],
+            Self::PersistentVolumeClaim => &[
+                Field { path: &["spec", "volumeName"], when: When::Empty },
+                // An empty class is one: none.
+                Field { path: &["spec", "storageClassName"], when: When::Absent },
+                Field { path: &["spec", "volumeMode"], when: When::Empty },
+            ],
+            Self::PersistentVolume => CLAIM,
+            Self::Job => job::SELECTOR,
+            Self::ClusterRole => &[Field { path: &["rules"], when: When::Empty }],
+            Self::ApiService => &[Field { path: &["spec", "caBundle"], when: When::Empty }],
+            Self::WebhookConfiguration | Self::CustomResourceDefinition | Self::Other => &[],
+        }
+    }
+
+    /// Whether an object of this kind has values of the member's at all.
+    fn applies_to(self, object: &Value) -> bool {
+        match self {
+            Self::Job => !job::chooses_its_selector(object),
+            Self::ClusterRole => fields::at(object, &["aggregationRule"]).is_some_and(|rule| !rule.is_null()),
+            Self::ApiService => {
+                fields::at(object, &["spec", "insecureSkipTLSVerify"]).and_then(Value::as_bool) != Some(true)
             }
-            Self::ServiceAccount => &["/secrets"],
-            Self::Job => &["/spec/selector"],
-            Self::PersistentVolumeClaim => &["/spec/volumeName", "/spec/storageClassName", "/spec/volumeMode"],
-            Self::PersistentVolume => &["/spec/claimRef"],
-            Self::Namespace => &["/spec/finalizers"],
-            Self::WebhookConfiguration | Self::Other => &[],
+            _ => true,
         }
     }
 }
 
-/// Labels that the job controller gives to a Job's pods, and that its selector matches.
-const JOB_LABELS: [&str; 4] =
-    ["batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name"];
-const JOB_POD_LABELS: &str = "/spec/template/metadata/labels";
+const CLAIM: &[Field] = &[Field { path: &["spec", "claimRef"], when: When::Empty }];
+
+/// Values of the member's. Where there are none, and for replicas, nothing is allocated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Retained {
+    replicas: Option<i64>,
+    values: Box<[Kept]>,
+}
+
+/// One value of the member's.
+#[derive(Clone, Debug, PartialEq)]
+enum Kept {
+    /// Of a field, as it is.
+    Field(&'static Field, Value),
+    /// The node port of a Service's port.
+    NodePort(service::NodePort),
+    /// A label of a Job's pods.
+    PodLabel(&'static str, Box<str>),
+    /// The CA bundle of a webhook of this name, or of the one that there is, with an empty name.
+    CaBundle(Box<str>, Box<str>),
+}
 
 /// Takes what an update of this object could need.
 pub fn extract(kind: &RetainedKind, live: &Value) -> Retained {
-    let mut kept = Map::new();
-    for path in kind.paths() {
-        if let Some(value) = live.pointer(path).filter(|v| !is_empty(v)) {
-            kept.insert((*path).to_owned(), value.clone());
-        }
+    let replicas = fields::at(live, REPLICAS).and_then(Value::as_i64);
+    if !kind.applies_to(live) {
+        return Retained { replicas, values: Box::default() };
     }
-    match kind {
-        RetainedKind::Service => {
-            let ports: Vec<Value> = live
-                .pointer("/spec/ports")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter(|p| p.get("nodePort").and_then(Value::as_u64).is_some_and(|n| n > 0))
-                .map(|p| json!({"id": port_id(p), "nodePort": p["nodePort"]}))
-                .collect();
-            if !ports.is_empty() {
-                kept.insert("ports".to_owned(), ports.into());
-            }
-        }
-        RetainedKind::Job => {
-            let labels: Map<String, Value> = live
-                .pointer(JOB_POD_LABELS)
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-                .filter(|(k, _)| JOB_LABELS.contains(&k.as_str()))
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect();
-            if !labels.is_empty() {
-                kept.insert(JOB_POD_LABELS.to_owned(), labels.into());
-            }
-        }
-        RetainedKind::WebhookConfiguration => {
-            let bundles: Map<String, Value> = webhooks(live)
-                .filter_map(|w| Some((w.get("name")?.as_str()?.to_owned(), w.pointer("/clientConfig/caBundle")?.clone())))
-                .collect();
-            if !bundles.is_empty() {
-                kept.insert("caBundles".to_owned(), bundles.into());
-            }
-        }
-        RetainedKind::Other => {
-            if let Some(replicas) = live.pointer("/spec/replicas") {
-                kept.insert("/spec/replicas".to_owned(), replicas.clone());
-            }
-        }
-        _ => {}
-    }
-    Retained((!kept.is_empty()).then(|| Box::new(kept)))
+    let fields = kind.fields().iter().filter_map(|field| Some(Kept::Field(field, field.kept(live)?.clone())));
+    let values = match kind {
+        RetainedKind::Service => fields.chain(service::node_ports(live).map(Kept::NodePort)).collect(),
+        RetainedKind::Job => fields
+            .chain(job::pod_labels(live).map(|(key, value)| Kept::PodLabel(key, value.into())))
+            .collect(),
+        RetainedKind::WebhookConfiguration => ca_bundle::of_webhooks(live)
+            .map(|(webhook, bundle)| Kept::CaBundle(webhook.into(), bundle.into()))
+            .collect(),
+        RetainedKind::CustomResourceDefinition => ca_bundle::of_conversion(live)
+            .map(|bundle| Kept::CaBundle(Box::default(), bundle.into()))
+            .into_iter()
+            .collect(),
+        _ => fields.collect(),
+    };
+    Retained { replicas, values }
 }
+
+const REPLICAS: &[&str] = &["spec", "replicas"];
 
 /// Puts what was kept into an update.
 pub fn restore(kind: &RetainedKind, desired: &mut Value, retained: &Retained, retain_replicas: bool) {
-    let Some(kept) = retained.0.as_deref() else { return };
-    for path in kind.paths() {
-        let Some(value) = kept.get(*path) else { continue };
-        // KubeFed: a Service's addresses are always the member's; they cannot change.
-        let always = *kind == RetainedKind::Service && path.starts_with("/spec/clusterIP");
-        if always || desired.pointer(path).is_none_or(is_empty) {
-            set(desired, path, value.clone());
+    if let Some(replicas) = retained.replicas.filter(|_| retain_replicas) {
+        fields::set(desired, REPLICAS, replicas.into());
+    }
+    if !kind.applies_to(desired) {
+        return;
+    }
+    if *kind == RetainedKind::PersistentVolume {
+        complete_claim(desired, retained);
+    }
+    for kept in &retained.values {
+        match kept {
+            Kept::Field(field, value) => field.restore(desired, value),
+            Kept::NodePort(port) => service::restore_node_port(desired, port),
+            Kept::PodLabel(key, value) => job::restore_pod_label(desired, key, value),
+            Kept::CaBundle(webhook, bundle) if webhook.is_empty() => {
+                ca_bundle::restore_of_conversion(desired, bundle)
+            }
+            Kept::CaBundle(webhook, bundle) => ca_bundle::restore_of_webhook(desired, webhook, bundle),
         }
     }
-    match kind {
-        RetainedKind::Service => {
-            let ports = kept.get("ports").and_then(Value::as_array);
-            for port in desired.pointer_mut("/spec/ports").and_then(Value::as_array_mut).into_iter().flatten() {
-                let id = port_id(port);
-                let found = ports.into_iter().flatten().find(|p| p["id"] == id);
-                if let (Some(found), Value::Object(port)) = (found, port)
-                    && port.get("nodePort").is_none_or(is_empty)
-                {
-                    port.insert("nodePort".to_owned(), found["nodePort"].clone());
-                }
+}
+
+/// Takes back what was restored and does not go with what the overrides made of the update: addresses and node ports of
+/// a Service that is of another type now. A value that is not the kept one stays, for the member to judge.
+pub fn withdraw(kind: &RetainedKind, desired: &mut Value, retained: &Retained) {
+    if *kind == RetainedKind::Service {
+        for kept in &retained.values {
+            match kept {
+                Kept::Field(field, value) => service::withdraw_field(desired, field, value),
+                Kept::NodePort(port) => service::withdraw_node_port(desired, port),
+                Kept::PodLabel(..) | Kept::CaBundle(..) => {}
             }
         }
-        RetainedKind::Job => {
-            let manual = desired.pointer("/spec/manualSelector").and_then(Value::as_bool).unwrap_or(false);
-            for (key, value) in kept.get(JOB_POD_LABELS).and_then(Value::as_object).into_iter().flatten() {
-                if manual {
-                    break;
-                }
-                if desired.pointer(JOB_POD_LABELS).is_none_or(|l| l.get(key).is_none()) {
-                    let token = key.replace('~', "~0").replace('/', "~1");
-                    set(desired, &format!("{JOB_POD_LABELS}/{token}"), value.clone());
-                }
-            }
-        }
-        RetainedKind::WebhookConfiguration => {
-            let bundles = kept.get("caBundles").and_then(Value::as_object);
-            for webhook in desired.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
-                let bundle = webhook.get("name").and_then(Value::as_str).and_then(|n| bundles?.get(n)).cloned();
-                if let (Some(bundle), Some(Value::Object(config))) = (bundle, webhook.get_mut("clientConfig"))
-                    && config.get("caBundle").is_none_or(is_empty)
-                {
-                    config.insert("caBundle".to_owned(), bundle);
-                }
-            }
-        }
-        RetainedKind::Other if retain_replicas => {
-            if let Some(replicas) = kept.get("/spec/replicas") {
-                set(desired, "/spec/replicas", replicas.clone());
-            }
-        }
-        _ => {}
     }
 }
 
-fn webhooks(object: &Value) -> impl Iterator<Item = &Value> {
-    object.get("webhooks").and_then(Value::as_array).into_iter().flatten()
-}
-
-/// What tells a Service's port from the others. A protocol that is not said is TCP; KubeFed overlooks that, and loses
-/// the port.
-fn port_id(port: &Value) -> Value {
-    let protocol = port.get("protocol").cloned().filter(|p| !is_empty(p)).unwrap_or_else(|| "TCP".into());
-    json!([port.get("name"), protocol, port.get("port")])
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::Bool(_) => false,
-    }
-}
-
-/// Sets a value at a JSON pointer, making objects on the way; left alone where something else is in the way.
-fn set(object: &mut Value, path: &str, value: Value) {
-    let mut at = object;
-    let mut tokens = path.split('/').skip(1).map(|t| t.replace("~1", "/").replace("~0", "~")).peekable();
-    while let Some(token) = tokens.next() {
-        let Value::Object(map) = at else { return };
-        if tokens.peek().is_none() {
-            map.insert(token, value);
-            return;
-        }
-        let next = map.entry(token).or_insert_with(|| json!({}));
-        if next.is_null() {
-            *next = json!({});
-        }
-        at = next;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn updated(group: &str, kind: &str, live: Value, mut desired: Value, replicas: bool) -> Value {
-        let kind = RetainedKind::of(group, kind);
-        restore(&kind, &mut desired, &extract(&kind, &live), replicas);
-        desired
-    }
-
-    #[test]
-    fn a_service_keeps_what_the_member_allotted() {
-        let live = json!({"spec": {
-            "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "healthCheckNodePort": 31000,
-            "ports": [{"name": "http", "protocol": "TCP", "port": 80, "nodePort": 30080}, {"name": "dns", "protocol": "UDP", "port": 53, "nodePort": 30053}]}});
-        let desired = json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": 81}, {"name": "dns", "protocol": "TCP", "port": 53}]}});
-        assert_eq!(
-            updated("", "Service", live, desired, false),
-            json!({"spec": {
-                "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "healthCheckNodePort": 31000,
-                "ports": [{"name": "http", "port": 80, "targetPort": 81, "nodePort": 30080}, {"name": "dns", "protocol": "TCP", "port": 53}]}})
-        );
-    }
-
-    #[test]
-    fn replicas_are_kept_only_when_asked() {
-        let (live, desired) = (json!({"spec": {"replicas": 7}}), json!({"spec": {"replicas": 2}}));
-        assert_eq!(updated("apps", "Deployment", live.clone(), desired.clone(), false), desired);
-        assert_eq!(updated("apps", "Deployment", live, desired, true)["spec"]["replicas"], 7);
-    }
-
-    #[test]
-    fn a_job_keeps_its_selector_and_pod_labels() {
-        let live = json!({"spec": {"selector": {"matchLabels": {"controller-uid": "u"}}, "template": {"metadata": {"labels": {"controller-uid": "u", "app": "a"}}}}});
-        let desired = json!({"spec": {"template": {"spec": {}}}});
-        assert_eq!(
-            updated("batch", "Job", live, desired, false),
-            json!({"spec": {"selector": {"matchLabels": {"controller-uid": "u"}}, "template": {"spec": {}, "metadata": {"labels": {"controller-uid": "u"}}}}})
-        );
-    }
-
-    #[test]
-    fn what_the_template_says_wins_where_it_may() {
-        let live = json!({"spec": {"volumeName": "pv1", "storageClassName": "slow"}});
-        let desired = json!({"spec": {"storageClassName": "fast"}});
-        assert_eq!(
-            updated("", "PersistentVolumeClaim", live, desired, false),
-            json!({"spec": {"storageClassName": "fast", "volumeName": "pv1"}})
-        );
-        let live = json!({"secrets": [{"name": "token"}]});
-        assert_eq!(updated("", "ServiceAccount", live, json!({}), false), json!({"secrets": [{"name": "token"}]}));
+/// A volume that is bound ahead names its claim; the member adds the claim's uid, and takes the volume for unbound
+/// where an update loses it.
+fn complete_claim(desired: &mut Value, retained: &Retained) {
+    let Some(Kept::Field(field, live)) = retained.values.first() else { return };
+    let Some(claim) = fields::at_mut(desired, field.path) else { return };
+    let same = |key: &str| claim.get(key).is_some_and(|value| Some(value) == live.get(key));
+    let same_if_said = claim.get("uid").is_none_or(fields::is_empty) || same("uid");
+    if same("namespace") && same("name") && same_if_said {
+        claim.clone_from(live);
     }
 }

@@ -8,7 +8,9 @@ use crate::output;
 
 /// Flags of `fedd completion`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  source <(fedd completion bash)\n  fedd completion fish > ~/.config/fish/completions/fedd.fish")]
+#[command(
+    after_help = "Examples:\n  source <(fedd completion bash)\n  fedd completion fish > ~/.config/fish/completions/fedd.fish"
+)]
 pub struct CompletionArgs {
     /// The shell
     pub shell: Shell,

@@ -8,17 +8,17 @@ use crate::args::ObjectFormat;
 use crate::manifest::{Federation, choose_types};
 use crate::output::print_objects;
 
+/// What `--help` says first.
+pub const ABOUT: &str = "Print all definitions, default types and settings, for `kubectl apply`.\n\n\
+    Objects of a definition can be applied once the definition is established, so apply in two steps as below (or the \
+    whole twice). `fedd install` does it in one, and waits. Address and certificate of the conversion webhook are \
+    filled in by `fedd run`.";
+
 /// Flags of `fedd crds`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Print all definitions, default types and settings, for `kubectl apply`.\n\n\
-        Objects of a definition can be applied once the definition is established, so apply in two steps as below (or the \
-        whole twice). `fedd install` does it in one, and waits. Address and certificate of the conversion webhook are \
-        filled in by `fedd run`.",
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         fedd crds --crds-only | kubectl apply --server-side -f -\n  \
-        fedd crds | kubectl apply --server-side -f -"
-)]
+        fedd crds | kubectl apply --server-side -f -")]
 pub struct CrdsArgs {
     /// Which types.
     #[command(flatten)]

@@ -16,17 +16,17 @@ use crate::apply::{await_object, delete};
 use crate::args::{HostArgs, ReportArgs};
 use crate::output::{HOST, Report, note, warning};
 
+/// What `--help` says first.
+pub const ABOUT: &str = "Stop federating a resource type: stops its propagation, waits until that has happened, and deletes its \
+    FederatedTypeConfig.\n\n\
+    What the members hold stays there, unmanaged. Federated objects stay too; delete them first if the members' are to \
+    go with them.";
+
 /// Flags of `fedd disable`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Stop federating a resource type: stops its propagation, waits until that has happened, and deletes its \
-        FederatedTypeConfig.\n\n\
-        What the members hold stays there, unmanaged. Federated objects stay too; delete them first if the members' are to \
-        go with them.",
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         fedd disable widgets.example.com --delete-crd\n  \
-        fedd disable deployments.apps --timeout 1m"
-)]
+        fedd disable deployments.apps --timeout 1m")]
 pub struct DisableArgs {
     /// The type: its FederatedTypeConfig's name, or plural, kind or federated kind
     pub resource: String,
@@ -51,7 +51,8 @@ pub struct DisableArgs {
 /// refused something or did not answer.
 pub async fn run(args: DisableArgs) -> anyhow::Result<()> {
     let host = access::host(&args.host).await?;
-    let configs: Api<FederatedTypeConfig> = Api::namespaced(host.client.clone(), &args.host.federation_namespace);
+    let configs: Api<FederatedTypeConfig> =
+        Api::namespaced(host.client.clone(), &args.host.federation_namespace);
     let all = configs.list(&ListParams::default()).await.context("cannot read type configs")?.items;
     let all: Vec<_> = all.into_iter().map(FederatedTypeConfig::with_defaults).collect();
     let config = find(&all, &args.resource)?;
@@ -61,14 +62,19 @@ pub async fn run(args: DisableArgs) -> anyhow::Result<()> {
     if args.delete_crd
         && let Some(other) = all.iter().find(|c| c.name_any() != name && c.spec.federated_type == *federated)
     {
-        bail!("--delete-crd: FederatedTypeConfig {} uses {definition} too; disable it first", other.name_any());
+        bail!(
+            "--delete-crd: FederatedTypeConfig {} uses {definition} too; disable it first",
+            other.name_any()
+        );
     }
     let resource = federated.api_resource();
     let instances: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(host.client.clone(), &resource);
     let left = instances_left(&instances).await.with_context(|| format!("cannot list {definition}"))?;
     if let Some(one) = left.first() {
         if args.delete_crd {
-            bail!("--delete-crd: objects of {definition} exist, such as {one}; delete them first, or leave --delete-crd out");
+            bail!(
+                "--delete-crd: objects of {definition} exist, such as {one}; delete them first, or leave --delete-crd out"
+            );
         }
         warning(&format!(
             "objects of {definition} exist, such as {one}: they stay, nothing looks after them any more, and their finalizer \
@@ -85,9 +91,14 @@ pub async fn run(args: DisableArgs) -> anyhow::Result<()> {
     if args.delete_crd
         && let Some(one) = instances_left(&instances).await?.first()
     {
-        bail!("--delete-crd: an object of {definition} has come meanwhile: {one}; {name} is disabled, and not deleted");
+        bail!(
+            "--delete-crd: an object of {definition} has come meanwhile: {one}; {name} is disabled, and not deleted"
+        );
     }
-    if delete(&configs, &name, args.report.dry_run).await.with_context(|| format!("cannot delete type config {name}"))? {
+    if delete(&configs, &name, args.report.dry_run)
+        .await
+        .with_context(|| format!("cannot delete type config {name}"))?
+    {
         report.done(HOST, format!("federatedtypeconfig.core.kubefed.io/{name}"), "deleted")?;
     }
     if args.delete_crd {
@@ -96,7 +107,11 @@ pub async fn run(args: DisableArgs) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("cannot delete definition {definition}"))?
         {
-            report.done(HOST, format!("customresourcedefinition.apiextensions.k8s.io/{definition}"), "deleted")?;
+            report.done(
+                HOST,
+                format!("customresourcedefinition.apiextensions.k8s.io/{definition}"),
+                "deleted",
+            )?;
         }
     }
     report.finish()
@@ -114,7 +129,9 @@ fn find<'a>(all: &'a [FederatedTypeConfig], name: &str) -> anyhow::Result<&'a Fe
             .any(|other| other.eq_ignore_ascii_case(name))
     };
     let called: Vec<_> = all.iter().filter(is_called).collect();
-    let names = |configs: &[&FederatedTypeConfig]| configs.iter().map(|c| c.name_any()).collect::<Vec<_>>().join(", ");
+    let names = |configs: &[&FederatedTypeConfig]| {
+        configs.iter().map(|c| c.name_any()).collect::<Vec<_>>().join(", ")
+    };
     match called[..] {
         [one] => Ok(one),
         [] if all.is_empty() => bail!("nothing is federated here; is --federation-namespace right?"),
@@ -146,7 +163,11 @@ impl ListOne for Api<PartialObjectMeta<DynamicObject>> {
 
 /// Says that nothing is to be propagated, and waits until nothing is. A config that no controller has seen has nothing
 /// to stop.
-async fn stop(configs: &Api<FederatedTypeConfig>, config: &FederatedTypeConfig, within: Duration) -> anyhow::Result<()> {
+async fn stop(
+    configs: &Api<FederatedTypeConfig>,
+    config: &FederatedTypeConfig,
+    within: Duration,
+) -> anyhow::Result<()> {
     let name = config.name_any();
     let patch = json!({"spec": {"propagation": "Disabled"}});
     configs
@@ -186,7 +207,9 @@ mod tests {
 
     #[test]
     fn a_type_is_found_by_its_names() {
-        for name in ["deployments.apps", "deployments", "Deployment", "FederatedDeployment", "federateddeployments"] {
+        for name in
+            ["deployments.apps", "deployments", "Deployment", "FederatedDeployment", "federateddeployments"]
+        {
             assert_eq!(find(&all(), name).unwrap().name_any(), "deployments.apps", "{name}");
         }
         let error = find(&all(), "widgets").unwrap_err().to_string();

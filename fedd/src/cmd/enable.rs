@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use federation_model::{CORE_GROUP, FEDD_GROUP, FederatedKind, FederatedTypeConfig, TYPES_GROUP, federated_crd, type_config};
+use federation_model::{
+    CORE_GROUP, FEDD_GROUP, FederatedKind, FederatedTypeConfig, TYPES_GROUP, federated_crd, type_config,
+};
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 
@@ -16,17 +18,17 @@ use crate::output::{HOST, Report, print_objects, warning};
 use crate::served::{self, ServedType};
 use crate::{access, replicas, settings};
 
+/// What `--help` says first.
+pub const ABOUT: &str = "Federate a resource type, custom resources too: makes the federated kind's definition (by cluster and by \
+    topology) and its FederatedTypeConfig.\n\n\
+    The type is looked up where it is served: on the federation's API server, or on a member's by --cluster-context.";
+
 /// Flags of `fedd enable`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Federate a resource type, custom resources too: makes the federated kind's definition (by cluster and by \
-        topology) and its FederatedTypeConfig.\n\n\
-        The type is looked up where it is served: on the federation's API server, or on a member's by --cluster-context.",
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         fedd enable widgets.example.com\n  \
         fedd enable certificates.cert-manager.io --cluster-context rz00\n  \
-        fedd enable deploy -o yaml"
-)]
+        fedd enable deploy -o yaml")]
 pub struct EnableArgs {
     /// The type: plural, singular, kind, short name, or plural.group
     pub resource: String,
@@ -74,7 +76,10 @@ pub async fn run(args: EnableArgs) -> anyhow::Result<()> {
     let with_replicas = match replicas::ask(&shower.client, &found.reference).await {
         Ok(with_replicas) => with_replicas,
         Err(error) => {
-            warning(&format!("whether {} has spec.replicas cannot be told, so retainReplicas is left out: {error}", found.full_name()));
+            warning(&format!(
+                "whether {} has spec.replicas cannot be told, so retainReplicas is left out: {error}",
+                found.full_name()
+            ));
             false
         }
     };
@@ -139,7 +144,10 @@ async fn update(
 fn refuse_own(found: &ServedType) -> anyhow::Result<()> {
     let group = found.reference.group.as_str();
     if matches!(group, CORE_GROUP | FEDD_GROUP | TYPES_GROUP | "scheduling.kubefed.io") {
-        bail!("{} is one of the federation's own kinds; enable the type that it federates", found.full_name());
+        bail!(
+            "{} is one of the federation's own kinds; enable the type that it federates",
+            found.full_name()
+        );
     }
     Ok(())
 }
@@ -150,8 +158,8 @@ fn refuse_other_use(config: &FederatedTypeConfig, existing: &[FederatedTypeConfi
     for other in existing {
         let other = other.clone().with_defaults();
         let same_target = other.name_any() == config.name_any();
-        let same_kind =
-            other.spec.federated_type.plural_name == federated.plural_name && other.spec.federated_type.group == federated.group;
+        let same_kind = other.spec.federated_type.plural_name == federated.plural_name
+            && other.spec.federated_type.group == federated.group;
         if same_target && !same_kind {
             bail!(
                 "FederatedTypeConfig {} is there and federates it as {}; disable it first (`fedd disable {}`), or edit it",
@@ -195,7 +203,10 @@ mod tests {
         let core = config("", "Service", "services");
         assert!(refuse_other_use(&core, std::slice::from_ref(&core)).is_ok());
         let error = refuse_other_use(&knative, &[core]).unwrap_err().to_string();
-        assert!(error.contains("FederatedService") && error.contains("FederatedTypeConfig services"), "{error}");
+        assert!(
+            error.contains("FederatedService") && error.contains("FederatedTypeConfig services"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -203,7 +214,8 @@ mod tests {
         let mut other = config("apps", "Deployment", "deployments");
         other.spec.federated_type.kind = "MyDeployment".to_owned();
         other.spec.federated_type.plural_name = "mydeployments".to_owned();
-        let error = refuse_other_use(&config("apps", "Deployment", "deployments"), &[other]).unwrap_err().to_string();
+        let error =
+            refuse_other_use(&config("apps", "Deployment", "deployments"), &[other]).unwrap_err().to_string();
         assert!(error.contains("MyDeployment") && error.contains("fedd disable deployments.apps"), "{error}");
     }
 }

@@ -9,17 +9,17 @@ use crate::args::{HostArgs, ReportArgs};
 use crate::manifest::Federation;
 use crate::output::{HOST, Report, note};
 
+/// What `--help` says first.
+pub const ABOUT: &str = "Make an API server a federation: apply definitions, default types and settings, in order, and wait until \
+    the definitions are established.\n\n\
+    It can be repeated, and is how definitions are brought up to date: settings and type configs that are there stay \
+    as they are.";
+
 /// Flags of `fedd install`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Make an API server a federation: apply definitions, default types and settings, in order, and wait until \
-        the definitions are established.\n\n\
-        It can be repeated, and is how definitions are brought up to date: settings and type configs that are there stay \
-        as they are.",
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         fedd install --kubeconfig host.yaml\n  \
-        fedd install --types configmaps,secrets,services,deployments --dry-run"
-)]
+        fedd install --types configmaps,secrets,services,deployments --dry-run")]
 pub struct InstallArgs {
     /// Which types.
     #[command(flatten)]

@@ -24,21 +24,21 @@ use crate::manifest::Manifest;
 use crate::output::{HOST, Report, note, warning};
 use crate::{access, settings};
 
+/// What `--help` says first.
+pub const ABOUT: &str = "Make a cluster a member of the federation, or renew its token.\n\n\
+    On the member: the federation's namespace, a service account, and its rights (everything, as the federation \
+    propagates any type; with scope Namespaced, everything in that namespace). Its token is tried, and put into a \
+    Secret on the federation's API server, with a KubeFedCluster that names it.\n\n\
+    The token is requested from the member's API server and expires after --token-duration, or sooner if that server \
+    has a limit; joining again renews it, keeps the labels, and disturbs nothing. --token-secret asks for one that \
+    never expires, in a Secret on the member, which needs its kube-controller-manager to run.";
+
 /// Flags of `fedd join`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Make a cluster a member of the federation, or renew its token.\n\n\
-        On the member: the federation's namespace, a service account, and its rights (everything, as the federation \
-        propagates any type; with scope Namespaced, everything in that namespace). Its token is tried, and put into a \
-        Secret on the federation's API server, with a KubeFedCluster that names it.\n\n\
-        The token is requested from the member's API server and expires after --token-duration, or sooner if that server \
-        has a limit; joining again renews it, keeps the labels, and disturbs nothing. --token-secret asks for one that \
-        never expires, in a Secret on the member, which needs its kube-controller-manager to run.",
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         fedd join rz00 --cluster-context rz00-admin --tenant bank --workspace-group prod\n  \
         fedd join rz00 --cluster-kubeconfig rz00.yaml --cell bank-prod/rz00a --cell bank-prod/rz00b\n  \
-        fedd join rz00                         again: renews the token"
-)]
+        fedd join rz00                         again: renews the token")]
 pub struct JoinArgs {
     /// Name of the cluster in the federation
     pub name: String,
@@ -66,12 +66,12 @@ pub struct JoinArgs {
     /// How long to wait for the member, and for its token to open it
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub timeout: Duration,
-    /// The member.
-    #[command(flatten)]
-    pub member: MemberArgs,
     /// How to tell.
     #[command(flatten)]
     pub report: ReportArgs,
+    /// The member.
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// Where.
     #[command(flatten)]
     pub host: HostArgs,
@@ -101,12 +101,14 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     let namespace = args.host.federation_namespace.as_str();
     // What can be refused is refused before anything is written.
     let settings = settings::read(&host.client, namespace).await?;
-    let keys = ScopeKeys { tenant: settings.tenant_label.clone(), workspace_group: settings.workspace_group_label.clone() };
+    let keys = ScopeKeys {
+        tenant: settings.tenant_label.clone(),
+        workspace_group: settings.workspace_group_label.clone(),
+    };
     let clusters: Api<KubeFedCluster> = Api::namespaced(host.client.clone(), namespace);
-    let existing = clusters
-        .get_opt(&args.name)
-        .await
-        .with_context(|| format!("cannot read KubeFedCluster {}", args.name))?;
+    let existing = clusters.get_opt(&args.name).await.with_context(|| {
+        format!("cannot read KubeFedCluster {}; `fedd install` makes this API server a federation", args.name)
+    })?;
     if let Some(of) = existing.as_ref().and_then(|c| c.annotations().get(annotation::ACCESS_OF)) {
         bail!("{} is a cell on {of}; choose another name for the cluster", args.name);
     }
@@ -128,15 +130,21 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     let token = if dry_run {
         token::Token::example()
     } else if args.token_secret {
-        token::eternal(&member.client, &account, args.timeout).await.with_context(|| format!("member {name}"))?
+        token::eternal(&member.client, &account, args.timeout)
+            .await
+            .with_context(|| format!("member {name}"))?
     } else {
-        token::expiring(&member.client, &account, args.token_duration).await.with_context(|| format!("member {name}"))?
+        token::expiring(&member.client, &account, args.token_duration)
+            .await
+            .with_context(|| format!("member {name}"))?
     };
     if let Some(expires) = &token.expires {
         note(&format!("its token is valid until {expires}; `fedd join {name}` renews it"));
     }
     if member.tls_server_name.is_some() {
-        warning("the kubeconfig's tls-server-name has no place in a KubeFedCluster: the address itself must be in the certificate");
+        warning(
+            "the kubeconfig's tls-server-name has no place in a KubeFedCluster: the address itself must be in the certificate",
+        );
     }
     let membership = Membership {
         name,

@@ -25,6 +25,7 @@ use crate::{access, settings};
 
 /// What every part has.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Process")]
 pub struct DaemonArgs {
     /// File with a KubeFedConfig; it is put into the API. Without, the KubeFedConfig `kubefed` there counts, and is made
     /// with the defaults when there is none. It is read once, at the start: restart after a change
@@ -64,17 +65,17 @@ pub struct EngineArgs {
     pub rest_config_burst: Option<u32>,
 }
 
+/// What `--help` says first.
+pub const ABOUT: &str = "Run the control plane: controllers and webhooks.\n\n\
+    Replicas may run side by side: all serve webhooks, and the one that holds the Lease writes. A replica that loses \
+    the Lease ends with exit code 1, to be started again. SIGTERM and SIGINT end it when what is under way is done; a \
+    second one ends it at once.";
+
 /// Flags of `fedd run`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Run the control plane: controllers and webhooks.\n\n\
-        Replicas may run side by side: all serve webhooks, and the one that holds the Lease writes. A replica that loses \
-        the Lease ends with exit code 1, to be started again. SIGTERM and SIGINT end it when what is under way is done; a \
-        second one ends it at once.",
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         fedd run --kubeconfig host.yaml --webhook-url https://10.0.0.5:8443\n  \
-        fedd run --webhook-service kube-federation-system/fedd-webhook:443 --log-format json"
-)]
+        fedd run --webhook-service kube-federation-system/fedd-webhook:443 --log-format json")]
 pub struct RunArgs {
     /// The controllers.
     #[command(flatten)]
@@ -87,13 +88,13 @@ pub struct RunArgs {
     pub daemon: DaemonArgs,
 }
 
+/// What `--help` says first.
+pub const ABOUT_CONTROLLER: &str = "Run the controllers alone; `fedd webhook` runs the rest.\n\n\
+    They read the stored form, so they work on when no webhook does.";
+
 /// Flags of `fedd controller`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Run the controllers alone; `fedd webhook` runs the rest.\n\n\
-        They read the stored form, so they work on when no webhook does.",
-    after_help = "Example:\n  fedd controller --kubeconfig host.yaml --leader-elect=false"
-)]
+#[command(after_help = "Example:\n  fedd controller --kubeconfig host.yaml --leader-elect=false")]
 pub struct ControllerArgs {
     /// The controllers.
     #[command(flatten)]
@@ -103,12 +104,12 @@ pub struct ControllerArgs {
     pub daemon: DaemonArgs,
 }
 
+/// What `--help` says first.
+pub const ABOUT_WEBHOOK: &str = "Run the webhooks alone: conversion between the two forms, and admission; `fedd controller` runs the rest.";
+
 /// Flags of `fedd webhook`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Run the webhooks alone: conversion between the two forms, and admission; `fedd controller` runs the rest.",
-    after_help = "Example:\n  fedd webhook --webhook-service kube-federation-system/fedd-webhook:443"
-)]
+#[command(after_help = "Example:\n  fedd webhook --webhook-service kube-federation-system/fedd-webhook:443")]
 pub struct WebhookAloneArgs {
     /// The webhooks.
     #[command(flatten)]
@@ -154,7 +155,8 @@ async fn daemon(
         let host = access::host(&args.host).await?;
         info!(server = host.server, version = env!("CARGO_PKG_VERSION"), "fedd starts");
         let settings =
-            settings::load(&host.client, &args.host.federation_namespace, args.kubefed_config.as_deref()).await?;
+            settings::load(&host.client, &args.host.federation_namespace, args.kubefed_config.as_deref())
+                .await?;
         parts(&args, host.client, settings, engine, webhook, &shutdown.gently).await
     };
     tokio::select! {
@@ -184,18 +186,11 @@ async fn parts(
             webhook::run(client, options, settings, stop, webhook_ready).await
         })
     });
-    let outcome = match engine {
-        Some(engine) => {
-            leading.run(client, &args.host.federation_namespace, &engine, settings, metrics, stop).await
-        }
-        None => {
-            stop.cancelled().await;
-            Ok(())
-        }
-    };
-    if outcome.is_err() {
-        // A lost lease, above all: nothing is waited for.
-        return outcome;
+    if let Some(engine) = engine {
+        // After a failure, a lost lease above all, nothing is waited for.
+        leading.run(client, &args.host.federation_namespace, &engine, settings, metrics, stop).await?;
+    } else {
+        stop.cancelled().await;
     }
     stop.cancel();
     if let Some(webhooks) = webhooks {

@@ -19,18 +19,18 @@ use crate::apply::delete;
 use crate::args::{HostArgs, ReportArgs};
 use crate::output::{HOST, Report, note, warning};
 
+/// What `--help` says first.
+pub const ABOUT: &str = "Take a member out of the federation: what `fedd join` made on it (account, rights, and the federation's \
+    namespace where nothing else is in it), its KubeFedCluster and its Secret.\n\n\
+    It is refused while cells are on the cluster or objects are placed on it. With --force it is done all the same, also \
+    when the member does not answer; what is left, and where, is printed. Objects that the federation put on the \
+    member stay there.";
+
 /// Flags of `fedd unjoin`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Take a member out of the federation: what `fedd join` made on it (account, rights, and the federation's \
-        namespace where nothing else is in it), its KubeFedCluster and its Secret.\n\n\
-        It is refused while cells are on the cluster or objects are placed on it. With --force it is done all the same, also \
-        when the member does not answer; what is left, and where, is printed. Objects that the federation put on the \
-        member stay there.",
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         fedd unjoin rz00 --cluster-context rz00-admin\n  \
-        fedd unjoin rz00 --force               the member is gone for good"
-)]
+        fedd unjoin rz00 --force               the member is gone for good")]
 pub struct UnjoinArgs {
     /// Name of the cluster in the federation
     pub name: String,
@@ -40,12 +40,12 @@ pub struct UnjoinArgs {
     /// How long to wait for the member
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub timeout: Duration,
-    /// The member.
-    #[command(flatten)]
-    pub member: MemberArgs,
     /// How to tell.
     #[command(flatten)]
     pub report: ReportArgs,
+    /// The member.
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// Where.
     #[command(flatten)]
     pub host: HostArgs,
@@ -61,7 +61,8 @@ pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
     let namespace = args.host.federation_namespace.as_str();
     let name = args.name.as_str();
     let clusters: Api<KubeFedCluster> = Api::namespaced(host.client.clone(), namespace);
-    let cluster = clusters.get_opt(name).await.with_context(|| format!("cannot read KubeFedCluster {name}"))?;
+    let cluster =
+        clusters.get_opt(name).await.with_context(|| format!("cannot read KubeFedCluster {name}"))?;
     let Some(cluster) = cluster else {
         bail!("there is no cluster {name}; `kubectl get kubefedclusters -n {namespace}` lists them");
     };
@@ -94,12 +95,17 @@ pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
     if let Err(error) = cleaned {
         let error = error.context(format!("member {name} cannot be cleaned"));
         if !args.force {
-            return Err(error.context("nothing is changed on the federation's side; --force leaves the member as it is"));
+            return Err(error
+                .context("nothing is changed on the federation's side; --force leaves the member as it is"));
         }
         warning(&super::words(&error));
         report.done(name, format!("serviceaccount/{}/{}", account.namespace, account.name), "left")?;
         report.done(name, format!("clusterrole.rbac.authorization.k8s.io/{}", account.role()), "left")?;
-        report.done(name, format!("clusterrolebinding.rbac.authorization.k8s.io/{}", account.role()), "left")?;
+        report.done(
+            name,
+            format!("clusterrolebinding.rbac.authorization.k8s.io/{}", account.role()),
+            "left",
+        )?;
     }
     // The cluster first: without its Secret it would be reported as malformed meanwhile.
     remove(&mut report, HOST, &clusters, name, args.report.dry_run).await?;
@@ -129,7 +135,8 @@ async fn clean_member(
     for role in [account.role(), account.health_role()] {
         remove(report, on, &Api::<ClusterRoleBinding>::all(client.clone()), &role, dry_run).await?;
         remove(report, on, &Api::<ClusterRole>::all(client.clone()), &role, dry_run).await?;
-        remove(report, on, &Api::<RoleBinding>::namespaced(client.clone(), namespace), &role, dry_run).await?;
+        remove(report, on, &Api::<RoleBinding>::namespaced(client.clone(), namespace), &role, dry_run)
+            .await?;
         remove(report, on, &Api::<Role>::namespaced(client.clone(), namespace), &role, dry_run).await?;
     }
     remove(report, on, &Api::<Secret>::namespaced(client.clone(), namespace), &account.name, dry_run).await?;
@@ -139,7 +146,10 @@ async fn clean_member(
     // host itself.
     let others = accounts.list(&ListParams::default()).await.context("cannot list service accounts")?;
     let others = others.items.iter().any(|a| a.name_any() != "default" && a.name_any() != account.name);
-    if !others && managed.is_empty() && namespace_uid(client, namespace).await? != namespace_uid(&host.client, namespace).await? {
+    if !others
+        && managed.is_empty()
+        && namespace_uid(client, namespace).await? != namespace_uid(&host.client, namespace).await?
+    {
         remove(report, on, &Api::<Namespace>::all(client.clone()), namespace, dry_run).await?;
     }
     Ok(())
@@ -152,7 +162,13 @@ async fn namespace_uid(client: &Client, name: &str) -> anyhow::Result<Option<Str
 }
 
 /// Deletes an object, if it is there, and says so.
-async fn remove<K>(report: &mut Report, on: &str, api: &Api<K>, name: &str, dry_run: bool) -> anyhow::Result<()>
+async fn remove<K>(
+    report: &mut Report,
+    on: &str,
+    api: &Api<K>,
+    name: &str,
+    dry_run: bool,
+) -> anyhow::Result<()>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {

@@ -112,9 +112,9 @@ mod tests {
     fn play(sightings: &[(u64, &str, i32)], at: u64) -> Step {
         let start = Instant::now();
         let second = |s| start + Duration::from_secs(s);
-        let seen = sightings
-            .iter()
-            .fold(None, |before, (s, holder, renewal)| Some(Seen::of(&lease(holder, *renewal), before, second(*s))));
+        let seen = sightings.iter().fold(None, |before, (s, holder, renewal)| {
+            Some(Seen::of(&lease(holder, *renewal), before, second(*s)))
+        });
         next(second(at), seen.as_ref(), "me", &TIMING)
     }
 

@@ -42,7 +42,8 @@ impl Membership<'_> {
         secret.metadata.namespace = Some(self.namespace.to_owned());
         secret.metadata.labels = Some(BTreeMap::from([(MADE_BY.0.to_owned(), MADE_BY.1.to_owned())]));
         secret.metadata.annotations = Some(self.expires());
-        secret.data = Some(BTreeMap::from([(TOKEN_KEY.to_owned(), ByteString(self.token.text.clone().into_bytes()))]));
+        secret.data =
+            Some(BTreeMap::from([(TOKEN_KEY.to_owned(), ByteString(self.token.text.clone().into_bytes()))]));
         secret
     }
 
@@ -76,7 +77,11 @@ pub(super) fn secret_name(cluster: &str, asked: Option<&str>, existing: Option<&
 ///
 /// # Errors
 /// The labels make half a scope, or another than it has.
-pub(super) fn labels(existing: Option<&KubeFedCluster>, asked: &Labels, keys: &ScopeKeys) -> anyhow::Result<Labels> {
+pub(super) fn labels(
+    existing: Option<&KubeFedCluster>,
+    asked: &Labels,
+    keys: &ScopeKeys,
+) -> anyhow::Result<Labels> {
     let mut labels = existing.map(|c| c.labels().clone()).unwrap_or_default();
     let before = keys.of_labels(&labels);
     labels.extend(asked.clone());
@@ -89,7 +94,9 @@ pub(super) fn labels(existing: Option<&KubeFedCluster>, asked: &Labels, keys: &S
         );
     }
     if existing.is_some() && before != Scope::Shared && before != after {
-        bail!("the cluster is {before}'s, and a scope does not change; unjoin it first, then join it as {after}'s");
+        bail!(
+            "the cluster is {before}'s, and a scope does not change; unjoin it first, then join it as {after}'s"
+        );
     }
     Ok(labels)
 }
@@ -109,7 +116,10 @@ pub(super) async fn check_cells(
     let cluster_scope = keys.of_labels(cluster_labels);
     let mut made = Vec::new();
     for (namespace, name) in cells {
-        let found = namespaces.get_opt(namespace).await.with_context(|| format!("cannot read namespace {namespace}"))?;
+        let found = namespaces
+            .get_opt(namespace)
+            .await
+            .with_context(|| format!("cannot read namespace {namespace}"))?;
         let Some(found) = found else {
             bail!(
                 "--cell {namespace}/{name}: there is no namespace {namespace}; make it first, with its tenant's labels:\n  \
@@ -120,14 +130,20 @@ pub(super) async fn check_cells(
         };
         let scope = keys.of_labels(found.labels());
         if !scope.may_put_a_cell_on(&cluster_scope) {
-            bail!("--cell {namespace}/{name}: the namespace is {scope}, and the cluster {cluster_scope}; a cell needs a shared cluster or its tenant's own");
+            bail!(
+                "--cell {namespace}/{name}: the namespace is {scope}, and the cluster {cluster_scope}; a cell needs a shared cluster or its tenant's own"
+            );
         }
         let api: Api<Cell> = Api::namespaced(host.clone(), namespace);
-        let existing = api.get_opt(name).await.with_context(|| format!("cannot read cell {namespace}/{name}"))?;
+        let existing =
+            api.get_opt(name).await.with_context(|| format!("cannot read cell {namespace}/{name}"))?;
         if let Some(existing) = existing
             && existing.spec.cluster_name != cluster
         {
-            bail!("--cell {namespace}/{name}: it is there, on cluster {}, and a cell does not move", existing.spec.cluster_name);
+            bail!(
+                "--cell {namespace}/{name}: it is there, on cluster {}, and a cell does not move",
+                existing.spec.cluster_name
+            );
         }
         let mut cell = Cell::new(name, CellSpec { cluster_name: cluster.to_owned(), ..CellSpec::default() });
         cell.metadata.namespace = Some(namespace.clone());

@@ -23,7 +23,7 @@ pub struct MemberArgs {
     /// The member's kubeconfig [default: the federation's]
     #[arg(long, value_name = "FILE")]
     pub cluster_kubeconfig: Option<PathBuf>,
-    /// The federation's name on the member: the service account is called <cluster>-<this> [default: the federation's
+    /// The federation's name on the member: the service account is called `NAME-THIS` [default: the federation's
     /// context, with '-' for what a name cannot hold; fedd where there is none]
     #[arg(long, value_name = "NAME")]
     pub host_cluster_name: Option<String>,
@@ -52,7 +52,8 @@ impl MemberArgs {
             (Some(context), _) => Some(context.clone()),
             (None, None) => Some(name.to_owned()),
             (None, Some(file)) => {
-                let kubeconfig = Kubeconfig::read_from(file).with_context(|| format!("--cluster-kubeconfig {}", file.display()))?;
+                let kubeconfig = Kubeconfig::read_from(file)
+                    .with_context(|| format!("--cluster-kubeconfig {}", file.display()))?;
                 kubeconfig.contexts.into_iter().map(|c| c.name).find(|c| c == name)
             }
         };
@@ -65,10 +66,18 @@ impl MemberArgs {
     ///
     /// # Errors
     /// No account can be called so.
-    pub fn account(&self, cluster: &str, namespace: &str, host_context: Option<&str>) -> Result<Account, Usage> {
+    pub fn account(
+        &self,
+        cluster: &str,
+        namespace: &str,
+        host_context: Option<&str>,
+    ) -> Result<Account, Usage> {
         let host = match &self.host_cluster_name {
             Some(name) => name.clone(),
-            None => host_context.map(name_of_context).filter(|n| !n.is_empty()).unwrap_or_else(|| "fedd".to_owned()),
+            None => host_context
+                .map(name_of_context)
+                .filter(|n| !n.is_empty())
+                .unwrap_or_else(|| "fedd".to_owned()),
         };
         let name = format!("{cluster}-{host}");
         if is_dns_subdomain(&name) {
@@ -132,14 +141,28 @@ impl Account {
         ];
         match scope {
             Scope::Cluster => {
-                objects.push(object(RBAC, "ClusterRole", "clusterroles", None, &role, json!({"rules": everything})));
+                objects.push(object(
+                    RBAC,
+                    "ClusterRole",
+                    "clusterroles",
+                    None,
+                    &role,
+                    json!({"rules": everything}),
+                ));
                 objects.push(self.binding("ClusterRole", "clusterrolebindings", None, &role));
             }
             Scope::Namespaced => {
                 let namespace = Some(self.namespace.as_str());
                 objects.push(object(RBAC, "Role", "roles", namespace, &role, json!({"rules": in_namespace})));
                 objects.push(self.binding("Role", "rolebindings", namespace, &role));
-                objects.push(object(RBAC, "ClusterRole", "clusterroles", None, &health_role, json!({"rules": health})));
+                objects.push(object(
+                    RBAC,
+                    "ClusterRole",
+                    "clusterroles",
+                    None,
+                    &health_role,
+                    json!({"rules": health}),
+                ));
                 objects.push(self.binding("ClusterRole", "clusterrolebindings", None, &health_role));
             }
         }
@@ -157,7 +180,14 @@ impl Account {
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
-fn object(api_version: &str, kind: &str, plural: &str, namespace: Option<&str>, name: &str, rest: Value) -> Manifest {
+fn object(
+    api_version: &str,
+    kind: &str,
+    plural: &str,
+    namespace: Option<&str>,
+    name: &str,
+    rest: Value,
+) -> Manifest {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let mut value = rest;
     value["apiVersion"] = json!(api_version);
@@ -183,7 +213,11 @@ mod tests {
     use super::*;
 
     fn args(host: Option<&str>) -> MemberArgs {
-        MemberArgs { cluster_context: None, cluster_kubeconfig: None, host_cluster_name: host.map(str::to_owned) }
+        MemberArgs {
+            cluster_context: None,
+            cluster_kubeconfig: None,
+            host_cluster_name: host.map(str::to_owned),
+        }
     }
 
     #[test]
@@ -209,7 +243,12 @@ mod tests {
             ]
         );
         let namespaced = titles(Scope::Namespaced);
-        assert!(namespaced.contains(&"role.rbac.authorization.k8s.io/kubefed-controller-manager:rz00-host".to_owned()));
-        assert!(!namespaced.contains(&"clusterrole.rbac.authorization.k8s.io/kubefed-controller-manager:rz00-host".to_owned()));
+        assert!(
+            namespaced
+                .contains(&"role.rbac.authorization.k8s.io/kubefed-controller-manager:rz00-host".to_owned())
+        );
+        assert!(!namespaced.contains(
+            &"clusterrole.rbac.authorization.k8s.io/kubefed-controller-manager:rz00-host".to_owned()
+        ));
     }
 }

@@ -54,7 +54,9 @@ pub(super) async fn expiring(member: &Client, account: &Account, lasting: Durati
     // A minute covers the way there and back and clocks that differ a little.
     let given = expires.duration_since(jiff::Timestamp::now()).as_secs();
     if given + 60 < seconds {
-        warning(&format!("the member's API server limits tokens: this one lasts {given} s, and {seconds} s were asked for"));
+        warning(&format!(
+            "the member's API server limits tokens: this one lasts {given} s, and {seconds} s were asked for"
+        ));
     }
     Ok(Token { text, expires: Some(expires.to_string()) })
 }
@@ -64,7 +66,8 @@ pub(super) async fn expiring(member: &Client, account: &Account, lasting: Durati
 /// # Errors
 /// The member's API server refused it or did not answer, or no token came in time.
 pub(super) async fn eternal(member: &Client, account: &Account, within: Duration) -> anyhow::Result<Token> {
-    let mut secret = Secret { type_: Some("kubernetes.io/service-account-token".to_owned()), ..Secret::default() };
+    let mut secret =
+        Secret { type_: Some("kubernetes.io/service-account-token".to_owned()), ..Secret::default() };
     secret.metadata.name = Some(account.name.clone());
     secret.metadata.namespace = Some(account.namespace.clone());
     secret.metadata.labels = Some(BTreeMap::from([(MADE_BY.0.to_owned(), MADE_BY.1.to_owned())]));
@@ -100,10 +103,16 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// It does not open within the time.
-pub(super) async fn try_out(cluster: &KubeFedCluster, secret: &Secret, within: Duration) -> anyhow::Result<()> {
+pub(super) async fn try_out(
+    cluster: &KubeFedCluster,
+    secret: &Secret,
+    within: Duration,
+) -> anyhow::Result<()> {
     let name = cluster.metadata.name.as_deref().unwrap_or_default();
     let failed = || format!("the new token does not open {name} at {}", cluster.spec.api_endpoint);
-    let member = MemberAccess::of(cluster, Some(secret)).and_then(|a| a.connect(Timeouts::default())).with_context(failed)?;
+    let member = MemberAccess::of(cluster, Some(secret))
+        .and_then(|a| a.connect(Timeouts::default()))
+        .with_context(failed)?;
     let deadline = tokio::time::Instant::now() + within;
     loop {
         match member.probe().await {
@@ -111,7 +120,9 @@ pub(super) async fn try_out(cluster: &KubeFedCluster, secret: &Secret, within: D
             Ok(probe) if tokio::time::Instant::now() >= deadline => {
                 bail!("{}: /healthz answers {:?}", failed(), probe.healthz);
             }
-            Err(failure) if tokio::time::Instant::now() >= deadline => return Err(failure).with_context(failed),
+            Err(failure) if tokio::time::Instant::now() >= deadline => {
+                return Err(failure).with_context(failed);
+            }
             Ok(_) | Err(_) => tokio::time::sleep(BETWEEN_TRIES).await,
         }
     }

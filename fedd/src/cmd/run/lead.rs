@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::EngineArgs;
-use crate::leader::{Election, LostLease, Timing, identity};
+use crate::leader::{Claim, Election, LostLease, Timing, identity};
 use crate::metrics::Metrics;
 
 /// The controllers of a replica.
@@ -41,11 +41,13 @@ impl Leading {
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
         if !args.leader_elect {
+            metrics.follow_claim(Claim::forever());
             let lost = std::future::pending();
             return self.engine(client, namespace, args, settings, metrics, stop, lost).await;
         }
         let timing = Timing::of(&settings);
-        let (mut election, _claim) = Election::new(client.clone(), namespace, identity(), timing);
+        let (mut election, claim) = Election::new(client.clone(), namespace, identity(), timing);
+        metrics.follow_claim(claim);
         let leads = tokio::select! {
             () = election.lead() => true,
             () = stop.cancelled() => false,
@@ -88,7 +90,6 @@ impl Leading {
             telemetry: metrics.clone(),
         });
         metrics.follow(engine.core());
-        metrics.set_leader(true);
         self.core.store(Some(engine.core()));
         // KubeFed's words, which tools wait for.
         info!("Starting cluster controller");
@@ -110,7 +111,9 @@ impl Leading {
                 // Writes that are under way were begun in good time; another replica starts when the Lease has run out.
                 let left = match lost {
                     LostLease::Taken(_) => Duration::ZERO,
-                    LostLease::NotRenewed { .. } => timing.lease_duration.saturating_sub(timing.renew_deadline) / 2,
+                    LostLease::NotRenewed { .. } => {
+                        timing.lease_duration.saturating_sub(timing.renew_deadline) / 2
+                    }
                 };
                 if tokio::time::timeout(left, &mut running).await.is_err() {
                     running.abort();
@@ -118,7 +121,6 @@ impl Leading {
                 Err(lost.into())
             }
         };
-        metrics.set_leader(false);
         self.core.store(None);
         outcome
     }

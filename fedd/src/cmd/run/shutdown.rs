@@ -16,7 +16,8 @@ pub(super) struct Shutdown {
 impl Shutdown {
     /// By signals.
     pub(super) fn on_signals() -> std::io::Result<Self> {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (gently, now) = (CancellationToken::new(), CancellationToken::new());
         let told = [gently.clone(), now.clone()];
         let listening = tokio::spawn(async move {

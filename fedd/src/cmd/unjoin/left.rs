@@ -1,7 +1,9 @@
 //! What would be left behind: cells and federated objects on a cluster, managed objects on its member.
 
 use anyhow::Context as _;
-use federation_model::{Cell, FederatedObject, FederatedTypeConfig, KubeFedCluster, ObjectKey, Placement, label};
+use federation_model::{
+    Cell, FederatedObject, FederatedTypeConfig, KubeFedCluster, ObjectKey, Placement, label,
+};
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::ObjectList;
 use kube::{Client, Resource, ResourceExt as _};
@@ -19,7 +21,11 @@ pub(super) fn count(number: usize) -> String {
 ///
 /// An object is on it when its placement selects it (whatever its namespace's placement says: that may be widened at any
 /// time) or its status names it.
-pub(super) async fn on_cluster(host: &Client, namespace: &str, cluster: &KubeFedCluster) -> anyhow::Result<Vec<String>> {
+pub(super) async fn on_cluster(
+    host: &Client,
+    namespace: &str,
+    cluster: &KubeFedCluster,
+) -> anyhow::Result<Vec<String>> {
     let name = cluster.name_any();
     let cells: Vec<Cell> = all(&Api::all(host.clone()), "").await.context("cannot list cells")?;
     let mut found: Vec<_> = cells
@@ -33,7 +39,10 @@ pub(super) async fn on_cluster(host: &Client, namespace: &str, cluster: &KubeFed
         let objects = all(&api, "").await.with_context(|| format!("cannot list {}", ty.plural))?;
         let kind = ty.kind.to_lowercase();
         found.extend(
-            objects.iter().filter(|o| is_on(o, cluster)).map(|o| format!("{kind}/{}", ObjectKey::of(&o.metadata))),
+            objects
+                .iter()
+                .filter(|o| is_on(o, cluster))
+                .map(|o| format!("{kind}/{}", ObjectKey::of(&o.metadata))),
         );
     }
     Ok(found)
@@ -41,7 +50,8 @@ pub(super) async fn on_cluster(host: &Client, namespace: &str, cluster: &KubeFed
 
 fn is_on(object: &FederatedObject, cluster: &KubeFedCluster) -> bool {
     let name = cluster.name_any();
-    let placed = Placement::compile(object.spec.placement.as_ref()).is_ok_and(|p| p.selects(&name, cluster.labels()));
+    let placed =
+        Placement::compile(object.spec.placement.as_ref()).is_ok_and(|p| p.selects(&name, cluster.labels()));
     placed || object.status.iter().flat_map(|s| &s.clusters).any(|c| c.name == name)
 }
 
@@ -57,7 +67,8 @@ pub(super) async fn managed_on_member(
         let params = ListParams::default().labels(&format!("{}=true", label::MANAGED)).limit(PAGE);
         match api.list_metadata(&params).await {
             Ok(list) if !list.items.is_empty() => {
-                let more = list.metadata.remaining_item_count.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+                let more =
+                    list.metadata.remaining_item_count.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
                 found.push((config.name_any(), list.items.len() + more));
             }
             // A type that the member does not serve has no objects there.
@@ -70,7 +81,8 @@ pub(super) async fn managed_on_member(
 }
 
 async fn type_configs(host: &Client, namespace: &str) -> anyhow::Result<Vec<FederatedTypeConfig>> {
-    let configs = all(&Api::namespaced(host.clone(), namespace), "").await.context("cannot list type configs")?;
+    let configs =
+        all(&Api::namespaced(host.clone(), namespace), "").await.context("cannot list type configs")?;
     Ok(configs.into_iter().map(FederatedTypeConfig::with_defaults).collect())
 }
 
