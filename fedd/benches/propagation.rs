@@ -13,7 +13,6 @@
 
 use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
@@ -84,14 +83,19 @@ async fn set_up() -> Bench {
         done(fedd(&["join", member.name(), "--cluster-kubeconfig", kubeconfig.to_str().unwrap()]));
     }
     let log = std::fs::File::create(testbed.folder().join("fedd.log")).unwrap();
-    let child = fedd(&["controller", "--healthz-addr", "off", "--metrics-addr", "off", "--leader-elect", "false"])
+    let child = fedd(&["controller", "--healthz-addr", "off", "--metrics-addr", "off", "--leader-elect=false"])
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
         .unwrap();
     for name in MEMBERS {
         let api: Api<KubeFedCluster> = Api::namespaced(host.client(), federation_model::DEFAULT_FEDERATION_NAMESPACE);
-        await_condition(api, name, |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready)).await.unwrap();
+        let ready = await_condition(api, name, |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready));
+        let log = testbed.folder().join("fedd.log");
+        tokio::time::timeout(Duration::from_secs(60), ready)
+            .await
+            .unwrap_or_else(|_| panic!("{name} is not ready; fedd says:\n{}", std::fs::read_to_string(log).unwrap()))
+            .unwrap();
     }
     // The namespace, everywhere; one for the floor beside it.
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(host.client());

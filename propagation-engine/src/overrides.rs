@@ -100,11 +100,11 @@ enum Operation<'a> {
     Remove,
 }
 
-fn apply_one(object: &mut Value, patch: &Override) -> Result<(), OverrideError> {
-    let path = Path(&patch.path);
-    let operation = match patch.op.unwrap_or(OverrideOp::Default) {
-        OverrideOp::Add => Operation::Add(patch.value.as_ref()),
-        OverrideOp::Replace | OverrideOp::Default => Operation::Replace(patch.value.as_ref()),
+fn apply_one(object: &mut Value, item: &Override) -> Result<(), OverrideError> {
+    let path = Path(&item.path);
+    let operation = match item.op.unwrap_or(OverrideOp::Default) {
+        OverrideOp::Add => Operation::Add(item.value.as_ref()),
+        OverrideOp::Replace | OverrideOp::Default => Operation::Replace(item.value.as_ref()),
         OverrideOp::Remove => Operation::Remove,
     };
     let Some((_, pointer)) = path.0.split_once('/') else {

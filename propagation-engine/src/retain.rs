@@ -172,7 +172,7 @@ pub fn restore(kind: &RetainedKind, desired: &mut Value, retained: &Retained, re
             Kept::NodePort(port) => service::restore_node_port(desired, port),
             Kept::PodLabel(key, value) => job::restore_pod_label(desired, key, value),
             Kept::CaBundle(webhook, bundle) if webhook.is_empty() => {
-                ca_bundle::restore_of_conversion(desired, bundle)
+                ca_bundle::restore_of_conversion(desired, bundle);
             }
             Kept::CaBundle(webhook, bundle) => ca_bundle::restore_of_webhook(desired, webhook, bundle),
         }

@@ -2,6 +2,7 @@
 //!
 //! The vectors were computed with Go 1.26, k8s.io/apimachinery v0.36.3 (objects decoded as by its `unstructured`, after
 //! one pass through its decoder and encoder, as an API server does) and github.com/evanphx/json-patch v4.12.0.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test: it fails by panicking")]
 
 use federation_model::{ClusterOverride, Override, OverrideOp};
 use propagation_engine::{overrides, version};

@@ -1,4 +1,5 @@
 //! What holds for every object that is rendered, whatever template and overrides say.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test: it fails by panicking")]
 
 use std::collections::BTreeMap;
 
@@ -204,7 +205,7 @@ struct Live {
 }
 
 impl Live {
-    fn of(kind: &RetainedKind, object: &Value) -> Self {
+    fn of(kind: RetainedKind, object: &Value) -> Self {
         let metadata: DynamicObject = serde_json::from_value(json!({
             "metadata": {"annotations": object["metadata"]["annotations"], "finalizers": object["metadata"]["finalizers"]}
         }))
@@ -212,7 +213,7 @@ impl Live {
         Self {
             annotations: metadata.metadata.annotations.unwrap_or_default(),
             finalizers: metadata.metadata.finalizers.unwrap_or_default(),
-            retained: extract(kind, object),
+            retained: extract(&kind, object),
         }
     }
 
@@ -267,7 +268,7 @@ proptest! {
         let namespace = result["metadata"].get("namespace").filter(|n| !n.is_null() && *n != "").cloned();
         prop_assert_eq!(namespace, target.namespace.map(Value::from));
         prop_assert!(matches!(result["metadata"].get("generateName"), None | Some(Value::Null)) || result["metadata"]["generateName"] == "");
-        let (group, version) = result["apiVersion"].as_str().and_then(|v| v.split_once('/')).unwrap_or(("", result["apiVersion"].as_str().unwrap()));
+        let (group, version) = result["apiVersion"].as_str().and_then(|v| v.split_once('/')).unwrap_or_else(|| ("", result["apiVersion"].as_str().unwrap()));
         prop_assert_eq!(group, target.api_version.split_once('/').map_or("", |(group, _)| group));
         prop_assert!(!version.is_empty() && !version.contains('/'));
         prop_assert_eq!(&result["metadata"]["labels"][label::MANAGED], "true");
@@ -284,7 +285,7 @@ proptest! {
         if let Ok(mut created) = render(&object, "c", &deployment(), &policy(), None)
             && serde_json::from_value::<DynamicObject>(created.clone()).is_ok()
         {
-            let live = Live::of(&RetainedKind::Other, &created);
+            let live = Live::of(RetainedKind::Other, &created);
             let mut updated = render(&object, "c", &deployment(), &policy(), Some(&live.state())).unwrap();
             created["metadata"]["resourceVersion"] = "7".into();
             // No annotations, and none in an empty object, are the same.
@@ -427,7 +428,7 @@ fn an_update_keeps_what_the_member_allotted_in_any_combination() {
             let object = object(without(live.clone(), &left_out), vec![], false);
             let retained = RetainedKind::of(api_version.split_once('/').map_or("", |(group, _)| group), kind);
             let mut result =
-                render(&object, "c", &target, &policy(), Some(&Live::of(&retained, &live).state())).unwrap();
+                render(&object, "c", &target, &policy(), Some(&Live::of(retained, &live).state())).unwrap();
             for field in ["apiVersion", "kind", "metadata"] {
                 result.as_object_mut().unwrap().remove(field);
             }
@@ -493,7 +494,7 @@ fn the_result_is_template_and_target_and_what_the_member_keeps() {
         )
     );
     let live = Live::of(
-        &RetainedKind::Other,
+        RetainedKind::Other,
         &json!({
         "metadata": {"annotations": {"own.io/a": "member's", "own.io/o": "old", "spec.io/b": "goes"}, "finalizers": ["m"], "labels": {"goes": ""}},
         "spec": {"replicas": 5}, "status": {}}),
@@ -519,7 +520,7 @@ fn the_result_is_template_and_target_and_what_the_member_keeps() {
 fn a_service_that_changes_its_type_does_not_carry_the_old_ones_ports() {
     let target = Target { api_version: "v1".to_owned(), kind: "Service".to_owned(), ..deployment() };
     let (_, _, live, _) = allotted().remove(0);
-    let live = Live::of(&RetainedKind::Service, &live);
+    let live = Live::of(RetainedKind::Service, &live);
     let ports = json!([{"name": "http", "port": 80}]);
     let spec = |ty: &str, patches| {
         let object = object(json!({"spec": {"type": ty, "ports": ports}}), patches, false);

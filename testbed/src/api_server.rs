@@ -2,6 +2,7 @@
 
 mod access;
 mod flags;
+mod token;
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +11,8 @@ use std::{
 
 use access::Access;
 pub(crate) use flags::{serving, token_signing};
-use tokio::sync::Mutex;
+use parking_lot::Mutex;
+use tokio::sync::Mutex as Turn;
 
 use crate::{
     AuditedWrite, Binary, ControllerManager, Error, Result, Testbed, audit, blocking::blocking,
@@ -39,6 +41,8 @@ pub struct ApiServer {
 }
 
 struct Shared {
+    /// Held over a whole stop or start, so that two of them follow each other.
+    turn: Turn<()>,
     process: Mutex<Option<Process>>,
     launch: Launch,
     access: Access,
@@ -78,6 +82,7 @@ impl ApiServer {
                     access.write(&folder)?;
                     return Ok(Self {
                         shared: Arc::new(Shared {
+                            turn: Turn::new(()),
                             process: Mutex::new(Some(process)),
                             launch,
                             access,
@@ -140,33 +145,45 @@ impl ApiServer {
         self.shared.launch.folder.join("log")
     }
 
-    /// The process id, if it runs.
+    /// The process id; `None` while it is stopped and until a new start is ready.
+    pub fn pid(&self) -> Option<u32> {
+        self.shared.process.lock().as_ref().map(Process::id)
+    }
+
+    /// As [`ApiServer::pid`], after a stop or start that is under way.
     pub async fn process_id(&self) -> Option<u32> {
-        self.shared.process.lock().await.as_ref().map(Process::id)
+        let _turn = self.shared.turn.lock().await;
+        self.pid()
     }
 
     /// Kills the server with SIGKILL. Data and port are kept for [`ApiServer::start_again`]. Does nothing if it is
     /// stopped already.
     pub async fn stop(&self) -> Result<()> {
-        let mut process = self.shared.process.lock().await;
-        let stopped = process.take();
-        blocking(move || {
-            drop(stopped);
-            Ok(())
-        })
-        .await
+        let _turn = self.shared.turn.lock().await;
+        self.end().await
     }
 
     /// Starts a stopped server with its old data on its old port and waits until it is ready. Does nothing if it
     /// runs.
     pub async fn start_again(&self) -> Result<()> {
-        let mut process = self.shared.process.lock().await;
-        if process.as_ref().is_none_or(Process::has_ended) {
-            *process = None;
-            let shared = &self.shared;
-            *process = Some(shared.launch.run(&shared.testbed, &shared.access).await?);
+        let _turn = self.shared.turn.lock().await;
+        if self.shared.process.lock().as_ref().is_some_and(|process| !process.has_ended()) {
+            return Ok(());
         }
+        self.end().await?;
+        let process = self.shared.launch.run(&self.shared.testbed, &self.shared.access).await?;
+        *self.shared.process.lock() = Some(process);
         Ok(())
+    }
+
+    /// Kills and reaps the process, if there is one.
+    async fn end(&self) -> Result<()> {
+        let process = self.shared.process.lock().take();
+        blocking(move || {
+            drop(process);
+            Ok(())
+        })
+        .await
     }
 
     /// Makes the server hang (SIGSTOP): connections are accepted by the system and nothing answers.
@@ -180,10 +197,17 @@ impl ApiServer {
     }
 
     async fn signal(&self, signal: &str) -> Result<()> {
-        match &*self.shared.process.lock().await {
+        let _turn = self.shared.turn.lock().await;
+        match &*self.shared.process.lock() {
             Some(process) => process.signal(signal),
             None => Ok(()),
         }
+    }
+
+    /// A token that may do everything: of the service account with this name in `kube-system`, which is made and
+    /// bound to `cluster-admin` if it is not yet. It is valid for a day.
+    pub async fn token(&self, cluster_admin_name: &str) -> Result<String> {
+        token::cluster_admin(self.client(), self.name(), cluster_admin_name).await
     }
 
     /// Starts a kube-controller-manager with only these controllers, by the names of its `--controllers` flag, such

@@ -11,7 +11,7 @@ use std::{
 
 pub use recipe::Binary;
 
-use crate::{Error, Result};
+use crate::{Error, Result, blocking::blocking};
 
 impl Binary {
     /// The path of the binary: in `KUBEBUILDER_ASSETS` if it is there, else built once into the cache.
@@ -39,6 +39,11 @@ impl Binary {
         }
         build::built(self, &cache_folder()?)
     }
+}
+
+/// The path of a `kubectl`: [`Binary::path`] for async code.
+pub async fn kubectl_path() -> Result<PathBuf> {
+    blocking(|| Binary::Kubectl.path()).await
 }
 
 /// Where built binaries are kept: `FEDD_TESTBED_CACHE`, else `fedd-testbed` in the user's cache folder.

@@ -105,6 +105,14 @@ pub enum Error {
     /// A client could not be made or a request failed.
     #[error("a request to a server of the testbed failed: {0}")]
     Client(#[from] kube::Error),
+    /// A service account got no token.
+    #[error("{server} answered a TokenRequest for the service account kube-system/{account} without a token")]
+    NoToken {
+        /// The server's name.
+        server: String,
+        /// The service account's name.
+        account: String,
+    },
     /// A line of the audit log is not an event.
     #[error("the audit log of {name} has a line that is not an event: {source}")]
     AuditLog {

@@ -43,7 +43,7 @@ mod testbed;
 
 pub use api_server::{ApiServer, ApiServerOptions};
 pub use audit::AuditedWrite;
-pub use binaries::Binary;
+pub use binaries::{Binary, kubectl_path};
 pub use controller_manager::ControllerManager;
 pub use error::{Error, Result};
 

@@ -7,6 +7,7 @@ use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Namespace, ServiceAccount},
+    rbac::v1::ClusterRole,
 };
 use kube::{
     Api, Client, Config,
@@ -14,7 +15,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::json;
-use testbed::{ApiServer, ApiServerOptions, Binary, Testbed};
+use testbed::{ApiServer, ApiServerOptions, Binary, Testbed, kubectl_path};
 
 fn config_maps(server: &ApiServer) -> Api<ConfigMap> {
     Api::default_namespaced(server.client())
@@ -60,13 +61,15 @@ async fn a_stopped_server_comes_back_with_its_data_on_its_port() {
 
     server.stop().await.unwrap();
     server.stop().await.unwrap();
-    assert_eq!(server.process_id().await, None);
+    assert_eq!((server.process_id().await, server.pid()), (None, None));
     assert!(objects.get("kept").await.is_err(), "a stopped server answered");
 
     server.start_again().await.unwrap();
     server.start_again().await.unwrap();
     assert_eq!(server.url(), url);
-    assert_ne!(server.process_id().await, first);
+    assert!(server.pid().is_some());
+    assert_eq!(server.process_id().await, server.pid());
+    assert_ne!(server.pid(), first);
     assert_eq!(objects.get("kept").await.unwrap(), written);
 }
 
@@ -119,6 +122,38 @@ async fn a_token_of_a_service_account_opens_its_own_server_only() {
     // Known, and without any role; then unknown.
     assert_eq!(answer_of(&one).await, 403);
     assert_eq!(answer_of(&two).await, 401);
+}
+
+#[tokio::test]
+async fn an_administrators_token_opens_everything_of_its_own_server() {
+    let testbed = Testbed::start().await.unwrap();
+    let (one, two) = tokio::try_join!(testbed.api_server("one"), testbed.api_server("two")).unwrap();
+    one.token("fedd").await.unwrap();
+    // What is there already is no error.
+    let token = one.token("fedd").await.unwrap();
+    let with_token = |server: &ApiServer| {
+        let mut config = Config::new(server.url().parse().unwrap());
+        config.root_cert = server.kube_config().root_cert;
+        config.auth_info.token = Some(token.clone().into());
+        Client::try_from(config).unwrap()
+    };
+    let roles = Api::<ClusterRole>::all(with_token(&one)).list(&ListParams::default()).await.unwrap();
+    assert!(!roles.items.is_empty());
+    let refused = Api::<ClusterRole>::all(with_token(&two)).list(&ListParams::default()).await;
+    assert!(matches!(&refused, Err(kube::Error::Api(status)) if status.code == 401), "{refused:?}");
+}
+
+#[tokio::test]
+async fn kubectl_reads_a_server_by_its_kubeconfig() {
+    let testbed = Testbed::start().await.unwrap();
+    let server = testbed.api_server("host").await.unwrap();
+    let output = std::process::Command::new(kubectl_path().await.unwrap())
+        .arg("--kubeconfig")
+        .arg(server.kubeconfig_path())
+        .args(["--context", "host", "get", "namespace", "default", "--output=name"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "namespace/default\n", "{output:?}");
 }
 
 #[tokio::test]

@@ -30,17 +30,20 @@ pub(super) fn restore_of_webhook(desired: &mut Value, webhook: &str, bundle: &st
     let webhooks = at_mut(desired, &["webhooks"]).and_then(Value::as_array_mut);
     let named =
         webhooks.into_iter().flatten().find(|w| w.get("name").and_then(Value::as_str) == Some(webhook));
-    fill(named.and_then(|webhook| at_mut(webhook, &["clientConfig"])), bundle);
+    if let Some(config) = named.and_then(|webhook| at_mut(webhook, &["clientConfig"])) {
+        fill(config, bundle);
+    }
 }
 
 /// Gives a CustomResourceDefinition's conversion its CA bundle, unless it brings one.
 pub(super) fn restore_of_conversion(desired: &mut Value, bundle: &str) {
-    fill(at_mut(desired, CONVERSION), bundle);
+    if let Some(config) = at_mut(desired, CONVERSION) {
+        fill(config, bundle);
+    }
 }
 
-/// What is not called by webhook has no client configuration, and gets none.
-fn fill(client_config: Option<&mut Value>, bundle: &str) {
-    if let Some(Value::Object(config)) = client_config
+fn fill(client_config: &mut Value, bundle: &str) {
+    if let Value::Object(config) = client_config
         && config.get(CA_BUNDLE).is_none_or(is_empty)
     {
         config.insert(CA_BUNDLE.to_owned(), bundle.into());

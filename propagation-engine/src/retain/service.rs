@@ -25,7 +25,7 @@ pub(super) struct NodePort {
     name: Box<str>,
     protocol: Box<str>,
     port: u16,
-    node_port: u16,
+    allotted: u16,
 }
 
 impl NodePort {
@@ -37,7 +37,7 @@ impl NodePort {
 
     /// Whether a port uses this node port. TCP and UDP have node ports of their own.
     fn is_used_by(&self, port: &Value) -> bool {
-        number(port, NODE_PORT) == Some(self.node_port) && protocol(port) == &*self.protocol
+        number(port, NODE_PORT) == Some(self.allotted) && protocol(port) == &*self.protocol
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn node_ports(live: &Value) -> impl Iterator<Item = NodePort> {
             name: name(port).into(),
             protocol: protocol(port).into(),
             port: number(port, "port")?,
-            node_port: number(port, NODE_PORT)?,
+            allotted: number(port, NODE_PORT)?,
         })
     })
 }
@@ -81,7 +81,7 @@ pub(super) fn restore_node_port(desired: &mut Value, kept: &NodePort) {
     }
     let port = ports.iter_mut().find(|port| kept.is_of(port)).and_then(Value::as_object_mut);
     if let Some(port) = port.filter(|port| port.get(NODE_PORT).is_none_or(fields::is_empty)) {
-        port.insert(NODE_PORT.to_owned(), kept.node_port.into());
+        port.insert(NODE_PORT.to_owned(), kept.allotted.into());
     }
 }
 

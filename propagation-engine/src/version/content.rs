@@ -49,7 +49,9 @@ fn add(value: &Value, hasher: &mut DefaultHasher) {
         Value::Array(list) => {
             hasher.write_u8(7);
             hasher.write_usize(list.len());
-            list.iter().for_each(|item| add(item, hasher));
+            for item in list {
+                add(item, hasher);
+            }
         }
         Value::Object(map) => add_object(map, hasher),
     }

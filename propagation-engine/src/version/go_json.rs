@@ -57,23 +57,22 @@ pub(super) fn write(value: &Value, integers: Integers, out: &mut String) {
 
 fn write_number(number: &Number, integers: Integers, out: &mut String) {
     // Writing to a String cannot fail.
-    let _ = match (number.as_i64(), integers) {
-        (Some(whole), Integers::Exact) => write!(out, "{whole}"),
-        _ => {
-            let float = number.as_f64().unwrap_or_default();
-            let size = float.abs();
-            if size == 0.0 {
-                // An API server prints a negative zero as `-0`, which then is read as the integer.
-                out.write_char('0')
-            } else if size < 1e-6 {
-                write!(out, "{float:e}")
-            } else if size >= 1e21 {
-                // Rust leaves the plus out, as no exponent here has fewer than two digits it is all that differs.
-                write!(out, "{}", format!("{float:e}").replace('e', "e+"))
-            } else {
-                write!(out, "{float}")
-            }
-        }
+    if let (Some(whole), Integers::Exact) = (number.as_i64(), integers) {
+        let _ = write!(out, "{whole}");
+        return;
+    }
+    let float = number.as_f64().unwrap_or_default();
+    let size = float.abs();
+    let _ = if size == 0.0 {
+        // An API server prints a negative zero as `-0`, which is read back as an integer.
+        out.write_char('0')
+    } else if size < 1e-6 {
+        write!(out, "{float:e}")
+    } else if size >= 1e21 {
+        // Rust leaves the plus out. No exponent here has fewer than two digits, so it is all that differs.
+        write!(out, "{}", format!("{float:e}").replace('e', "e+"))
+    } else {
+        write!(out, "{float}")
     };
 }
 

@@ -48,6 +48,11 @@ pub(super) fn flags(
         "--disable-admission-plugins=ServiceAccount".to_owned(),
         "--allow-privileged=true".to_owned(),
         "--profiling=false".to_owned(),
+        // Its queues would make what a test measures depend on how many users the test has. Without them the limits
+        // of requests at once are fixed, so they are set where a load test does not meet them.
+        "--enable-priority-and-fairness=false".to_owned(),
+        "--max-requests-inflight=3000".to_owned(),
+        "--max-mutating-requests-inflight=1000".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         format!("--cert-dir={}", folder.display()),
         file("client-ca-file", folder, AUTHORITY),
