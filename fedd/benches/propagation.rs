@@ -9,7 +9,13 @@
 //! machine with it and are the limit, so the same run measures that floor: the same ConfigMaps written to the members
 //! directly, by as many writers as fedd has. A latency is from the moment at which the host has accepted a write to the
 //! moment at which this program's own watch of the member tells of it; a propagation is one object on one member.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss, missing_docs, reason = "a benchmark: it fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    missing_docs,
+    reason = "a benchmark: it fails by panicking"
+)]
 
 use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
@@ -53,7 +59,11 @@ fn main() {
 
 async fn run(objects: usize) {
     let mut bench = set_up().await;
-    println!("{objects} ConfigMaps × {} members on {} cores", MEMBERS.len(), std::thread::available_parallelism().unwrap());
+    println!(
+        "{objects} ConfigMaps × {} members on {} cores",
+        MEMBERS.len(),
+        std::thread::available_parallelism().unwrap()
+    );
     let floor = floor(&bench, objects).await;
     println!("floor: direct writes to the members      {floor:8.0} writes/s");
     for round in ["created", "updated"] {
@@ -61,7 +71,10 @@ async fn run(objects: usize) {
     }
     edits(&mut bench).await;
     let memory = memory(bench.fedd.id());
-    println!("fedd's memory                            {memory:8.1} MB resident ({:.1} KB per federated object)", memory * 1024.0 / objects as f64);
+    println!(
+        "fedd's memory                            {memory:8.1} MB resident ({:.1} KB per federated object)",
+        memory * 1024.0 / objects as f64
+    );
     bench.fedd.kill().unwrap();
     bench.fedd.wait().unwrap();
 }
@@ -76,25 +89,32 @@ async fn set_up() -> Bench {
         command.args(args).arg("--kubeconfig").arg(host.kubeconfig_path()).stdin(Stdio::null());
         command
     };
-    let done = |mut command: Command| assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    let done = |mut command: Command| {
+        assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success())
+    };
     done(fedd(&["install", "--types", "configmaps", "--cluster-form-only"]));
     for member in &servers {
         let kubeconfig = member.kubeconfig_path();
         done(fedd(&["join", member.name(), "--cluster-kubeconfig", kubeconfig.to_str().unwrap()]));
     }
     let log = std::fs::File::create(testbed.folder().join("fedd.log")).unwrap();
-    let child = fedd(&["controller", "--healthz-addr", "off", "--metrics-addr", "off", "--leader-elect=false"])
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .unwrap();
+    let child =
+        fedd(&["controller", "--healthz-addr", "off", "--metrics-addr", "off", "--leader-elect=false"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
     for name in MEMBERS {
-        let api: Api<KubeFedCluster> = Api::namespaced(host.client(), federation_model::DEFAULT_FEDERATION_NAMESPACE);
-        let ready = await_condition(api, name, |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready));
+        let api: Api<KubeFedCluster> =
+            Api::namespaced(host.client(), federation_model::DEFAULT_FEDERATION_NAMESPACE);
+        let ready =
+            await_condition(api, name, |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready));
         let log = testbed.folder().join("fedd.log");
         tokio::time::timeout(Duration::from_secs(60), ready)
             .await
-            .unwrap_or_else(|_| panic!("{name} is not ready; fedd says:\n{}", std::fs::read_to_string(log).unwrap()))
+            .unwrap_or_else(|_| {
+                panic!("{name} is not ready; fedd says:\n{}", std::fs::read_to_string(log).unwrap())
+            })
             .unwrap();
     }
     // The namespace, everywhere; one for the floor beside it.
@@ -102,13 +122,24 @@ async fn set_up() -> Bench {
     let namespace = |name: &str| serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
     namespaces.create(&PostParams::default(), &namespace("bench")).await.unwrap();
     federated(&host, "FederatedNamespace", "federatednamespaces")
-        .create(&PostParams::default(), &object("FederatedNamespace", "bench", json!({"template": {}, "placement": {"clusterSelector": {}}})))
+        .create(
+            &PostParams::default(),
+            &object(
+                "FederatedNamespace",
+                "bench",
+                json!({"template": {}, "placement": {"clusterSelector": {}}}),
+            ),
+        )
         .await
         .unwrap();
     let (sender, seen) = mpsc::unbounded_channel();
     for (index, member) in servers.iter().enumerate() {
         let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(member.client());
-        await_condition(api.clone(), "bench", |n: Option<&k8s_openapi::api::core::v1::Namespace>| n.is_some()).await.unwrap();
+        await_condition(api.clone(), "bench", |n: Option<&k8s_openapi::api::core::v1::Namespace>| {
+            n.is_some()
+        })
+        .await
+        .unwrap();
         api.create(&PostParams::default(), &namespace("floor")).await.unwrap();
         watch(index, member, sender.clone()).await;
     }
@@ -192,14 +223,19 @@ async fn bulk(bench: &mut Bench, objects: usize, round: &'static str, floor: f64
             if round == "created" {
                 api.create(&PostParams::default(), &object("FederatedConfigMap", &name, spec)).await.unwrap();
             } else {
-                api.patch(&name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec}))).await.unwrap();
+                api.patch(&name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec})))
+                    .await
+                    .unwrap();
             }
             accepted.send((name, Instant::now())).unwrap();
         }
     }));
     let mut seen = Vec::with_capacity(objects * MEMBERS.len());
     while seen.len() < objects * MEMBERS.len() {
-        let next = tokio::time::timeout(Duration::from_secs(60), bench.seen.recv()).await.expect("no propagation for a minute").unwrap();
+        let next = tokio::time::timeout(Duration::from_secs(60), bench.seen.recv())
+            .await
+            .expect("no propagation for a minute")
+            .unwrap();
         if next.2 == round {
             seen.push(next);
         }
@@ -213,7 +249,8 @@ async fn bulk(bench: &mut Bench, objects: usize, round: &'static str, floor: f64
     // The CPU of what comes after the last push, the statuses, belongs to the work too.
     settle(bench, objects).await;
     let spent = self::cpu(bench.fedd.id()) - cpu;
-    let mut latencies: Vec<_> = seen.iter().map(|(_, name, _, at)| at.saturating_duration_since(accepted[name])).collect();
+    let mut latencies: Vec<_> =
+        seen.iter().map(|(_, name, _, at)| at.saturating_duration_since(accepted[name])).collect();
     latencies.sort();
     let propagations = seen.len() as f64;
     let rate = propagations / took.as_secs_f64();
@@ -232,7 +269,10 @@ async fn settle(bench: &Bench, objects: usize) {
     loop {
         let list = api.list(&ListParams::default()).await.unwrap();
         let well = list.items.iter().filter(|o| {
-            o.status.as_ref().is_some_and(|s| s.observed_generation == o.metadata.generation && s.conditions.iter().any(|c| c.status == "True"))
+            o.status.as_ref().is_some_and(|s| {
+                s.observed_generation == o.metadata.generation
+                    && s.conditions.iter().any(|c| c.status == "True")
+            })
         });
         if well.count() == objects {
             return;

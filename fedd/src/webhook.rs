@@ -27,7 +27,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use self::address::WebhookAddress;
-use self::certificate::{CertificateDirectory, CertificateKeeper, CurrentCertificate, Lifetimes, SharedAuthorities};
+use self::certificate::{
+    CertificateDirectory, CertificateKeeper, CurrentCertificate, Lifetimes, SharedAuthorities,
+};
 use self::register::Registration;
 use self::state::Lookups;
 use crate::args::{Listen, listen};
@@ -134,7 +136,8 @@ pub async fn run(
         None => {
             let shared = SharedAuthorities::new(client.clone(), &options.namespace);
             let names = options.address.certificate_names();
-            let mut keeper = CertificateKeeper::new(shared, names, options.lifetimes, current.clone(), bundle);
+            let mut keeper =
+                CertificateKeeper::new(shared, names, options.lifetimes, current.clone(), bundle);
             keeper.start(&shutdown).await;
             tasks.spawn(keeper.run(shutdown.clone()));
         }

@@ -106,7 +106,11 @@ impl Cell {
 
     /// The `KubeFedCluster` of the cell: the access of `cluster`, the labels of the cell, and the scope labels `scope`
     /// (keys and values) of the cell's tenant, which nothing overrides.
-    pub fn derive_cluster(&self, cluster: &KubeFedCluster, scope: &BTreeMap<String, String>) -> KubeFedCluster {
+    pub fn derive_cluster(
+        &self,
+        cluster: &KubeFedCluster,
+        scope: &BTreeMap<String, String>,
+    ) -> KubeFedCluster {
         let mut derived = KubeFedCluster::new(&self.cluster_object_name(), cluster.spec.clone());
         derived.metadata.namespace = cluster.metadata.namespace.clone();
         let mut labels = self.spec.labels.clone();
@@ -114,9 +118,11 @@ impl Cell {
         labels.insert(label::CELL.to_owned(), self.name_any());
         labels.insert(label::CELL_NAMESPACE.to_owned(), self.namespace().unwrap_or_default());
         derived.metadata.labels = Some(labels);
-        let mut annotations = BTreeMap::from([(annotation::ACCESS_OF.to_owned(), self.spec.cluster_name.clone())]);
+        let mut annotations =
+            BTreeMap::from([(annotation::ACCESS_OF.to_owned(), self.spec.cluster_name.clone())]);
         if let Some(target) = &self.spec.target {
-            let templates = [(annotation::TARGET_NAMESPACE, &target.namespace), (annotation::TARGET_NAME, &target.name)];
+            let templates =
+                [(annotation::TARGET_NAMESPACE, &target.namespace), (annotation::TARGET_NAME, &target.name)];
             for (key, template) in templates {
                 if let Some(template) = template {
                     annotations.insert(key.to_owned(), template.clone());
@@ -130,7 +136,9 @@ impl Cell {
 
 impl CellTarget {
     /// Reads both templates; the error is the first bad one's, with the field's name.
-    pub fn parse(&self) -> Result<(Option<NameTemplate>, Option<NameTemplate>), (&'static str, NameTemplateError)> {
+    pub fn parse(
+        &self,
+    ) -> Result<(Option<NameTemplate>, Option<NameTemplate>), (&'static str, NameTemplateError)> {
         let namespace = self
             .namespace
             .as_deref()

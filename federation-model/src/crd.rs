@@ -10,7 +10,9 @@ pub use self::types::{DefaultType, default_types, type_config};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
-use crate::{Cell, FederatedTypeConfig, KubeFedCluster, KubeFedConfig, ReplicaSchedulingPreference, TopologyType};
+use crate::{
+    Cell, FederatedTypeConfig, KubeFedCluster, KubeFedConfig, ReplicaSchedulingPreference, TopologyType,
+};
 
 /// The kinds around the federated ones: KubeFed's, and ours.
 pub fn core_crds() -> Vec<CustomResourceDefinition> {
@@ -34,7 +36,10 @@ pub fn core_crds() -> Vec<CustomResourceDefinition> {
 pub(crate) const COMPONENT: (&str, &str) = ("app.kubernetes.io/part-of", "fedd");
 
 /// Reads a definition that was written as JSON in this module.
-#[allow(clippy::expect_used, reason = "the JSON is a literal of this module, and every one is made in the tests")]
+#[allow(
+    clippy::expect_used,
+    reason = "the JSON is a literal of this module, and every one is made in the tests"
+)]
 pub(crate) fn literal(json: serde_json::Value) -> CustomResourceDefinition {
     serde_json::from_value(json).expect("a definition of this module is well-formed")
 }

@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn gos_durations() {
-        for (text, millis) in [("20s", 20_000), ("1m30s", 90_000), ("1.5h", 5_400_000), ("300ms", 300), ("0", 0), ("0s", 0)] {
+        for (text, millis) in
+            [("20s", 20_000), ("1m30s", 90_000), ("1.5h", 5_400_000), ("300ms", 300), ("0", 0), ("0s", 0)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "s", "5", "5 s", "-5s", "5x", "1..5s", "+", "1e400h"] {

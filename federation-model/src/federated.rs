@@ -21,8 +21,8 @@ pub use self::overrides::{ClusterOverride, Override, OverrideOp};
 pub use self::placement::{ClusterReference, CompiledPlacement, Placement, PlacementError};
 pub use self::status::{ClusterStatus, FederatedCondition, FederatedStatus, reason};
 pub use self::topology::{
-    TopologyMask, TopologyObject, TopologyOverride, TopologyPlacement, TopologyReference, TopologySpec, TopologyStatus,
-    TopologyFormStatus,
+    TopologyFormStatus, TopologyMask, TopologyObject, TopologyOverride, TopologyPlacement, TopologyReference,
+    TopologySpec, TopologyStatus,
 };
 
 /// A federated object in the cluster form.

@@ -97,7 +97,12 @@ impl FeatureGates {
     /// KubeFed v0.10: its own gates at their defaults, all of ours off.
     pub fn kubefed() -> Self {
         use Feature::{PushReconciler, SchedulerPreferences};
-        Self(Feature::ALL.into_iter().map(|f| (f, matches!(f, PushReconciler | SchedulerPreferences))).collect())
+        Self(
+            Feature::ALL
+                .into_iter()
+                .map(|f| (f, matches!(f, PushReconciler | SchedulerPreferences)))
+                .collect(),
+        )
     }
 
     /// Whether a feature is on.

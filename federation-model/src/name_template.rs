@@ -121,8 +121,9 @@ impl NameTemplate {
     ) -> Option<&'r str> {
         let at = self.parts.iter().position(|p| matches!(p, Part::Placeholder(name) if name == wanted))?;
         let side = |parts: &[Part]| Self { parts: parts.to_vec() }.render(&value);
-        let middle =
-            rendered.strip_prefix(side(&self.parts[..at]).as_str())?.strip_suffix(side(&self.parts[at + 1..]).as_str())?;
+        let middle = rendered
+            .strip_prefix(side(&self.parts[..at]).as_str())?
+            .strip_suffix(side(&self.parts[at + 1..]).as_str())?;
         (!middle.is_empty()).then_some(middle)
     }
 }
@@ -142,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_name_is_made_and_read_back() {
-        let template = NameTemplate::parse("{namespace}-{cell}", &["namespace", "cell"], "namespace").unwrap();
+        let template =
+            NameTemplate::parse("{namespace}-{cell}", &["namespace", "cell"], "namespace").unwrap();
         let value = |p: &str| if p == "cell" { "rz00a" } else { "bank" };
         assert_eq!(template.render(value), "bank-rz00a");
         assert_eq!(template.invert("bank-rz00a", "namespace", value), Some("bank"));
@@ -153,9 +155,15 @@ mod tests {
     #[test]
     fn bad_templates_say_what_to_write() {
         let parse = |t| NameTemplate::parse(t, &["name", "cell"], "name").map_err(|e| e.to_string());
-        assert_eq!(parse("a{name").unwrap_err(), "'a{name' has an unpaired brace; write placeholders as {name}");
+        assert_eq!(
+            parse("a{name").unwrap_err(),
+            "'a{name' has an unpaired brace; write placeholders as {name}"
+        );
         assert!(parse("a}name").is_err());
-        assert_eq!(parse("{zone}-{name}").unwrap_err(), "'{zone}-{name}' names {zone}; known are {name}, {cell}");
+        assert_eq!(
+            parse("{zone}-{name}").unwrap_err(),
+            "'{zone}-{name}' names {zone}; known are {name}, {cell}"
+        );
         assert!(parse("{name}{name}").unwrap_err().contains("twice"));
         assert!(parse("{cell}").unwrap_err().contains("must name {name}"));
     }

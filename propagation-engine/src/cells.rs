@@ -55,7 +55,10 @@ pub fn cell_step(
     let Some(cluster) = cluster else {
         return CellStep::Refuse(
             "ClusterNotFound",
-            format!("there is no KubeFedCluster {}; join it, or correct spec.clusterName", cell.spec.cluster_name),
+            format!(
+                "there is no KubeFedCluster {}; join it, or correct spec.clusterName",
+                cell.spec.cluster_name
+            ),
         );
     };
     if cluster.labels().contains_key(federation_model::label::CELL) {
@@ -74,7 +77,10 @@ pub fn cell_step(
     if cluster_scope != tenancy::Scope::Shared && !scope.reaches(&cluster_scope) {
         return CellStep::Refuse(
             "ClusterOutOfScope",
-            format!("cluster {} is of another scope than the cell's namespace; name a shared one or the tenant's own", cell.spec.cluster_name),
+            format!(
+                "cluster {} is of another scope than the cell's namespace; name a shared one or the tenant's own",
+                cell.spec.cluster_name
+            ),
         );
     }
     CellStep::Provide(Box::new(cell.derive_cluster(cluster, &keys.labels_of(&scope))))
@@ -191,7 +197,8 @@ impl Cells {
             return Ok(());
         };
         let name = cell.cluster_object_name();
-        let placed = if cell.metadata.deletion_timestamp.is_some() { self.core.placed_on(&name) } else { Vec::new() };
+        let placed =
+            if cell.metadata.deletion_timestamp.is_some() { self.core.placed_on(&name) } else { Vec::new() };
         match cell_step(&cell, cluster.as_ref(), labels.as_ref(), self.core.scope_keys(), &placed) {
             CellStep::Provide(wanted) => {
                 if !cell.finalizers().iter().any(|f| f == finalizer::CELL) {
@@ -203,9 +210,21 @@ impl Cells {
                     self.clusters.patch(&name, &params, &Patch::Apply(&*wanted)).await.map_err(failure)?;
                 }
                 match derived {
-                    Some(d) if d.is_ready() => self.set_status(&cell, "True", "ClusterReady", "the cell can be deployed to").await,
-                    Some(_) => self.set_status(&cell, "False", "ClusterNotReady", "its cluster is not ready").await,
-                    None => self.set_status(&cell, "False", "ClusterNotReady", "its cluster has not been checked yet").await,
+                    Some(d) if d.is_ready() => {
+                        self.set_status(&cell, "True", "ClusterReady", "the cell can be deployed to").await
+                    }
+                    Some(_) => {
+                        self.set_status(&cell, "False", "ClusterNotReady", "its cluster is not ready").await
+                    }
+                    None => {
+                        self.set_status(
+                            &cell,
+                            "False",
+                            "ClusterNotReady",
+                            "its cluster has not been checked yet",
+                        )
+                        .await
+                    }
                 }
             }
             CellStep::Refuse(reason, words) => self.set_status(&cell, "False", reason, &words).await,
@@ -231,18 +250,30 @@ impl Cells {
     }
 
     async fn set_finalizer(&self, cell: &Cell, wanted: bool) -> Result<(), ApiFailure> {
-        let mut finalizers: Vec<_> = cell.finalizers().iter().filter(|f| *f != finalizer::CELL).cloned().collect();
+        let mut finalizers: Vec<_> =
+            cell.finalizers().iter().filter(|f| *f != finalizer::CELL).cloned().collect();
         if wanted {
             finalizers.push(finalizer::CELL.to_owned());
         }
         let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": cell.metadata.resource_version}});
-        match self.api(cell).patch(&cell.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await.map_err(failure) {
+        match self
+            .api(cell)
+            .patch(&cell.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .map_err(failure)
+        {
             Err(failure) if failure.is_not_found() => Ok(()),
             other => other.map(drop),
         }
     }
 
-    async fn set_status(&self, cell: &Cell, status: &str, reason: &str, message: &str) -> Result<(), ApiFailure> {
+    async fn set_status(
+        &self,
+        cell: &Cell,
+        status: &str,
+        reason: &str,
+        message: &str,
+    ) -> Result<(), ApiFailure> {
         let before = cell.status.as_ref().and_then(|s| s.conditions.iter().find(|c| c.type_ == "Ready"));
         let since = before.filter(|b| b.status == status).map(|b| b.last_transition_time.clone());
         let wanted = CellStatus {
@@ -259,7 +290,12 @@ impl Cells {
             return Ok(());
         }
         let patch = json!({"status": wanted});
-        match self.api(cell).patch_status(&cell.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await.map_err(failure) {
+        match self
+            .api(cell)
+            .patch_status(&cell.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .map_err(failure)
+        {
             Err(failure) if failure.is_not_found() => Ok(()),
             other => other.map(drop),
         }
@@ -273,7 +309,9 @@ fn failure(error: kube::Error) -> ApiFailure {
 
 /// Whether a `KubeFedCluster` is not as the cell needs it. Labels and annotations of others stay.
 fn differs(current: &KubeFedCluster, wanted: &KubeFedCluster) -> bool {
-    let lacks = |has: &BTreeMap<String, String>, needs: &BTreeMap<String, String>| needs.iter().any(|(k, v)| has.get(k) != Some(v));
+    let lacks = |has: &BTreeMap<String, String>, needs: &BTreeMap<String, String>| {
+        needs.iter().any(|(k, v)| has.get(k) != Some(v))
+    };
     current.spec != wanted.spec
         || lacks(current.labels(), wanted.labels())
         || lacks(current.annotations(), wanted.annotations())

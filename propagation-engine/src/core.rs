@@ -131,7 +131,8 @@ impl Core {
             (old, servers)
         };
         // Lanes of API servers that nobody is on any more end, new ones begin.
-        let gone: Vec<_> = self.lanes.iter().map(|l| l.key().clone()).filter(|s| !servers.contains(s)).collect();
+        let gone: Vec<_> =
+            self.lanes.iter().map(|l| l.key().clone()).filter(|s| !servers.contains(s)).collect();
         for server in gone {
             if let Some((_, lane)) = self.lanes.remove(&server) {
                 info!(server = %server, "lane ends");
@@ -139,7 +140,8 @@ impl Core {
                 self.each_type(|ty| ty.drop_cache(&server));
             }
         }
-        for server in [&old.as_deref().cloned(), &new].into_iter().flatten().filter_map(|c| c.server.clone()) {
+        for server in [&old.as_deref().cloned(), &new].into_iter().flatten().filter_map(|c| c.server.clone())
+        {
             if servers.contains(&server) {
                 self.ensure_lane(&server);
             }
@@ -165,11 +167,7 @@ impl Core {
     fn ensure_lane(self: &Arc<Self>, server: &ServerId) {
         let clusters = self.clusters();
         let on = clusters.on(server);
-        let Some(member) = on
-            .iter()
-            .filter(|c| c.ready)
-            .chain(on.iter())
-            .find_map(|c| self.member(&c.name))
+        let Some(member) = on.iter().filter(|c| c.ready).chain(on.iter()).find_map(|c| self.member(&c.name))
         else {
             return;
         };
@@ -271,9 +269,11 @@ impl Core {
         let clusters = self.clusters();
         self.types.iter().all(|ty| {
             ty.is_synced()
-                && clusters.iter().filter(|c| c.ready).filter_map(|c| c.server.as_ref()).all(|server| {
-                    self.lane(server).is_none() || ty.cache(server).sync() != Sync::Listing
-                })
+                && clusters
+                    .iter()
+                    .filter(|c| c.ready)
+                    .filter_map(|c| c.server.as_ref())
+                    .all(|server| self.lane(server).is_none() || ty.cache(server).sync() != Sync::Listing)
         })
     }
 
@@ -300,7 +300,8 @@ impl Core {
 
     /// Whether plans of a type can be made: the host's objects are known, and those of the namespaces that gate them.
     pub(crate) fn can_plan(&self, ty: &TypeState) -> bool {
-        ty.is_synced() && (!self.is_gated(ty) || self.type_state(NAMESPACES_TYPE_CONFIG).is_some_and(|n| n.is_synced()))
+        ty.is_synced()
+            && (!self.is_gated(ty) || self.type_state(NAMESPACES_TYPE_CONFIG).is_some_and(|n| n.is_synced()))
     }
 
     fn is_gated(&self, ty: &TypeState) -> bool {
@@ -313,7 +314,9 @@ impl Core {
         let namespace = key.namespace.as_deref();
         let federated_namespace = || {
             let name = namespace?;
-            self.type_state(NAMESPACES_TYPE_CONFIG)?.entry(&ObjectKey::namespaced(name, name)).filter(|e| !e.is_deleting())
+            self.type_state(NAMESPACES_TYPE_CONFIG)?
+                .entry(&ObjectKey::namespaced(name, name))
+                .filter(|e| !e.is_deleting())
         };
         let gate = if ty.ty.namespaces || !ty.ty.namespaced {
             NamespaceGate::Open
@@ -347,14 +350,21 @@ impl Core {
         }
         let clusters = self.clusters();
         for server in clusters.servers() {
-            let concerned = clusters.on(server).iter().any(|c| c.ready && self.concerns(ty, &selection, c, server));
+            let concerned =
+                clusters.on(server).iter().any(|c| c.ready && self.concerns(ty, &selection, c, server));
             if concerned && let Some(lane) = self.lane(server) {
                 lane.push(ty, key.clone(), priority);
             }
         }
     }
 
-    fn concerns(&self, ty: &TypeState, selection: &Selection, cluster: &ClusterInfo, server: &ServerId) -> bool {
+    fn concerns(
+        &self,
+        ty: &TypeState,
+        selection: &Selection,
+        cluster: &ClusterInfo,
+        server: &ServerId,
+    ) -> bool {
         if !selection.reaches(cluster) {
             return false;
         }
@@ -420,7 +430,12 @@ impl Core {
     }
 
     /// Names of the federated objects that an object on a member may belong to.
-    pub(crate) fn origins(&self, ty: &TypeState, server: &ServerId, target: &ObjectKey) -> BTreeSet<ObjectKey> {
+    pub(crate) fn origins(
+        &self,
+        ty: &TypeState,
+        server: &ServerId,
+        target: &ObjectKey,
+    ) -> BTreeSet<ObjectKey> {
         self.clusters().on(server).iter().filter_map(|c| c.origin_key(target, ty.ty.namespaces)).collect()
     }
 

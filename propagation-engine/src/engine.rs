@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
 use federation_model::{
-    Cell, ControllerState, Feature, FederatedTypeConfig, FederatedTypeConfigStatus, KubeFedCluster, Mode, ObjectKey, Scope, Settings,
-    finalizer,
+    Cell, ControllerState, Feature, FederatedTypeConfig, FederatedTypeConfigStatus, KubeFedCluster, Mode,
+    ObjectKey, Scope, Settings, finalizer,
 };
 use futures::stream::{BoxStream, SelectAll};
 use futures::{StreamExt as _, TryFutureExt as _};
@@ -176,10 +176,26 @@ impl Shell {
         let (client, namespace) = (&self.options.host, self.options.namespace.as_str());
         let all = watcher::Config::default;
         let mut streams: SelectAll<BoxStream<'static, Event>> = SelectAll::new();
-        streams.push(events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o).map(Event::Cluster).boxed());
-        streams.push(events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o).map(Event::Secret).boxed());
-        streams.push(events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o).map(Event::TypeConfig).boxed());
-        streams.push(events(watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), all()), |o| o).map(Event::Namespace).boxed());
+        streams.push(
+            events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o)
+                .map(Event::Cluster)
+                .boxed(),
+        );
+        streams.push(
+            events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o)
+                .map(Event::Secret)
+                .boxed(),
+        );
+        streams.push(
+            events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o)
+                .map(Event::TypeConfig)
+                .boxed(),
+        );
+        streams.push(
+            events(watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), all()), |o| o)
+                .map(Event::Namespace)
+                .boxed(),
+        );
         if self.options.settings.gates.is_on(Feature::Cells) {
             streams.push(events(watcher(Api::all(client.clone()), all()), |o| o).map(Event::Cell).boxed());
         }
@@ -203,8 +219,12 @@ impl Shell {
                         Some(secret) => self.secrets.insert(key.name.clone(), secret),
                         None => self.secrets.remove(&key.name),
                     };
-                    let concerned: Vec<_> =
-                        self.clusters.values().filter(|c| c.spec.secret_ref.name == key.name).cloned().collect();
+                    let concerned: Vec<_> = self
+                        .clusters
+                        .values()
+                        .filter(|c| c.spec.secret_ref.name == key.name)
+                        .cloned()
+                        .collect();
                     concerned.into_iter().for_each(|c| self.set_cluster(c));
                 }
                 if !self.listed.secrets && self.listed.known.contains_key("Secret") {
@@ -248,7 +268,8 @@ impl Shell {
             }
         }
         // Types start once all that decides where their objects go is known.
-        let waiting: Vec<_> = self.configs.keys().filter(|n| !self.running.contains_key(*n)).cloned().collect();
+        let waiting: Vec<_> =
+            self.configs.keys().filter(|n| !self.running.contains_key(*n)).cloned().collect();
         if self.is_ready_for_types() {
             for name in waiting {
                 self.settle_type(&name).await;
@@ -282,7 +303,8 @@ impl Shell {
     /// The client of a cluster; clusters with the same access share one.
     fn connect(&mut self, cluster: &KubeFedCluster) -> Result<Arc<KubeMember>, String> {
         let name = cluster.name_any();
-        let access = MemberAccess::of(cluster, self.secrets.get(&cluster.spec.secret_ref.name)).map_err(|e| e.to_string())?;
+        let access = MemberAccess::of(cluster, self.secrets.get(&cluster.spec.secret_ref.name))
+            .map_err(|e| e.to_string())?;
         if let Some((current, member)) = self.members.get(&name)
             && *current == access
         {
@@ -323,7 +345,9 @@ impl Shell {
             self.core.stop_type(name);
             self.running.remove(name);
             if skipped {
-                message = Some("cluster-scoped types are not propagated by a control plane of one namespace".to_owned());
+                message = Some(
+                    "cluster-scoped types are not propagated by a control plane of one namespace".to_owned(),
+                );
             }
         } else if !self.is_ready_for_types() {
             return; // comes again
@@ -356,14 +380,16 @@ impl Shell {
         let name = config.name_any();
         let state = |on: bool| if on { ControllerState::Running } else { ControllerState::NotRunning };
         let runs = self.core.runs_type(&name);
-        let collects = runs && FederatedType::compile(config, &self.options.settings.gates).is_ok_and(|t| t.collect_status);
+        let collects = runs
+            && FederatedType::compile(config, &self.options.settings.gates).is_ok_and(|t| t.collect_status);
         let status = FederatedTypeConfigStatus {
             observed_generation: config.metadata.generation.unwrap_or(0),
             propagation_controller: state(runs),
             status_controller: Some(state(collects)),
             message,
         };
-        let api: Api<FederatedTypeConfig> = Api::namespaced(self.options.host.clone(), &self.options.namespace);
+        let api: Api<FederatedTypeConfig> =
+            Api::namespaced(self.options.host.clone(), &self.options.namespace);
         if config.status.as_ref() != Some(&status) {
             let patch = json!({"status": {
                 "observedGeneration": status.observed_generation,
@@ -375,7 +401,9 @@ impl Shell {
         }
         // KubeFed's controller puts a finalizer on type configs; a drop-in must let them go.
         let finalizers = config.finalizers();
-        if config.metadata.deletion_timestamp.is_some() && finalizers.iter().any(|f| f == finalizer::TYPE_CONFIG) {
+        if config.metadata.deletion_timestamp.is_some()
+            && finalizers.iter().any(|f| f == finalizer::TYPE_CONFIG)
+        {
             let left: Vec<_> = finalizers.iter().filter(|f| *f != finalizer::TYPE_CONFIG).collect();
             let patch = json!({"metadata": {"finalizers": left}});
             self.write(&name, api.patch(&name, &PatchParams::default(), &Patch::Merge(patch))).await;

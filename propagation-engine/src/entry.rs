@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use federation_model::{
-    CompiledPlacement, Feature, FeatureGates, FederatedObject, Mask, ObjectKey, Placement, PlacementError, annotation, finalizer,
+    CompiledPlacement, Feature, FeatureGates, FederatedObject, Mask, ObjectKey, Placement, PlacementError,
+    annotation, finalizer,
 };
-use kube::ResourceExt as _;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+use kube::ResourceExt as _;
 
 use crate::version::revision;
 
@@ -99,7 +100,10 @@ impl Entry {
         match self.annotations().get(annotation::DELETE_OPTION) {
             None => Ok(DeleteOptions::default()),
             Some(text) => serde_json::from_str(text).map_err(|e| {
-                format!("annotation {} is not a JSON DeleteOptions ({e}); correct it or take it off", annotation::DELETE_OPTION)
+                format!(
+                    "annotation {} is not a JSON DeleteOptions ({e}); correct it or take it off",
+                    annotation::DELETE_OPTION
+                )
             }),
         }
     }

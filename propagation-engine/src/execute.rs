@@ -278,7 +278,10 @@ impl Errand<'_> {
         self.notice(operation, Some(failure));
         debug!(cluster = self.cluster.name, target = %self.target, operation = operation.name(), %failure, "failed");
         Result {
-            outcome: Outcome::Problem { reason: operation.failure_reason(failure), message: failure.to_string() },
+            outcome: Outcome::Problem {
+                reason: operation.failure_reason(failure),
+                message: failure.to_string(),
+            },
             recorded: None,
             retry: true,
             retry_after: None,
@@ -293,7 +296,12 @@ impl Errand<'_> {
             }
             _ => self.lane.breaker.succeeded(),
         }
-        self.core.ports.telemetry.dispatched(operation.name(), &self.cluster.name, failure.is_none(), started.elapsed());
+        self.core.ports.telemetry.dispatched(
+            operation.name(),
+            &self.cluster.name,
+            failure.is_none(),
+            started.elapsed(),
+        );
     }
 
     /// Shows an event on the federated object, in KubeFed's words.
@@ -324,6 +332,7 @@ fn problem(reason: &'static str, message: String) -> Result {
 fn refused_management() -> Outcome {
     Outcome::Problem {
         reason: reason::MANAGED_LABEL_FALSE,
-        message: "its object says kubefed.io/managed: \"false\"; take that label off to let it be managed".to_owned(),
+        message: "its object says kubefed.io/managed: \"false\"; take that label off to let it be managed"
+            .to_owned(),
     }
 }

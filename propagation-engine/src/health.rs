@@ -72,12 +72,15 @@ pub fn after_check(
         return kept;
     }
     let condition = |type_: &str, status: &str, reason: &str, message: &str| {
-        let before = previous.into_iter().flat_map(|p| &p.conditions).find(|c| c.type_ == type_ && c.status == status);
+        let before =
+            previous.into_iter().flat_map(|p| &p.conditions).find(|c| c.type_ == type_ && c.status == status);
         ClusterCondition {
             type_: type_.to_owned(),
             status: status.to_owned(),
             last_probe_time: now.clone(),
-            last_transition_time: before.and_then(|b| b.last_transition_time.clone()).or_else(|| Some(now.clone())),
+            last_transition_time: before
+                .and_then(|b| b.last_transition_time.clone())
+                .or_else(|| Some(now.clone())),
             reason: Some(reason.to_owned()),
             message: Some(message.to_owned()),
         }
@@ -85,7 +88,8 @@ pub fn after_check(
     let mut status = previous.cloned().unwrap_or_default();
     match finding {
         Finding::Answered(probe) if healthy => {
-            status.conditions = vec![condition("Ready", "True", "ClusterReady", "/healthz responded with ok")];
+            status.conditions =
+                vec![condition("Ready", "True", "ClusterReady", "/healthz responded with ok")];
             status.kubernetes_version.clone_from(&probe.version);
             status.region.clone_from(&probe.region);
             status.zones.clone_from(&probe.zones);
@@ -105,7 +109,8 @@ pub fn after_check(
         }
         Finding::Malformed(words) => {
             let message = format!("cluster's configuration may be malformed: {words}");
-            status.conditions = vec![condition("ConfigMalformed", "True", "ClusterConfigMalformed", &message)];
+            status.conditions =
+                vec![condition("ConfigMalformed", "True", "ClusterConfigMalformed", &message)];
         }
     }
     status
@@ -116,7 +121,11 @@ fn is_ok(probe: &Probe) -> bool {
 }
 
 /// Whether a status must be written: something other than the time of the check changed, or that time is old.
-pub fn is_news(previous: Option<&KubeFedClusterStatus>, new: &KubeFedClusterStatus, refresh_due: bool) -> bool {
+pub fn is_news(
+    previous: Option<&KubeFedClusterStatus>,
+    new: &KubeFedClusterStatus,
+    refresh_due: bool,
+) -> bool {
     let without_times = |status: &KubeFedClusterStatus| {
         let mut status = status.clone();
         for condition in &mut status.conditions {
@@ -134,7 +143,11 @@ mod tests {
     const THRESHOLDS: Thresholds = Thresholds { failure: 3, success: 1 };
 
     fn ok() -> Finding {
-        Finding::Answered(Probe { healthz: "ok".to_owned(), cluster_uid: Some("u".to_owned()), ..Probe::default() })
+        Finding::Answered(Probe {
+            healthz: "ok".to_owned(),
+            cluster_uid: Some("u".to_owned()),
+            ..Probe::default()
+        })
     }
 
     fn down() -> Finding {
@@ -158,7 +171,10 @@ mod tests {
     fn one_failed_check_does_not_take_a_healthy_cluster_offline() {
         assert_eq!(
             play(&[ok(), ok(), ok(), ok(), down(), ok(), down(), down(), down(), down(), ok()]),
-            ["ready", "ready", "ready", "ready", "ready", "ready", "ready", "ready", "offline", "offline", "ready"]
+            [
+                "ready", "ready", "ready", "ready", "ready", "ready", "ready", "ready", "offline", "offline",
+                "ready"
+            ]
         );
     }
 
@@ -172,7 +188,13 @@ mod tests {
     fn a_cluster_that_is_gone_keeps_its_identity() {
         let mut run = Run::default();
         let first = after_check(None, &mut run, &ok(), THRESHOLDS, Timestamp::UNIX_EPOCH);
-        let later = after_check(Some(&first), &mut run, &down(), Thresholds { failure: 1, success: 1 }, Timestamp::UNIX_EPOCH);
+        let later = after_check(
+            Some(&first),
+            &mut run,
+            &down(),
+            Thresholds { failure: 1, success: 1 },
+            Timestamp::UNIX_EPOCH,
+        );
         assert_eq!(later.cluster_uid.as_deref(), Some("u"));
         assert!(later.conditions[0].message.as_deref().is_some_and(|m| m.contains("connection refused")));
     }

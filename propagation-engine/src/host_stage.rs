@@ -102,7 +102,9 @@ fn is_ours(core: &Core, ty: &TypeState, object: &federation_model::FederatedObje
             uid: object.metadata.uid.clone().unwrap_or_default(),
             warning: true,
             reason: "InvalidName",
-            message: format!("a federated namespace is named as the namespace that it is in: rename {name} to {namespace}"),
+            message: format!(
+                "a federated namespace is named as the namespace that it is in: rename {name} to {namespace}"
+            ),
         });
         return false;
     }
@@ -178,7 +180,12 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
 }
 
 /// Adds or removes the engine's finalizer, on the very version of the object that was decided on.
-async fn set_finalizer(core: &Arc<Core>, ty: &Arc<TypeState>, entry: &Arc<Entry>, wanted: bool) -> Result<(), ApiFailure> {
+async fn set_finalizer(
+    core: &Arc<Core>,
+    ty: &Arc<TypeState>,
+    entry: &Arc<Entry>,
+    wanted: bool,
+) -> Result<(), ApiFailure> {
     let mut finalizers: Vec<&str> =
         entry.object.finalizers().iter().map(String::as_str).filter(|f| *f != finalizer::SYNC).collect();
     if wanted {

@@ -91,9 +91,9 @@ where
 
 fn watch_failure(error: &watcher::Error) -> ApiFailure {
     match error {
-        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e) | watcher::Error::WatchFailed(e) => {
-            failure(e)
-        }
+        watcher::Error::InitialListFailed(e)
+        | watcher::Error::WatchStartFailed(e)
+        | watcher::Error::WatchFailed(e) => failure(e),
         watcher::Error::WatchError(status) => ApiFailure::Refused {
             code: status.code,
             reason: status.reason.clone(),

@@ -43,7 +43,12 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Starts the lane's workers.
-    pub(crate) fn start(core: &Arc<Core>, server: ServerId, stop: &CancellationToken, tasks: &TaskTracker) -> Arc<Self> {
+    pub(crate) fn start(
+        core: &Arc<Core>,
+        server: ServerId,
+        stop: &CancellationToken,
+        tasks: &TaskTracker,
+    ) -> Arc<Self> {
         let lane = Arc::new(Self {
             server,
             breaker: Breaker::default(),
@@ -183,7 +188,10 @@ impl Lane {
                 attempt = attempt.max(cluster.failures);
                 if let Some(recorded) = &result.recorded {
                     // Who shares an object runs the same one, each under the revision of its own overrides.
-                    let own = |r: &Recorded| Recorded { revision: selection.entry.revision(name).to_owned(), ..r.clone() };
+                    let own = |r: &Recorded| Recorded {
+                        revision: selection.entry.revision(name).to_owned(),
+                        ..r.clone()
+                    };
                     cluster.recorded = recorded.as_ref().map(own);
                 }
                 cluster.outcome = Some(result.outcome.clone());

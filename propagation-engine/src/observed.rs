@@ -57,7 +57,11 @@ impl Observed {
             deleting: meta.get("deletionTimestamp").is_some_and(|t| !t.is_null()),
             labels: strings(meta.get_mut("labels")),
             annotations: strings(meta.get_mut("annotations")),
-            finalizers: meta.get_mut("finalizers").map(Value::take).and_then(|f| serde_json::from_value(f).ok()).unwrap_or_default(),
+            finalizers: meta
+                .get_mut("finalizers")
+                .map(Value::take)
+                .and_then(|f| serde_json::from_value(f).ok())
+                .unwrap_or_default(),
             owner_references: meta
                 .get_mut("ownerReferences")
                 .map(Value::take)
@@ -71,7 +75,11 @@ impl Observed {
 
     /// `gen:<generation>`, or `rv:<resourceVersion>` for kinds without a generation (KubeFed's rule).
     pub fn version(&self) -> String {
-        if self.generation == 0 { format!("rv:{}", self.resource_version) } else { format!("gen:{}", self.generation) }
+        if self.generation == 0 {
+            format!("rv:{}", self.resource_version)
+        } else {
+            format!("gen:{}", self.generation)
+        }
     }
 
     /// Whether a user of the member refuses management.
@@ -160,7 +168,8 @@ impl ObservedCache {
         let mut state = self.state.write();
         state.sync = Sync::Synced;
         let epoch = state.epoch;
-        let gone: Vec<_> = state.objects.iter().filter(|(_, (_, e))| *e < epoch).map(|(k, _)| k.clone()).collect();
+        let gone: Vec<_> =
+            state.objects.iter().filter(|(_, (_, e))| *e < epoch).map(|(k, _)| k.clone()).collect();
         for key in &gone {
             state.objects.remove(key);
         }

@@ -119,7 +119,8 @@ fn plan_target(
             decision,
         });
     };
-    let (selected, others): (Vec<&Arc<ClusterInfo>>, Vec<_>) = group.iter().partition(|c| selection.selects(c));
+    let (selected, others): (Vec<&Arc<ClusterInfo>>, Vec<_>) =
+        group.iter().partition(|c| selection.selects(c));
     let observed = (server.observed)(target);
     let holds = |c: &ClusterInfo| (server.recorded)(&c.name).is_some();
 
@@ -220,7 +221,10 @@ fn provide(
                 Err(error) => problem(error),
                 Ok(object) => {
                     let metadata_drifted = || !carries(observed, &object, ty);
-                    if same_revision && recorded.is_some_and(|r| same_generation(&r, observed)) && !metadata_drifted() {
+                    if same_revision
+                        && recorded.is_some_and(|r| same_generation(&r, observed))
+                        && !metadata_drifted()
+                    {
                         return Decision::Current;
                     }
                     Decision::Update { object, drift: same_revision }
@@ -300,7 +304,13 @@ fn carries(observed: &Observed, rendered: &Value, ty: &FederatedType) -> bool {
 }
 
 /// Whether two clusters that map to one object need the same one.
-fn same_object(selection: &Selection, ty: &FederatedType, target: &ObjectKey, a: &ClusterInfo, b: &ClusterInfo) -> bool {
+fn same_object(
+    selection: &Selection,
+    ty: &FederatedType,
+    target: &ObjectKey,
+    a: &ClusterInfo,
+    b: &ClusterInfo,
+) -> bool {
     let entry = &selection.entry;
     let of = |c: &ClusterInfo| render(&entry.object, &c.name, &target_of(ty, target), &ty.policy, None).ok();
     entry.revision(&a.name) == entry.revision(&b.name) || of(a) == of(b)

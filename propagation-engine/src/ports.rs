@@ -109,11 +109,21 @@ pub trait Member: Send + Sync + 'static {
     /// Creates an object; answers what was stored.
     fn create(&self, ty: &ApiResource, object: Value) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
     /// Replaces an object at the resource version that it names; answers what was stored.
-    fn update(&self, ty: &ApiResource, key: &ObjectKey, object: Value) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
+    fn update(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        object: Value,
+    ) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
     /// Reads an object, managed or not.
     fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
     /// Deletes an object.
-    fn delete(&self, ty: &ApiResource, key: &ObjectKey, options: DeleteOptions) -> BoxFuture<'_, Result<(), ApiFailure>>;
+    fn delete(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        options: DeleteOptions,
+    ) -> BoxFuture<'_, Result<(), ApiFailure>>;
     /// Takes the managed label off an object.
     fn remove_label(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<(), ApiFailure>>;
     /// Lists and watches the managed objects of a type.
@@ -144,9 +154,19 @@ pub trait Host: Send + Sync + 'static {
     /// Lists and watches the federated objects of a type, in the cluster form.
     fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<FederatedObject>>;
     /// Applies a JSON merge patch to an object; answers the result.
-    fn patch(&self, ty: &ApiResource, key: &ObjectKey, patch: Value) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
+    fn patch(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        patch: Value,
+    ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
     /// Applies a JSON merge patch to an object's status; answers the result.
-    fn patch_status(&self, ty: &ApiResource, key: &ObjectKey, patch: Value) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
+    fn patch_status(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        patch: Value,
+    ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
     /// Takes an event to be shown; it may be dropped when there are too many.
     fn notice(&self, notice: Notice);
 }
@@ -170,7 +190,8 @@ impl Chance {
     /// A number in `[0, 1)`.
     #[allow(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
     pub fn fraction(&self) -> f64 {
-        let mut z = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z =
+            self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed).wrapping_add(0x9E37_79B9_7F4A_7C15);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64

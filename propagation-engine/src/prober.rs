@@ -130,7 +130,11 @@ impl Prober {
         self.tasks.wait().await;
     }
 
-    async fn check_forever(&self, clusters: &Mutex<BTreeMap<String, Tracked>>, member: &Result<Arc<dyn Member>, String>) {
+    async fn check_forever(
+        &self,
+        clusters: &Mutex<BTreeMap<String, Tracked>>,
+        member: &Result<Arc<dyn Member>, String>,
+    ) {
         let mut turns = tokio::time::interval(self.settings.health_period);
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -154,8 +158,13 @@ impl Prober {
             .lock()
             .iter_mut()
             .filter_map(|(name, tracked)| {
-                let status =
-                    after_check(tracked.status.as_ref(), &mut tracked.run, finding, thresholds, self.clock.now());
+                let status = after_check(
+                    tracked.status.as_ref(),
+                    &mut tracked.run,
+                    finding,
+                    thresholds,
+                    self.clock.now(),
+                );
                 self.telemetry.probed(name, state_of(&status), started.elapsed());
                 let refresh = tracked.written.is_none_or(|w| w.elapsed() >= REFRESH);
                 is_news(tracked.status.as_ref(), &status, refresh).then(|| (name.clone(), status))
@@ -181,7 +190,9 @@ impl Prober {
                         tracked.written = Some(Instant::now());
                     }
                 }
-                Ok(Err(error)) => debug!(cluster = name, %error, "health not written; the next check tries again"),
+                Ok(Err(error)) => {
+                    debug!(cluster = name, %error, "health not written; the next check tries again")
+                }
                 Err(_) => debug!(cluster = name, "health not written in time; the next check tries again"),
             }
         }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use federation_model::{
-    KubeFedCluster, NameTemplate, ObjectKey, TARGET_NAME_PLACEHOLDERS, TARGET_NAMESPACE_PLACEHOLDERS, annotation, label,
+    KubeFedCluster, NameTemplate, ObjectKey, TARGET_NAME_PLACEHOLDERS, TARGET_NAMESPACE_PLACEHOLDERS,
+    annotation, label,
 };
 use kube::ResourceExt as _;
 use tenancy::{Scope, ScopeKeys};
@@ -60,7 +61,11 @@ impl ClusterInfo {
             trouble,
             server: cluster.cluster_uid().map(Arc::from),
             cell: cluster.labels().get(label::CELL).cloned().unwrap_or_default(),
-            target_namespace: template(annotation::TARGET_NAMESPACE, &TARGET_NAMESPACE_PLACEHOLDERS, "namespace"),
+            target_namespace: template(
+                annotation::TARGET_NAMESPACE,
+                &TARGET_NAMESPACE_PLACEHOLDERS,
+                "namespace",
+            ),
             target_name: template(annotation::TARGET_NAME, &TARGET_NAME_PLACEHOLDERS, "name"),
         }
     }
@@ -88,15 +93,19 @@ impl ClusterInfo {
         }
         let name = self.invert(self.target_name.as_ref(), &target.name, "name")?;
         Some(match &target.namespace {
-            Some(namespace) => {
-                ObjectKey::namespaced(self.invert(self.target_namespace.as_ref(), namespace, "namespace")?, name)
-            }
+            Some(namespace) => ObjectKey::namespaced(
+                self.invert(self.target_namespace.as_ref(), namespace, "namespace")?,
+                name,
+            ),
             None => ObjectKey::cluster(name),
         })
     }
 
     fn render(&self, template: Option<&NameTemplate>, name: &str) -> String {
-        template.map_or_else(|| name.to_owned(), |t| t.render(|p| if p == "cell" { self.cell.as_str() } else { name }))
+        template.map_or_else(
+            || name.to_owned(),
+            |t| t.render(|p| if p == "cell" { self.cell.as_str() } else { name }),
+        )
     }
 
     fn invert(&self, template: Option<&NameTemplate>, rendered: &str, wanted: &str) -> Option<String> {
@@ -173,7 +182,8 @@ mod tests {
             trouble: String::new(),
             server: None,
             cell: "rz00a".to_owned(),
-            target_namespace: NameTemplate::parse(namespace, &TARGET_NAMESPACE_PLACEHOLDERS, "namespace").ok(),
+            target_namespace: NameTemplate::parse(namespace, &TARGET_NAMESPACE_PLACEHOLDERS, "namespace")
+                .ok(),
             target_name: NameTemplate::parse(name, &TARGET_NAME_PLACEHOLDERS, "name").ok(),
         }
     }

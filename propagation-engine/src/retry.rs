@@ -66,7 +66,9 @@ impl Breaker {
         state.failures += 1;
         words.clone_into(&mut state.words);
         if state.failures >= FAILURES_THAT_OPEN {
-            state.open_until = Some(now + backoff(state.failures - FAILURES_THAT_OPEN + 1, chance).min(Duration::from_secs(15)));
+            state.open_until = Some(
+                now + backoff(state.failures - FAILURES_THAT_OPEN + 1, chance).min(Duration::from_secs(15)),
+            );
         }
     }
 }

@@ -40,23 +40,25 @@ pub fn federated_status(
     now: Timestamp,
 ) -> FederatedStatus {
     let entry = &selection.entry;
-    let clusters: Vec<_> =
-        views
-            .iter()
-            .filter_map(|view| {
-                let before = previous.into_iter().flat_map(|p| &p.clusters).find(|c| c.name == view.cluster.name);
-                cluster_status(selection, ty, view, versions_in_status, before)
-            })
-            .collect();
+    let clusters: Vec<_> = views
+        .iter()
+        .filter_map(|view| {
+            let before = previous.into_iter().flat_map(|p| &p.clusters).find(|c| c.name == view.cluster.name);
+            cluster_status(selection, ty, view, versions_in_status, before)
+        })
+        .collect();
     let held = clusters.iter().filter(|c| c.held_by_mask == Some(true)).count();
-    let troubled: Vec<&str> = clusters.iter().filter(|c| c.status.is_some()).map(|c| c.name.as_str()).collect();
+    let troubled: Vec<&str> =
+        clusters.iter().filter(|c| c.status.is_some()).map(|c| c.name.as_str()).collect();
     let (reason, message) = if let Err(error) = &entry.placement {
         (reason::COMPUTE_PLACEMENT_FAILED, error.to_string())
     } else if matches!(selection.gate, NamespaceGate::NotFederated) && !entry.is_deleting() {
         let namespace = entry.key.namespace.as_deref().unwrap_or_default();
         (
             reason::NAMESPACE_NOT_FEDERATED,
-            format!("namespace {namespace} has no FederatedNamespace {namespace}, so nothing in it is placed; create one"),
+            format!(
+                "namespace {namespace} has no FederatedNamespace {namespace}, so nothing in it is placed; create one"
+            ),
         )
     } else if !troubled.is_empty() {
         (reason::CHECK_CLUSTERS, format!("see status of {}", some_of(&troubled)))
@@ -76,7 +78,9 @@ pub fn federated_status(
     let now = seconds(now);
     let before = previous.and_then(|p| p.conditions.iter().find(|c| c.type_ == condition.type_));
     condition.last_transition_time = match before {
-        Some(b) if b.status == condition.status && b.reason == condition.reason => b.last_transition_time.clone(),
+        Some(b) if b.status == condition.status && b.reason == condition.reason => {
+            b.last_transition_time.clone()
+        }
         _ => None,
     }
     .or_else(|| Some(now.clone()));
@@ -125,7 +129,9 @@ fn cluster_status(
         Some(Outcome::Problem { reason, message }) => (Some(*reason), Some(message.clone())),
         Some(Outcome::WaitingForRemoval) => (Some(reason::WAITING_FOR_REMOVAL), None),
         // Runs what it is to run, or has not been asked yet since the object changed.
-        None | Some(Outcome::Current) if selected && !runs => (Some(reason::PENDING), Some("waits in the member's queue".to_owned())),
+        None | Some(Outcome::Current) if selected && !runs => {
+            (Some(reason::PENDING), Some("waits in the member's queue".to_owned()))
+        }
         _ => (None, None),
     };
     if !selected && status.is_none() && !held && view.recorded.is_none() {
@@ -167,7 +173,13 @@ pub fn deletion_blockers(selection: &Selection, views: &[ClusterView]) -> Vec<(S
                 view.observed.as_ref().map(|_| "its object is still there".to_owned())
             } else {
                 let may = view.recorded.is_some() || cluster.server.is_some() && selection.may_hold(cluster);
-                may.then(|| if cluster.ready { "its objects cannot be listed".to_owned() } else { cluster.trouble.clone() })
+                may.then(|| {
+                    if cluster.ready {
+                        "its objects cannot be listed".to_owned()
+                    } else {
+                        cluster.trouble.clone()
+                    }
+                })
             };
             words.map(|w| (cluster.name.clone(), w))
         })

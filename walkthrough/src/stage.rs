@@ -54,7 +54,12 @@ impl Stage {
 
     fn command(&self, args: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("fedd").args(args).arg("--kubeconfig").arg(self.host.kubeconfig_path()).kill_on_drop(true);
+        command
+            .arg("fedd")
+            .args(args)
+            .arg("--kubeconfig")
+            .arg(self.host.kubeconfig_path())
+            .kill_on_drop(true);
         Ok(command)
     }
 
@@ -63,7 +68,17 @@ impl Stage {
         let (health, webhook) = (free_port().await?, free_port().await?);
         let (health_addr, webhook_addr) = (format!("127.0.0.1:{health}"), format!("127.0.0.1:{webhook}"));
         let url = format!("https://127.0.0.1:{webhook}");
-        let args = ["run", "--healthz-addr", &health_addr, "--metrics-addr", "off", "--webhook-addr", &webhook_addr, "--webhook-url", &url];
+        let args = [
+            "run",
+            "--healthz-addr",
+            &health_addr,
+            "--metrics-addr",
+            "off",
+            "--webhook-addr",
+            &webhook_addr,
+            "--webhook-url",
+            &url,
+        ];
         anstream::println!("\u{1b}[2m$ fedd {} &\u{1b}[0m", args.join(" "));
         let log = std::fs::File::create(self.log())?;
         let child = self.command(&args)?.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
@@ -88,7 +103,9 @@ impl Stage {
         if let Some(id) = child.id() {
             Command::new("kill").arg(id.to_string()).status().await?;
         }
-        let status = tokio::time::timeout(PATIENCE, child.wait()).await.map_err(|_| anyhow!("fedd did not stop"))??;
+        let status = tokio::time::timeout(PATIENCE, child.wait())
+            .await
+            .map_err(|_| anyhow!("fedd did not stop"))??;
         if !status.success() {
             bail!("fedd ended with {status}");
         }
@@ -121,16 +138,25 @@ impl Stage {
 /// Applies an object to a server.
 pub(crate) async fn apply(client: &Client, object: Value, plural: &str) -> anyhow::Result<()> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (api_version, kind, name, namespace) = (text("/apiVersion"), text("/kind"), text("/metadata/name"), text("/metadata/namespace"));
+    let (api_version, kind, name, namespace) =
+        (text("/apiVersion"), text("/kind"), text("/metadata/name"), text("/metadata/namespace"));
     let namespace = (!namespace.is_empty()).then_some(namespace);
     let api = dynamic(client, &api_version, &kind, plural, namespace.as_deref());
     let params = PatchParams::apply("walkthrough").force();
-    api.patch(&name, &params, &Patch::Apply(&object)).await.with_context(|| format!("cannot apply {kind} {name}"))?;
+    api.patch(&name, &params, &Patch::Apply(&object))
+        .await
+        .with_context(|| format!("cannot apply {kind} {name}"))?;
     Ok(())
 }
 
 /// The API of any type.
-pub(crate) fn dynamic(client: &Client, api_version: &str, kind: &str, plural: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+pub(crate) fn dynamic(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+    plural: &str,
+    namespace: Option<&str>,
+) -> Api<DynamicObject> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
     match namespace {

@@ -73,10 +73,13 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
     ] {
         stage.apply(object, "cells").await?;
     }
-    for (namespace, name) in [("bank-prod", "rz00a"), ("bank-prod", "rz00b"), ("bank-prod", "rz01a"), ("other-prod", "rz00a")] {
+    for (namespace, name) in
+        [("bank-prod", "rz00a"), ("bank-prod", "rz00b"), ("bank-prod", "rz01a"), ("other-prod", "rz00a")]
+    {
         let api: Api<Cell> = Api::namespaced(stage.host.client(), namespace);
         until("the cell is ready", api, name, |cell: Option<&Cell>| {
-            cell.and_then(|c| c.status.as_ref()).is_some_and(|s| s.conditions.iter().any(|c| c.status == "True"))
+            cell.and_then(|c| c.status.as_ref())
+                .is_some_and(|s| s.conditions.iter().any(|c| c.status == "True"))
         })
         .await?;
     }
@@ -93,13 +96,32 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
 
     step("Each tenant's namespace goes to all of its cells");
     for namespace in ["bank-prod", "other-prod"] {
-        stage.apply(federated("FederatedNamespace", namespace, namespace, json!({}), json!({"topologySelector": {}}), Value::Null), "federatednamespaces").await?;
+        stage
+            .apply(
+                federated(
+                    "FederatedNamespace",
+                    namespace,
+                    namespace,
+                    json!({}),
+                    json!({"topologySelector": {}}),
+                    Value::Null,
+                ),
+                "federatednamespaces",
+            )
+            .await?;
     }
     Ok(())
 }
 
 /// A federated object by cell.
-fn federated(kind: &str, namespace: &str, name: &str, template: Value, placement: Value, mask: Value) -> Value {
+fn federated(
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    template: Value,
+    placement: Value,
+    mask: Value,
+) -> Value {
     let mut object = json!({
         "apiVersion": "types.kubefed.io/v1beta2", "kind": kind, "metadata": {"name": name, "namespace": namespace},
         "spec": {"topologyType": "cell", "template": template, "placement": placement}});
@@ -117,20 +139,41 @@ fn deployment(image: &str, mask: &[&str], masked: bool) -> Value {
     let template = json!({"spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": {
         "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": image}]}}}});
     let mask = if masked { cells(mask) } else { Value::Null };
-    federated("FederatedDeployment", "bank-prod", "web", template, json!({"topologies": cells(&["rz00a", "rz00b", "rz01a"])}), mask)
+    federated(
+        "FederatedDeployment",
+        "bank-prod",
+        "web",
+        template,
+        json!({"topologies": cells(&["rz00a", "rz00b", "rz01a"])}),
+        mask,
+    )
 }
 
 /// Writes a Deployment, and waits until the host says of each cell what is expected of it.
-async fn release(stage: &Stage, image: &str, mask: Option<&[&str]>, expected: [fn(&Value) -> bool; 3]) -> anyhow::Result<()> {
+async fn release(
+    stage: &Stage,
+    image: &str,
+    mask: Option<&[&str]>,
+    expected: [fn(&Value) -> bool; 3],
+) -> anyhow::Result<()> {
     stage.apply(deployment(image, mask.unwrap_or_default(), mask.is_some()), "federateddeployments").await?;
-    until("the status tells of each cell", stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod"), "web", move |o: Option<&DynamicObject>| {
-        let Some(object) = o else { return false };
-        let status = &object.data["status"];
-        status["observedGeneration"].as_i64() == object.metadata.generation
-            && BANK.iter().zip(expected).all(|(place, is_so)| {
-                status["topologies"].as_array().into_iter().flatten().any(|l| l["name"] == place.cell && is_so(l))
-            })
-    })
+    until(
+        "the status tells of each cell",
+        stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod"),
+        "web",
+        move |o: Option<&DynamicObject>| {
+            let Some(object) = o else { return false };
+            let status = &object.data["status"];
+            status["observedGeneration"].as_i64() == object.metadata.generation
+                && BANK.iter().zip(expected).all(|(place, is_so)| {
+                    status["topologies"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .any(|l| l["name"] == place.cell && is_so(l))
+                })
+        },
+    )
     .await
 }
 
@@ -150,8 +193,21 @@ async fn first_release(stage: &Stage) -> anyhow::Result<()> {
     step("First release by cell: web:1 on rz00a, rz00b and rz01a");
     release(stage, "web:1", None, [ok, ok, ok]).await?;
     show_and_check(stage, "web", [(1, "web:1"), (1, "web:1"), (1, "web:1")]).await?;
-    let stored = crate::stage::dynamic(&stage.host.client(), "types.kubefed.io/v1beta1", "FederatedDeployment", "federateddeployments", Some("bank-prod")).get("web").await?;
-    let names: Vec<_> = stored.data["spec"]["placement"]["clusters"].as_array().into_iter().flatten().map(|c| c["name"].as_str().unwrap_or_default()).collect();
+    let stored = crate::stage::dynamic(
+        &stage.host.client(),
+        "types.kubefed.io/v1beta1",
+        "FederatedDeployment",
+        "federateddeployments",
+        Some("bank-prod"),
+    )
+    .get("web")
+    .await?;
+    let names: Vec<_> = stored.data["spec"]["placement"]["clusters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|c| c["name"].as_str().unwrap_or_default())
+        .collect();
     anstream::println!("the same object by cluster: {}", names.join(", "));
     if names != ["rz00a.bank-prod", "rz00b.bank-prod", "rz01a.bank-prod"] {
         bail!("the form by cluster is not what the form by cell says");
@@ -172,13 +228,19 @@ async fn disaster(stage: &Stage) -> anyhow::Result<()> {
     step("Disaster: m2 (cell rz01a) stops; the release of web:3 goes on without it");
     stage.member("m2")?.stop().await?;
     let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
-    until("m2 is seen to be down", clusters.clone(), "m2", |c: Option<&KubeFedCluster>| c.is_some_and(|c| !c.is_ready())).await?;
+    until("m2 is seen to be down", clusters.clone(), "m2", |c: Option<&KubeFedCluster>| {
+        c.is_some_and(|c| !c.is_ready())
+    })
+    .await?;
     release(stage, "web:3", Some(&["rz00a", "rz00b"]), [ok, ok, troubled]).await?;
     show_and_check(stage, "web", [(3, "web:3"), (3, "web:3"), (0, "-")]).await?;
 
     step("m2 is back: it is not touched until the mask takes it in");
     stage.member("m2")?.start_again().await?;
-    until("m2 is ready", clusters, "m2", |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready)).await?;
+    until("m2 is ready", clusters, "m2", |c: Option<&KubeFedCluster>| {
+        c.is_some_and(KubeFedCluster::is_ready)
+    })
+    .await?;
     release(stage, "web:3", Some(&["rz00a", "rz00b"]), [ok, ok, held]).await?;
     show_and_check(stage, "web", [(3, "web:3"), (3, "web:3"), (1, "web:1")]).await?;
     release(stage, "web:3", Some(&["rz00a", "rz00b", "rz01a"]), [ok, ok, ok]).await?;
@@ -187,27 +249,49 @@ async fn disaster(stage: &Stage) -> anyhow::Result<()> {
 
 async fn service_annotations(stage: &Stage) -> anyhow::Result<()> {
     step("A Service: its spec-like annotations are pushed, the member's own one survives and comes back");
-    let configs: Api<federation_model::FederatedTypeConfig> = Api::namespaced(stage.host.client(), FEDERATION);
+    let configs: Api<federation_model::FederatedTypeConfig> =
+        Api::namespaced(stage.host.client(), FEDERATION);
     let patch = json!({"spec": {"propagatingAnnotations": ["service.beta.kubernetes.io/*"]}});
     configs.patch("services", &PatchParams::default(), &Patch::Merge(patch)).await?;
     let service = |class: &str| {
         let template = json!({"metadata": {"annotations": {"service.beta.kubernetes.io/class": class}},
             "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
-        federated("FederatedService", "bank-prod", "web", template, json!({"topologies": cells(&["rz01a"])}), Value::Null)
+        federated(
+            "FederatedService",
+            "bank-prod",
+            "web",
+            template,
+            json!({"topologies": cells(&["rz01a"])}),
+            Value::Null,
+        )
     };
     let there: Api<Service> = Api::namespaced(stage.member("m2")?.client(), "bank-prod");
     let has = |key: &'static str, value: &'static str| {
-        move |s: Option<&Service>| s.and_then(|s| s.metadata.annotations.as_ref()).and_then(|a| a.get(key)).is_some_and(|v| v == value)
+        move |s: Option<&Service>| {
+            s.and_then(|s| s.metadata.annotations.as_ref())
+                .and_then(|a| a.get(key))
+                .is_some_and(|v| v == value)
+        }
     };
     stage.apply(service("internal"), "federatedservices").await?;
-    until("the Service is on m2", there.clone(), "web", has("service.beta.kubernetes.io/class", "internal")).await?;
+    until("the Service is on m2", there.clone(), "web", has("service.beta.kubernetes.io/class", "internal"))
+        .await?;
     let own = json!({"metadata": {"annotations": {"lb.example.com/address": "192.0.2.7"}}});
     there.patch("web", &PatchParams::default(), &Patch::Merge(own)).await?;
     stage.apply(service("public"), "federatedservices").await?;
-    until("the new class is on m2", there.clone(), "web", has("service.beta.kubernetes.io/class", "public")).await?;
-    until("the member's own annotation is in the status", stage.by_topology("FederatedService", "federatedservices", "bank-prod"), "web", |o: Option<&DynamicObject>| {
-        o.is_some_and(|o| o.data["status"]["topologies"][0]["remoteAnnotations"]["lb.example.com/address"] == "192.0.2.7")
-    })
+    until("the new class is on m2", there.clone(), "web", has("service.beta.kubernetes.io/class", "public"))
+        .await?;
+    until(
+        "the member's own annotation is in the status",
+        stage.by_topology("FederatedService", "federatedservices", "bank-prod"),
+        "web",
+        |o: Option<&DynamicObject>| {
+            o.is_some_and(|o| {
+                o.data["status"]["topologies"][0]["remoteAnnotations"]["lb.example.com/address"]
+                    == "192.0.2.7"
+            })
+        },
+    )
     .await?;
     let service = there.get("web").await?;
     let annotations = service.metadata.annotations.unwrap_or_default();
@@ -227,7 +311,10 @@ async fn tenants(stage: &Stage) -> anyhow::Result<()> {
     step("The other tenant's cluster m3 is down; the bank deletes, and waits for nobody");
     stage.member("m3")?.stop().await?;
     let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
-    until("m3 is seen to be down", clusters, "m3", |c: Option<&KubeFedCluster>| c.is_some_and(|c| !c.is_ready())).await?;
+    until("m3 is seen to be down", clusters, "m3", |c: Option<&KubeFedCluster>| {
+        c.is_some_and(|c| !c.is_ready())
+    })
+    .await?;
     let api = stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod");
     api.delete("web", &DeleteParams::default()).await?;
     until("the federated Deployment is gone", api, "web", |o: Option<&DynamicObject>| o.is_none()).await?;

@@ -32,7 +32,8 @@ pub(crate) struct Row {
 
 /// The table of a federated Deployment of the bank.
 pub(crate) async fn rows(stage: &Stage, name: &str) -> anyhow::Result<Vec<Row>> {
-    let federated = stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod").get(name).await?;
+    let federated =
+        stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod").get(name).await?;
     let lines = federated.data["status"]["topologies"].as_array().cloned().unwrap_or_default();
     let mut rows = Vec::new();
     for place in &BANK {
@@ -45,7 +46,10 @@ pub(crate) async fn rows(stage: &Stage, name: &str) -> anyhow::Result<Vec<Row>> 
         let line = lines.iter().find(|l| l["name"] == place.cell);
         let word = match line {
             None => "-".to_owned(),
-            Some(l) if l["heldByMask"] == true => format!("{}waits behind the mask", l["status"].as_str().map(|s| format!("{s}, ")).unwrap_or_default()),
+            Some(l) if l["heldByMask"] == true => format!(
+                "{}waits behind the mask",
+                l["status"].as_str().map(|s| format!("{s}, ")).unwrap_or_default()
+            ),
             Some(l) => l["status"].as_str().unwrap_or("ok").to_owned(),
         };
         rows.push(Row {
@@ -65,7 +69,11 @@ pub(crate) async fn rows(stage: &Stage, name: &str) -> anyhow::Result<Vec<Row>> 
 
 /// Prints the table, and checks generations and images: (generation, image) per cell in [`BANK`]'s order; generation 0
 /// means that the object cannot be seen.
-pub(crate) async fn show_and_check(stage: &Stage, name: &str, expected: [(i64, &str); 3]) -> anyhow::Result<()> {
+pub(crate) async fn show_and_check(
+    stage: &Stage,
+    name: &str,
+    expected: [(i64, &str); 3],
+) -> anyhow::Result<()> {
     let rows = rows(stage, name).await?;
     let mut table = comfy_table::Table::new();
     table.set_header(["CELL", "CLUSTER", "NAMESPACE THERE", "GENERATION", "IMAGE", "STATUS"]);
@@ -76,7 +84,12 @@ pub(crate) async fn show_and_check(stage: &Stage, name: &str, expected: [(i64, &
     anstream::println!("{table}");
     for (row, (generation, image)) in rows.iter().zip(expected) {
         if row.generation.unwrap_or(0) != generation || row.image != image {
-            bail!("{} runs {} at generation {:?}, expected {image} at {generation}", row.cell, row.image, row.generation);
+            bail!(
+                "{} runs {} at generation {:?}, expected {image} at {generation}",
+                row.cell,
+                row.image,
+                row.generation
+            );
         }
     }
     Ok(())

@@ -73,7 +73,8 @@ impl FromStr for WebhookUrl {
         let error = || AddressError::Url(text.to_owned());
         let uri: http::Uri = text.parse().map_err(|_| error())?;
         let authority = uri.authority().ok_or_else(error)?;
-        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !authority.as_str().contains('@');
+        let bare =
+            matches!(uri.path(), "" | "/") && uri.query().is_none() && !authority.as_str().contains('@');
         if uri.scheme_str() != Some("https") || !bare || authority.host().is_empty() {
             return Err(error());
         }
@@ -117,7 +118,9 @@ impl WebhookAddress {
     pub fn admission_client(&self, path: &str, bundle: Option<&[u8]>) -> AdmissionClientConfig {
         let ca_bundle = bundle.map(|b| ByteString(b.to_vec()));
         match self {
-            Self::Url(url) => AdmissionClientConfig { ca_bundle, service: None, url: Some(format!("{url}{path}")) },
+            Self::Url(url) => {
+                AdmissionClientConfig { ca_bundle, service: None, url: Some(format!("{url}{path}")) }
+            }
             Self::Service(WebhookService { namespace, name, port }) => AdmissionClientConfig {
                 ca_bundle,
                 service: Some(AdmissionService {

@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwapOption;
 use base64::Engine as _;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -90,7 +90,9 @@ impl Authority {
         let mut params = CertificateParams::default();
         // The time tells authorities apart for people who look at a bundle.
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, format!("fedd webhook authority {}", unix_seconds(now)));
+        params
+            .distinguished_name
+            .push(DnType::CommonName, format!("fedd webhook authority {}", unix_seconds(now)));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         set_validity(&mut params, now, now + lifetime);
@@ -110,7 +112,12 @@ impl Authority {
 
     /// Signs a leaf for `names` (DNS names and IP addresses) that is good until `now + lifetime`, though never for
     /// longer than the authority.
-    pub fn sign_leaf(&self, names: &[String], now: SystemTime, lifetime: Duration) -> Result<Leaf, CertificateError> {
+    pub fn sign_leaf(
+        &self,
+        names: &[String],
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<Leaf, CertificateError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::new(names.to_vec())?;
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -119,7 +126,8 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         set_validity(&mut params, now, (now + lifetime).min(self.validity.until));
-        let signing_key = KeyPair::try_from(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.as_slice())))?;
+        let signing_key =
+            KeyPair::try_from(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.as_slice())))?;
         let issuer = Issuer::from_ca_cert_der(&self.certificate, signing_key)?;
         let certificate = params.signed_by(&key, &issuer)?.der().clone();
         let validity = Validity::of(&certificate)?;
@@ -165,7 +173,11 @@ fn keys_pem(authorities: &[Authority]) -> Vec<u8> {
 }
 
 /// Reads what [`bundle_pem`] and `keys_pem` wrote: certificates and keys in the same order.
-fn read_authorities(what: &str, certificates: &[u8], keys: &[u8]) -> Result<Vec<Authority>, CertificateError> {
+fn read_authorities(
+    what: &str,
+    certificates: &[u8],
+    keys: &[u8],
+) -> Result<Vec<Authority>, CertificateError> {
     let unreadable = |problem: String| CertificateError::Unreadable { what: what.to_owned(), problem };
     let certificates = CertificateDer::pem_slice_iter(certificates)
         .collect::<Result<Vec<_>, _>>()
@@ -186,7 +198,8 @@ fn read_authorities(what: &str, certificates: &[u8], keys: &[u8]) -> Result<Vec<
         .map(|(certificate, key)| {
             let signing_key = KeyPair::try_from(&PrivateKeyDer::Pkcs8(key.clone_key()))
                 .map_err(|e| unreadable(format!("ca.key: {e}")))?;
-            Issuer::from_ca_cert_der(&certificate, signing_key).map_err(|e| unreadable(format!("ca.crt: {e}")))?;
+            Issuer::from_ca_cert_der(&certificate, signing_key)
+                .map_err(|e| unreadable(format!("ca.crt: {e}")))?;
             Authority::new(certificate, key.secret_pkcs8_der().to_vec())
         })
         .collect()
@@ -270,7 +283,10 @@ mod tests {
         assert_eq!(read, authorities);
         assert_eq!(read[0].key, authorities[0].key);
         let error = read_authorities("secret a/b", &bundle_pem(&authorities), b"").unwrap_err();
-        assert!(error.to_string().starts_with("secret a/b: ca.crt holds 2 certificates and ca.key 0"), "{error}");
+        assert!(
+            error.to_string().starts_with("secret a/b: ca.crt holds 2 certificates and ca.key 0"),
+            "{error}"
+        );
         assert!(read_authorities("secret a/b", b"nonsense", b"nonsense").is_err());
     }
 }

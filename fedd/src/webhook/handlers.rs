@@ -39,15 +39,30 @@ pub(super) fn router(lookups: Arc<Lookups>, keys: Option<ScopeKeys>) -> Router {
         .route(CONVERT_PATH, post(convert))
         .route(path::MUTATE_FEDERATED, post(|c, b| federated(c, b, admit::mutate_federated)))
         .route(path::VALIDATE_FEDERATED, post(|c, b| federated(c, b, admit::validate_federated)))
-        .route(path::VALIDATE_CLUSTER, post(|State(c): State<Context>, b: Bytes| async move {
-            answer(&b, async |r| admit::validate_cluster(r, c.keys.as_deref())).await
-        }))
-        .route(path::VALIDATE_TYPE_CONFIG, post(|b: Bytes| async move { answer(&b, async |r| admit::validate_type_config(r)).await }))
-        .route(path::VALIDATE_CONFIG, post(|b: Bytes| async move { answer(&b, async |r| admit::validate_config(r)).await }))
-        .route(path::DEFAULT_CONFIG, post(|b: Bytes| async move { answer(&b, async |r| admit::default_config(r)).await }))
+        .route(
+            path::VALIDATE_CLUSTER,
+            post(|State(c): State<Context>, b: Bytes| async move {
+                answer(&b, async |r| admit::validate_cluster(r, c.keys.as_deref())).await
+            }),
+        )
+        .route(
+            path::VALIDATE_TYPE_CONFIG,
+            post(|b: Bytes| async move { answer(&b, async |r| admit::validate_type_config(r)).await }),
+        )
+        .route(
+            path::VALIDATE_CONFIG,
+            post(|b: Bytes| async move { answer(&b, async |r| admit::validate_config(r)).await }),
+        )
+        .route(
+            path::DEFAULT_CONFIG,
+            post(|b: Bytes| async move { answer(&b, async |r| admit::default_config(r)).await }),
+        )
         .route(path::VALIDATE_CELL, post(cell))
         .route(path::DELETE_CELL, post(cell_deletion))
-        .route(path::VALIDATE_TOPOLOGY_TYPE, post(|b: Bytes| async move { answer(&b, async |r| admit::validate_topology_type(r)).await }))
+        .route(
+            path::VALIDATE_TOPOLOGY_TYPE,
+            post(|b: Bytes| async move { answer(&b, async |r| admit::validate_topology_type(r)).await }),
+        )
         .route("/readyz", get(|| async { "ok" }))
         .route("/readyz/", get(|| async { "ok" }))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -67,7 +82,13 @@ async fn answer(body: &[u8], decide: impl AsyncFnOnce(&Request) -> Verdict) -> R
         Ok(request) => {
             let verdict = decide(&request).await;
             if let Verdict::Deny(denial) = &verdict {
-                debug!(kind = request.kind.kind, namespace = request.namespace, name = request.name, message = denial.message, "refused");
+                debug!(
+                    kind = request.kind.kind,
+                    namespace = request.namespace,
+                    name = request.name,
+                    message = denial.message,
+                    "refused"
+                );
             }
             Json(respond(&request.uid, verdict)).into_response()
         }
@@ -86,7 +107,9 @@ async fn namespace_labels(lookups: &Lookups, request: &Request) -> Result<Option
             warn!(%error, namespace = request.namespace, "cannot look a namespace up");
             Err(Verdict::unchecked(format!("namespace {} cannot be looked up: {error}", request.namespace)))
         }
-        Err(_) => Err(Verdict::unchecked(format!("namespace {} could not be looked up in time", request.namespace))),
+        Err(_) => {
+            Err(Verdict::unchecked(format!("namespace {} could not be looked up in time", request.namespace)))
+        }
     }
 }
 
@@ -126,7 +149,8 @@ async fn cell(State(context): State<Context>, body: Bytes) -> Response {
             Err(verdict) => return verdict,
         };
         let keys = context.keys.as_deref();
-        let cluster = request.object.as_ref().and_then(|o| o.pointer("/spec/clusterName")).and_then(Value::as_str);
+        let cluster =
+            request.object.as_ref().and_then(|o| o.pointer("/spec/clusterName")).and_then(Value::as_str);
         let scope = keys.zip(cluster).and_then(|(keys, cluster)| scope_of(&context.lookups, keys, cluster));
         admit::validate_cell(request, keys, &namespace, scope.as_ref())
     })
@@ -139,10 +163,13 @@ async fn cell_deletion(State(context): State<Context>, body: Bytes) -> Response 
         let lookups = &context.lookups;
         let labels = lookups.cluster_labels(&cluster).unwrap_or_default();
         let types = lookups.type_configs();
-        let question = admit::placed_on(lookups.client(), &types, &request.namespace, &cluster, &labels, NAMED);
+        let question =
+            admit::placed_on(lookups.client(), &types, &request.namespace, &cluster, &labels, NAMED);
         match tokio::time::timeout(LOOKUP, question).await {
             Ok(Ok(placed)) => admit::cell_deletion(&request.name, &request.namespace, &placed),
-            Ok(Err(error)) => Verdict::unchecked(format!("what is placed on the cell cannot be listed: {error}")),
+            Ok(Err(error)) => {
+                Verdict::unchecked(format!("what is placed on the cell cannot be listed: {error}"))
+            }
             Err(_) => Verdict::unchecked("what is placed on the cell could not be listed in time".to_owned()),
         }
     })

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
-use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::WatchStreamExt as _;
@@ -24,7 +26,9 @@ use tracing::{info, warn};
 
 use super::address::WebhookAddress;
 
-pub use self::configuration::{MUTATING_NAME, VALIDATING_NAME, mutating_configuration, validating_configuration};
+pub use self::configuration::{
+    MUTATING_NAME, VALIDATING_NAME, mutating_configuration, validating_configuration,
+};
 pub use self::conversion::conversion_patch;
 
 /// Field manager of what is registered.
@@ -56,7 +60,8 @@ pub async fn run(
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     let mut mutating = watch_object(mutating, MUTATING_NAME).default_backoff().boxed();
     let mut validating = watch_object(validating, VALIDATING_NAME).default_backoff().boxed();
-    let mut known: std::collections::BTreeMap<String, CustomResourceDefinition> = std::collections::BTreeMap::new();
+    let mut known: std::collections::BTreeMap<String, CustomResourceDefinition> =
+        std::collections::BTreeMap::new();
     let mut due = true;
     loop {
         if due {
@@ -103,15 +108,22 @@ async fn settle(
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let validating = validating_configuration(registration, bundle);
     let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-    api.patch(VALIDATING_NAME, &params, &Patch::Apply(&validating)).await.with_context(|| format!("cannot write {VALIDATING_NAME}"))?;
+    api.patch(VALIDATING_NAME, &params, &Patch::Apply(&validating))
+        .await
+        .with_context(|| format!("cannot write {VALIDATING_NAME}"))?;
     let mutating = mutating_configuration(registration, bundle);
     let api: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
-    api.patch(MUTATING_NAME, &params, &Patch::Apply(&mutating)).await.with_context(|| format!("cannot write {MUTATING_NAME}"))?;
+    api.patch(MUTATING_NAME, &params, &Patch::Apply(&mutating))
+        .await
+        .with_context(|| format!("cannot write {MUTATING_NAME}"))?;
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     for (name, definition) in definitions {
         if let Some(patch) = conversion_patch(definition, &registration.address, bundle) {
-            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            api.patch(name, &params, &Patch::Merge(patch)).await.with_context(|| format!("cannot write definition {name}"))?;
+            let params =
+                PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            api.patch(name, &params, &Patch::Merge(patch))
+                .await
+                .with_context(|| format!("cannot write definition {name}"))?;
             info!(definition = name, "its conversion is told where the webhook is");
         }
     }

@@ -163,14 +163,14 @@ pub fn respond(uid: &str, verdict: Verdict) -> Value {
         Verdict::Allow => {}
         Verdict::Patch(operations) if operations.is_empty() => {}
         Verdict::Patch(operations) => {
-            let patch = base64::engine::general_purpose::STANDARD.encode(Value::Array(operations).to_string());
+            let patch =
+                base64::engine::general_purpose::STANDARD.encode(Value::Array(operations).to_string());
             response["patchType"] = json!("JSONPatch");
             response["patch"] = json!(patch);
         }
         Verdict::Deny(Denial { code, reason, message }) => {
             response["allowed"] = json!(false);
-            response["status"] =
-                json!({"metadata": {}, "status": "Failure", "code": code, "reason": reason, "message": message});
+            response["status"] = json!({"metadata": {}, "status": "Failure", "code": code, "reason": reason, "message": message});
         }
     }
     json!({"apiVersion": API_VERSION, "kind": "AdmissionReview", "response": response})
@@ -181,7 +181,9 @@ mod tests {
     use super::*;
 
     fn review(request: &Value) -> Vec<u8> {
-        json!({"apiVersion": API_VERSION, "kind": "AdmissionReview", "request": request}).to_string().into_bytes()
+        json!({"apiVersion": API_VERSION, "kind": "AdmissionReview", "request": request})
+            .to_string()
+            .into_bytes()
     }
 
     #[test]
@@ -194,7 +196,10 @@ mod tests {
             "oldObject": {"metadata": {"name": "rz00a"}}, "dryRun": true, "options": null,
         })))
         .unwrap();
-        assert_eq!((request.uid.as_str(), request.operation, request.dry_run), ("u1", Operation::Delete, true));
+        assert_eq!(
+            (request.uid.as_str(), request.operation, request.dry_run),
+            ("u1", Operation::Delete, true)
+        );
         assert!(request.object.is_none());
         assert!(!request.is_being_deleted());
     }

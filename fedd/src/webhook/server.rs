@@ -67,7 +67,8 @@ pub async fn serve(listener: TcpListener, tls: ServerConfig, router: Router, shu
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
-    let drained = tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
+    let drained =
+        tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
         warn!(connections = connections.len(), "connections to the webhook were cut after {DRAIN:?}");
     }
@@ -95,7 +96,8 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, sh
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE);
-    let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let mut served =
+        std::pin::pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
         () = shutdown.cancelled() => {

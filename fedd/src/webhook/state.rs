@@ -47,9 +47,10 @@ impl Lookups {
     ) -> Self {
         let registry = Arc::new(ArcSwap::from_pointee(Registry::default()));
         let rebuilt = Arc::clone(&registry);
-        let topology_types = reflect(Api::all(client.clone()), tasks, shutdown, move |types: &Store<TopologyType>| {
-            rebuilt.store(Arc::new(build_registry(&types.state())));
-        });
+        let topology_types =
+            reflect(Api::all(client.clone()), tasks, shutdown, move |types: &Store<TopologyType>| {
+                rebuilt.store(Arc::new(build_registry(&types.state())));
+            });
         let in_federation = federation_namespace;
         let clusters = reflect(Api::namespaced(client.clone(), in_federation), tasks, shutdown, |_| ());
         let namespaces = reflect(Api::all(client.clone()), tasks, shutdown, |_| ());
@@ -101,7 +102,11 @@ impl Lookups {
 
     /// The type configs, with their defaults filled in.
     pub fn type_configs(&self) -> Vec<FederatedTypeConfig> {
-        self.type_configs.state().iter().map(|config| FederatedTypeConfig::clone(config).with_defaults()).collect()
+        self.type_configs
+            .state()
+            .iter()
+            .map(|config| FederatedTypeConfig::clone(config).with_defaults())
+            .collect()
     }
 
     /// The config whose federated type is this kind.
@@ -165,7 +170,8 @@ where
 /// it, and conversion goes on for the others.
 fn build_registry(types: &[Arc<TopologyType>]) -> Registry {
     let declared = types.iter().map(|t| (t.name_any(), t.spec.clone())).collect::<Vec<_>>();
-    let (registry, errors) = Registry::with_declared(declared.iter().map(|(name, spec)| (name.as_str(), spec)));
+    let (registry, errors) =
+        Registry::with_declared(declared.iter().map(|(name, spec)| (name.as_str(), spec)));
     for error in errors {
         warn!(%error, "a TopologyType is left out");
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    ClusterHealthCheckConfig, DurationConfig, FeatureGateConfig, KubeFedConfigSpec, LeaderElectConfig, Settings,
-    StatusControllerConfig, SyncControllerConfig, TenancyConfig,
+    ClusterHealthCheckConfig, DurationConfig, FeatureGateConfig, KubeFedConfigSpec, LeaderElectConfig,
+    Settings, StatusControllerConfig, SyncControllerConfig, TenancyConfig,
 };
 use crate::{Feature, FeatureGates, Mode, Violation, format_duration, parse_duration};
 
@@ -23,8 +23,16 @@ impl KubeFedConfigSpec {
         let status = self.status_controller.clone().unwrap_or_default();
         let tenancy = self.tenancy.clone().unwrap_or_default();
         // Read for their errors only: fedd has no use for KubeFed's two waits.
-        read.duration("controllerDuration.availableDelay", duration.available_delay.as_deref(), Duration::from_secs(20));
-        read.duration("controllerDuration.unavailableDelay", duration.unavailable_delay.as_deref(), Duration::from_secs(60));
+        read.duration(
+            "controllerDuration.availableDelay",
+            duration.available_delay.as_deref(),
+            Duration::from_secs(20),
+        );
+        read.duration(
+            "controllerDuration.unavailableDelay",
+            duration.unavailable_delay.as_deref(),
+            Duration::from_secs(60),
+        );
         let settings = Settings {
             scope: self.scope.unwrap_or(defaults.scope),
             cache_sync_timeout: read.duration(
@@ -32,17 +40,53 @@ impl KubeFedConfigSpec {
                 duration.cache_sync_timeout.as_deref(),
                 defaults.cache_sync_timeout,
             ),
-            lease_duration: read.duration("leaderElect.leaseDuration", leader.lease_duration.as_deref(), defaults.lease_duration),
-            renew_deadline: read.duration("leaderElect.renewDeadline", leader.renew_deadline.as_deref(), defaults.renew_deadline),
-            retry_period: read.duration("leaderElect.retryPeriod", leader.retry_period.as_deref(), defaults.retry_period),
+            lease_duration: read.duration(
+                "leaderElect.leaseDuration",
+                leader.lease_duration.as_deref(),
+                defaults.lease_duration,
+            ),
+            renew_deadline: read.duration(
+                "leaderElect.renewDeadline",
+                leader.renew_deadline.as_deref(),
+                defaults.renew_deadline,
+            ),
+            retry_period: read.duration(
+                "leaderElect.retryPeriod",
+                leader.retry_period.as_deref(),
+                defaults.retry_period,
+            ),
             gates: FeatureGates::from_config(self.feature_gates.as_deref().unwrap_or_default()),
-            health_period: read.duration("clusterHealthCheck.period", health.period.as_deref(), defaults.health_period),
-            health_timeout: read.duration("clusterHealthCheck.timeout", health.timeout.as_deref(), defaults.health_timeout),
-            failure_threshold: read.count("clusterHealthCheck.failureThreshold", health.failure_threshold, defaults.failure_threshold),
-            success_threshold: read.count("clusterHealthCheck.successThreshold", health.success_threshold, defaults.success_threshold),
-            lane_workers: read.count("syncController.maxConcurrentReconciles", sync.max_concurrent_reconciles, 16) as usize,
+            health_period: read.duration(
+                "clusterHealthCheck.period",
+                health.period.as_deref(),
+                defaults.health_period,
+            ),
+            health_timeout: read.duration(
+                "clusterHealthCheck.timeout",
+                health.timeout.as_deref(),
+                defaults.health_timeout,
+            ),
+            failure_threshold: read.count(
+                "clusterHealthCheck.failureThreshold",
+                health.failure_threshold,
+                defaults.failure_threshold,
+            ),
+            success_threshold: read.count(
+                "clusterHealthCheck.successThreshold",
+                health.success_threshold,
+                defaults.success_threshold,
+            ),
+            lane_workers: read.count(
+                "syncController.maxConcurrentReconciles",
+                sync.max_concurrent_reconciles,
+                16,
+            ) as usize,
             adopt: sync.adopt_resources.unwrap_or(Mode::Enabled) == Mode::Enabled,
-            status_workers: read.count("statusController.maxConcurrentReconciles", status.max_concurrent_reconciles, 8) as usize,
+            status_workers: read.count(
+                "statusController.maxConcurrentReconciles",
+                status.max_concurrent_reconciles,
+                8,
+            ) as usize,
             tenant_label: tenancy.tenant_label.unwrap_or(defaults.tenant_label),
             workspace_group_label: tenancy.workspace_group_label.unwrap_or(defaults.workspace_group_label),
         };
@@ -157,6 +201,13 @@ mod tests {
             .settings()
             .unwrap_err();
         let fields: Vec<_> = errors.iter().map(|v| v.field.as_str()).collect();
-        assert_eq!(fields, ["spec.clusterHealthCheck.period", "spec.clusterHealthCheck.failureThreshold", "spec.leaderElect.leaseDuration"]);
+        assert_eq!(
+            fields,
+            [
+                "spec.clusterHealthCheck.period",
+                "spec.clusterHealthCheck.failureThreshold",
+                "spec.leaderElect.leaseDuration"
+            ]
+        );
     }
 }

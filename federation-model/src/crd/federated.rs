@@ -39,7 +39,11 @@ const PENDING_URL: &str = "https://127.0.0.1:9/convert";
 ///
 /// The cluster form is KubeFed's and the stored one. Lists of clusters, topologies and overrides are maps by name, so
 /// that server-side apply merges what different managers own.
-pub fn federated_crd(config: &FederatedTypeConfig, kind: &FederatedKind, webhook: &ConversionWebhook) -> CustomResourceDefinition {
+pub fn federated_crd(
+    config: &FederatedTypeConfig,
+    kind: &FederatedKind,
+    webhook: &ConversionWebhook,
+) -> CustomResourceDefinition {
     let names = &config.spec.federated_type;
     let scope = if config.is_federated_namespaced() { "Namespaced" } else { "Cluster" };
     let short_names: Vec<_> = kind.target_short_names.iter().map(|n| format!("f{n}")).collect();
@@ -51,7 +55,8 @@ pub fn federated_crd(config: &FederatedTypeConfig, kind: &FederatedKind, webhook
     let client_config = |url: &str, ca: Option<&str>| {
         let mut config = json!({"url": url});
         if let Some(ca) = ca {
-            config["caBundle"] = serde_json::to_value(k8s_openapi::ByteString(ca.as_bytes().to_vec())).unwrap_or_default();
+            config["caBundle"] =
+                serde_json::to_value(k8s_openapi::ByteString(ca.as_bytes().to_vec())).unwrap_or_default();
         }
         json!({"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": config}})
     };
@@ -159,7 +164,8 @@ fn spec(form: &Form, target: &str, with_replicas: bool) -> Value {
     let Form { one, many, .. } = form;
     let mut properties = Map::new();
     if form.is_topology {
-        let words = "What the topologies below are: cell, cluster (the default), or the name of a TopologyType.";
+        let words =
+            "What the topologies below are: cell, cluster (the default), or the name of a TopologyType.";
         properties.insert("topologyType".to_owned(), text(words));
     }
     properties.insert(
@@ -195,7 +201,10 @@ fn spec(form: &Form, target: &str, with_replicas: bool) -> Value {
         form.override_name: text(&format!("Name of the {one}.")),
         form.override_list: {"type": "array", "description": "Patches of the template, applied in order.", "items": patch},
     }});
-    properties.insert("overrides".to_owned(), map_list(form.override_name, &format!("What differs per {one}."), item));
+    properties.insert(
+        "overrides".to_owned(),
+        map_list(form.override_name, &format!("What differs per {one}."), item),
+    );
     if with_replicas {
         let words = "Whether each member's own spec.replicas stays, such as an autoscaler's.";
         properties.insert("retainReplicas".to_owned(), json!({"type": "boolean", "description": words}));

@@ -21,7 +21,8 @@ pub(super) fn records() -> Vec<CustomResourceDefinition> {
                     "clusterName": {"type": "string", "description": "The cluster."},
                     "version": {"type": "string", "description": "gen:<generation> or rv:<resourceVersion>."}}}}}
     });
-    let mut service_status = record("FederatedServiceStatus", "federatedservicestatuses", "Namespaced", json!({}));
+    let mut service_status =
+        record("FederatedServiceStatus", "federatedservicestatuses", "Namespaced", json!({}));
     service_status["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["clusterStatus"] = json!({
         "type": "array",
         "description": "The Service's status in each cluster.",
@@ -29,15 +30,18 @@ pub(super) fn records() -> Vec<CustomResourceDefinition> {
             "clusterName": {"type": "string", "description": "The cluster."},
             "status": {"type": "object", "description": "The Service's status there.", "x-kubernetes-preserve-unknown-fields": true}}}
     });
-    let mut records: Vec<_> =
-        [("PropagatedVersion", "propagatedversions", "Namespaced"), ("ClusterPropagatedVersion", "clusterpropagatedversions", "Cluster")]
-            .into_iter()
-            .map(|(kind, plural, scope)| {
-                let mut crd = record(kind, plural, scope, json!({"status": {}}));
-                crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"] = version_status.clone();
-                literal(crd)
-            })
-            .collect();
+    let mut records: Vec<_> = [
+        ("PropagatedVersion", "propagatedversions", "Namespaced"),
+        ("ClusterPropagatedVersion", "clusterpropagatedversions", "Cluster"),
+    ]
+    .into_iter()
+    .map(|(kind, plural, scope)| {
+        let mut crd = record(kind, plural, scope, json!({"status": {}}));
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"] =
+            version_status.clone();
+        literal(crd)
+    })
+    .collect();
     records.push(literal(service_status));
     records
 }

@@ -1,7 +1,8 @@
 //! The types that are federated out of the box, and the type config of any other.
 
 use crate::{
-    ApiResourceReference, CLUSTER_FORM_VERSION, FederatedTypeConfig, FederatedTypeConfigSpec, Mode, Scope, TYPES_GROUP,
+    ApiResourceReference, CLUSTER_FORM_VERSION, FederatedTypeConfig, FederatedTypeConfigSpec, Mode, Scope,
+    TYPES_GROUP,
 };
 
 use super::FederatedKind;

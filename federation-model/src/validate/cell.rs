@@ -30,7 +30,10 @@ pub fn validate_cell(new: &Cell, old: Option<&Cell>) -> Vec<Violation> {
             ));
         }
         if old.spec.target != new.spec.target {
-            found.push(Violation::new("spec.target", "cannot change: objects would be left behind under their old names"));
+            found.push(Violation::new(
+                "spec.target",
+                "cannot change: objects would be left behind under their old names",
+            ));
         }
     }
     found
@@ -50,7 +53,10 @@ pub fn validate_topology_type(topology_type: &TopologyType) -> Vec<Violation> {
         Ok(template) => {
             let sample = template.render(|_| "a");
             if !is_dns_subdomain(&sample) {
-                found.push(Violation::new("spec.clusterNameTemplate", format!("makes names such as {sample:?}, which no cluster can have")));
+                found.push(Violation::new(
+                    "spec.clusterNameTemplate",
+                    format!("makes names such as {sample:?}, which no cluster can have"),
+                ));
             }
         }
     }
@@ -65,16 +71,23 @@ mod tests {
     #[test]
     fn a_cells_rules() {
         let cell = |name: &str, cluster: &str, target: Option<&str>| {
-            Cell::new(name, CellSpec {
-                cluster_name: cluster.to_owned(),
-                target: target.map(|t| CellTarget { namespace: Some(t.to_owned()), name: None }),
-                ..CellSpec::default()
-            })
+            Cell::new(
+                name,
+                CellSpec {
+                    cluster_name: cluster.to_owned(),
+                    target: target.map(|t| CellTarget { namespace: Some(t.to_owned()), name: None }),
+                    ..CellSpec::default()
+                },
+            )
         };
-        let fields = |new: &Cell, old| validate_cell(new, old).into_iter().map(|v| v.field).collect::<Vec<_>>();
+        let fields =
+            |new: &Cell, old| validate_cell(new, old).into_iter().map(|v| v.field).collect::<Vec<_>>();
         let good = cell("rz00a", "m1", Some("{namespace}-{cell}"));
         assert!(fields(&good, None).is_empty());
-        assert_eq!(fields(&cell("rz.00a", "", Some("{cell}")), None), ["metadata.name", "spec.clusterName", "spec.target.namespace"]);
+        assert_eq!(
+            fields(&cell("rz.00a", "", Some("{cell}")), None),
+            ["metadata.name", "spec.clusterName", "spec.target.namespace"]
+        );
         assert_eq!(fields(&cell("rz00a", "m2", None), Some(&good)), ["spec.clusterName", "spec.target"]);
     }
 
@@ -82,7 +95,10 @@ mod tests {
     fn a_topology_types_rules() {
         let fields = |name: &str, template: &str| {
             let spec = TopologyTypeSpec { cluster_name_template: template.to_owned() };
-            validate_topology_type(&TopologyType::new(name, spec)).into_iter().map(|v| v.field).collect::<Vec<_>>()
+            validate_topology_type(&TopologyType::new(name, spec))
+                .into_iter()
+                .map(|v| v.field)
+                .collect::<Vec<_>>()
         };
         assert!(fields("zone", "{name}-{namespace}").is_empty());
         assert_eq!(fields("cell", "{namespace}"), ["metadata.name", "spec.clusterNameTemplate"]);

@@ -11,7 +11,10 @@ pub fn validate_cluster(cluster: &KubeFedCluster) -> Vec<Violation> {
         found.push(Violation::new("spec.apiEndpoint", message));
     }
     if !is_dns_subdomain(&spec.secret_ref.name) {
-        found.push(Violation::new("spec.secretRef.name", "must be the name of a Secret in this namespace, with key token"));
+        found.push(Violation::new(
+            "spec.secretRef.name",
+            "must be the name of a Secret in this namespace, with key token",
+        ));
     }
     for (i, check) in spec.disabled_tls_validations.iter().enumerate() {
         let field = format!("spec.disabledTLSValidations[{i}]");
@@ -20,7 +23,8 @@ pub fn validate_cluster(cluster: &KubeFedCluster) -> Vec<Violation> {
                 found.push(Violation::new(field, "* stands for all checks; write it alone"));
             }
             "*" | "SubjectName" | "ValidityPeriod" => {}
-            other => found.push(Violation::new(field, format!("{other:?} is none of *, SubjectName, ValidityPeriod"))),
+            other => found
+                .push(Violation::new(field, format!("{other:?} is none of *, SubjectName, ValidityPeriod"))),
         }
     }
     if let Some(proxy) = &spec.proxy_url
@@ -74,13 +78,18 @@ mod tests {
 
     #[test]
     fn kubefeds_rules() {
-        for endpoint in ["host", "host:6443", "https://host", "http://1.2.3.4:80/path", "https://[::1]:6443", "[::1]"] {
+        for endpoint in
+            ["host", "host:6443", "https://host", "http://1.2.3.4:80/path", "https://[::1]:6443", "[::1]"]
+        {
             assert!(fields(endpoint, &[], None, "s").is_empty(), "{endpoint}");
         }
         for endpoint in ["", "ftp://host", "host:0", "host:99999", "https://", "https://:443"] {
             assert_eq!(fields(endpoint, &[], None, "s"), ["spec.apiEndpoint"], "{endpoint}");
         }
-        assert_eq!(fields("h", &["*", "SubjectName"], Some("ftp://p"), ""), ["spec.secretRef.name", "spec.disabledTLSValidations[0]", "spec.proxyURL"]);
+        assert_eq!(
+            fields("h", &["*", "SubjectName"], Some("ftp://p"), ""),
+            ["spec.secretRef.name", "spec.disabledTLSValidations[0]", "spec.proxyURL"]
+        );
         assert_eq!(fields("h", &["Nothing"], Some("socks5://p"), "s"), ["spec.disabledTLSValidations[0]"]);
     }
 }

@@ -60,7 +60,10 @@ fn all(object: &Value, target_kind: &str) -> Vec<Violation> {
     check.mask(&spec["placementMask"]);
     check.overrides(&spec["overrides"]);
     if !is_topology && !spec["topologyType"].is_null() {
-        check.refuse("spec.topologyType", "belongs to the topology form; write it with apiVersion types.kubefed.io/v1beta2");
+        check.refuse(
+            "spec.topologyType",
+            "belongs to the topology form; write it with apiVersion types.kubefed.io/v1beta2",
+        );
     }
     check.annotations(&object["metadata"]["annotations"]);
     check.found
@@ -97,7 +100,10 @@ impl Check {
                 && said != wanted
                 && !wanted.is_empty()
             {
-                self.refuse(format!("spec.template.{field}"), format!("is {said:?}, but this object stands for {wanted:?}; leave it out"));
+                self.refuse(
+                    format!("spec.template.{field}"),
+                    format!("is {said:?}, but this object stands for {wanted:?}; leave it out"),
+                );
             }
         }
     }
@@ -121,14 +127,24 @@ impl Check {
         if !mask[other.many].is_null() {
             self.foreign(&format!("spec.placementMask.{}", other.many));
         } else if mask[many].is_null() {
-            self.refuse(format!("spec.placementMask.{many}"), "is required: leave placementMask out to touch all, or write [] to touch none");
+            self.refuse(
+                format!("spec.placementMask.{many}"),
+                "is required: leave placementMask out to touch all, or write [] to touch none",
+            );
         }
         self.names(&mask[many], &format!("spec.placementMask.{many}"));
     }
 
     fn foreign(&mut self, field: &str) {
-        let (mine, theirs) = if self.form.many == "clusters" { ("v1beta1", "v1beta2") } else { ("v1beta2", "v1beta1") };
-        self.refuse(field, format!("belongs to the other form: write {} here ({mine}), or apiVersion types.kubefed.io/{theirs}", self.form.many));
+        let (mine, theirs) =
+            if self.form.many == "clusters" { ("v1beta1", "v1beta2") } else { ("v1beta2", "v1beta1") };
+        self.refuse(
+            field,
+            format!(
+                "belongs to the other form: write {} here ({mine}), or apiVersion types.kubefed.io/{theirs}",
+                self.form.many
+            ),
+        );
     }
 
     fn names(&mut self, list: &Value, field: &str) {
@@ -161,10 +177,17 @@ impl Check {
             let at = format!("{field}.matchExpressions[{i}]");
             let values = expression["values"].as_array().map_or(0, Vec::len);
             match expression["operator"].as_str().unwrap_or_default() {
-                "In" | "NotIn" if values == 0 => self.refuse(format!("{at}.values"), "is required with In and NotIn"),
-                "Exists" | "DoesNotExist" if values > 0 => self.refuse(format!("{at}.values"), "must be left out with Exists and DoesNotExist"),
+                "In" | "NotIn" if values == 0 => {
+                    self.refuse(format!("{at}.values"), "is required with In and NotIn")
+                }
+                "Exists" | "DoesNotExist" if values > 0 => {
+                    self.refuse(format!("{at}.values"), "must be left out with Exists and DoesNotExist")
+                }
                 "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-                other => self.refuse(format!("{at}.operator"), format!("{other:?} is none of In, NotIn, Exists, DoesNotExist")),
+                other => self.refuse(
+                    format!("{at}.operator"),
+                    format!("{other:?} is none of In, NotIn, Exists, DoesNotExist"),
+                ),
             }
         }
     }
@@ -182,7 +205,10 @@ impl Check {
             let name = item[override_name].as_str().unwrap_or_default();
             self.name(name, &format!("{at}.{override_name}"));
             if !seen.insert(name) {
-                self.refuse(format!("{at}.{override_name}"), format!("{name:?} stands twice; put its overrides into one entry"));
+                self.refuse(
+                    format!("{at}.{override_name}"),
+                    format!("{name:?} stands twice; put its overrides into one entry"),
+                );
             }
             let mut paths = BTreeSet::new();
             for (j, patch) in item[override_list].as_array().into_iter().flatten().enumerate() {
@@ -193,7 +219,10 @@ impl Check {
                     self.refuse(format!("{at}.path"), format!("{path:?} stands twice; keep one"));
                 }
                 if !matches!(patch["op"].as_str().unwrap_or_default(), "" | "add" | "remove" | "replace") {
-                    self.refuse(format!("{at}.op"), format!("{} is none of add, remove, replace", patch["op"]));
+                    self.refuse(
+                        format!("{at}.op"),
+                        format!("{} is none of add, remove, replace", patch["op"]),
+                    );
                 }
             }
         }
@@ -201,7 +230,8 @@ impl Check {
 
     fn path(&mut self, path: &str, field: &str) {
         // Compared as the patch will read it: escapes resolved, the text before the first slash dropped.
-        let read = path.find('/').map_or(String::new(), |at| path[at..].replace("~1", "/").replace("~0", "~"));
+        let read =
+            path.find('/').map_or(String::new(), |at| path[at..].replace("~1", "/").replace("~0", "~"));
         if read.is_empty() {
             self.refuse(field, "is the whole object, whose identity no override may change; name a field, such as /spec/replicas");
         } else if IDENTITY.contains(&read.as_str()) {
@@ -221,7 +251,10 @@ impl Check {
         if let Some(options) = annotations[annotation::DELETE_OPTION].as_str()
             && !serde_json::from_str::<Value>(options).is_ok_and(|v| v.is_object())
         {
-            self.refuse(field(annotation::DELETE_OPTION), "is not a JSON object; write DeleteOptions, such as {\"propagationPolicy\":\"Orphan\"}");
+            self.refuse(
+                field(annotation::DELETE_OPTION),
+                "is not a JSON object; write DeleteOptions, such as {\"propagationPolicy\":\"Orphan\"}",
+            );
         }
     }
 }
@@ -244,8 +277,14 @@ mod tests {
     fn what_is_right_passes() {
         assert!(fields("v1beta1", json!({"template": {}, "placement": {"clusters": [{"name": "rz00a.bank"}]}, "placementMask": {"clusters": []},
             "overrides": [{"clusterName": "a", "clusterOverrides": [{"path": "/data/k", "value": "v"}, {"path": "/metadata/labels/x", "op": "add", "value": "y"}]}]})).is_empty());
-        assert!(fields("v1beta2", json!({"topologyType": "cell", "template": {"kind": "ConfigMap", "metadata": {"name": "cm"}},
-            "placement": {"topologySelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}})).is_empty());
+        assert!(
+            fields(
+                "v1beta2",
+                json!({"topologyType": "cell", "template": {"kind": "ConfigMap", "metadata": {"name": "cm"}},
+            "placement": {"topologySelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}})
+            )
+            .is_empty()
+        );
     }
 
     #[test]
@@ -253,20 +292,57 @@ mod tests {
         for (version, spec, field) in [
             ("v1beta1", json!({}), "spec.template"),
             ("v1beta1", json!({"template": {"kind": "Secret"}}), "spec.template.kind"),
-            ("v1beta1", json!({"template": {"metadata": {"namespace": "kube-system"}}}), "spec.template.metadata.namespace"),
-            ("v1beta1", json!({"template": {}, "placement": {"topologies": []}}), "spec.placement.topologies"),
+            (
+                "v1beta1",
+                json!({"template": {"metadata": {"namespace": "kube-system"}}}),
+                "spec.template.metadata.namespace",
+            ),
+            (
+                "v1beta1",
+                json!({"template": {}, "placement": {"topologies": []}}),
+                "spec.placement.topologies",
+            ),
             ("v1beta2", json!({"template": {}, "placement": {"clusters": []}}), "spec.placement.clusters"),
             ("v1beta2", json!({"template": {}, "placementMask": {}}), "spec.placementMask.topologies"),
             ("v1beta1", json!({"template": {}, "topologyType": "cell"}), "spec.topologyType"),
-            ("v1beta1", json!({"template": {}, "placement": {"clusters": [{"name": "A_b"}]}}), "spec.placement.clusters[0].name"),
-            ("v1beta2", json!({"template": {}, "topologyType": "cell", "placement": {"topologies": [{"name": "a.b"}]}}), "spec.placement.topologies[0].name"),
-            ("v1beta1", json!({"template": {}, "placement": {"clusters": [{"name": "a"}, {"name": "a"}]}}), "spec.placement.clusters[1].name"),
-            ("v1beta1", json!({"template": {}, "placement": {"clusterSelector": {"matchExpressions": [{"key": "a", "operator": "Like"}]}}}), "spec.placement.clusterSelector.matchExpressions[0].operator"),
-            ("v1beta1", json!({"template": {}, "overrides": [{"clusterName": "a", "topologyOverrides": []}]}), "spec.overrides[0].topologyOverrides"),
+            (
+                "v1beta1",
+                json!({"template": {}, "placement": {"clusters": [{"name": "A_b"}]}}),
+                "spec.placement.clusters[0].name",
+            ),
+            (
+                "v1beta2",
+                json!({"template": {}, "topologyType": "cell", "placement": {"topologies": [{"name": "a.b"}]}}),
+                "spec.placement.topologies[0].name",
+            ),
+            (
+                "v1beta1",
+                json!({"template": {}, "placement": {"clusters": [{"name": "a"}, {"name": "a"}]}}),
+                "spec.placement.clusters[1].name",
+            ),
+            (
+                "v1beta1",
+                json!({"template": {}, "placement": {"clusterSelector": {"matchExpressions": [{"key": "a", "operator": "Like"}]}}}),
+                "spec.placement.clusterSelector.matchExpressions[0].operator",
+            ),
+            (
+                "v1beta1",
+                json!({"template": {}, "overrides": [{"clusterName": "a", "topologyOverrides": []}]}),
+                "spec.overrides[0].topologyOverrides",
+            ),
         ] {
             assert_eq!(fields(version, spec.clone()), [field], "{spec}");
         }
-        for path in ["", "/metadata", "/metadata/name", "x/kind", "x/metadata/namespace", "nothing", "/apiVersion", "/metadata~1name"] {
+        for path in [
+            "",
+            "/metadata",
+            "/metadata/name",
+            "x/kind",
+            "x/metadata/namespace",
+            "nothing",
+            "/apiVersion",
+            "/metadata~1name",
+        ] {
             let spec = json!({"template": {}, "overrides": [{"clusterName": "a", "clusterOverrides": [{"path": path}]}]});
             let found = fields("v1beta1", spec);
             assert_eq!(found, ["spec.overrides[0].clusterOverrides[0].path"], "{path}");

@@ -21,7 +21,8 @@ pub fn validate_type_config(config: &FederatedTypeConfig) -> Vec<Violation> {
 }
 
 fn resource(field: &str, resource: &ApiResourceReference, group_required: bool, found: &mut Vec<Violation>) {
-    let mut refuse = |part: &str, message: &str| found.push(Violation::new(format!("{field}.{part}"), message));
+    let mut refuse =
+        |part: &str, message: &str| found.push(Violation::new(format!("{field}.{part}"), message));
     if group_required && !resource.group.contains('.') {
         refuse("group", "is required, and is a domain such as types.kubefed.io");
     } else if !resource.group.is_empty() && !is_dns_subdomain(&resource.group) {

@@ -51,7 +51,9 @@ impl std::fmt::Debug for MemberAccess {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
     /// The Secret does not exist.
-    #[error("Secret {0} does not exist in the cluster's namespace; join the cluster again, or create it with key {TOKEN_KEY}")]
+    #[error(
+        "Secret {0} does not exist in the cluster's namespace; join the cluster again, or create it with key {TOKEN_KEY}"
+    )]
     NoSecret(String),
     /// The Secret has no token.
     #[error("Secret {0} has no key {TOKEN_KEY}, or an empty one; join the cluster again")]
@@ -96,7 +98,11 @@ impl MemberAccess {
     /// A client for it. No request is made.
     pub fn connect(&self, timeouts: Timeouts) -> Result<KubeMember, AccessError> {
         let endpoint = || AccessError::Endpoint(self.endpoint.clone());
-        let url = if self.endpoint.contains("://") { self.endpoint.clone() } else { format!("https://{}", self.endpoint) };
+        let url = if self.endpoint.contains("://") {
+            self.endpoint.clone()
+        } else {
+            format!("https://{}", self.endpoint)
+        };
         let uri: http::Uri = url.parse().map_err(|_| endpoint())?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
             return Err(endpoint());

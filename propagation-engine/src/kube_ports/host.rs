@@ -44,7 +44,12 @@ impl Host for KubeHost {
         events(watcher(api, watcher::Config::default().page_size(500)), |object| object)
     }
 
-    fn patch(&self, ty: &ApiResource, key: &ObjectKey, patch: Value) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
+    fn patch(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        patch: Value,
+    ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
         let (api, name) = (self.api(ty, key.namespace.as_deref()), key.name.clone());
         async move { within(self.timeout, api.patch(&name, &PatchParams::default(), &Patch::Merge(patch))).await }.boxed()
     }
@@ -56,8 +61,10 @@ impl Host for KubeHost {
         patch: Value,
     ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
         let (api, name) = (self.api(ty, key.namespace.as_deref()), key.name.clone());
-        async move { within(self.timeout, api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await }
-            .boxed()
+        async move {
+            within(self.timeout, api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await
+        }
+        .boxed()
     }
 
     fn notice(&self, notice: Notice) {

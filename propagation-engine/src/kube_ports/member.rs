@@ -7,8 +7,8 @@ use federation_model::{ObjectKey, label};
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::{Namespace, Node};
-use kube::api::{Api, ListParams, PostParams, Request};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+use kube::api::{Api, ListParams, PostParams, Request};
 use kube::core::{ApiResource, DynamicResourceScope, ObjectMeta};
 use kube::runtime::watcher;
 use kube::{Client, Resource};
@@ -67,7 +67,10 @@ fn encode(object: &Value) -> Vec<u8> {
 
 fn named(kind: &RetainedKind, object: Value) -> NamedObserved {
     let text = |field: &str| object.pointer(field).and_then(Value::as_str).map(str::to_owned);
-    let key = ObjectKey { namespace: text("/metadata/namespace"), name: text("/metadata/name").unwrap_or_default() };
+    let key = ObjectKey {
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name").unwrap_or_default(),
+    };
     NamedObserved { key, observed: Observed::of(kind, object) }
 }
 
@@ -78,7 +81,12 @@ impl Member for KubeMember {
         self.send(ty, request)
     }
 
-    fn update(&self, ty: &ApiResource, key: &ObjectKey, object: Value) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+    fn update(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        object: Value,
+    ) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
         let request = url(ty, key.namespace.as_deref()).replace(&key.name, &post_params(), encode(&object));
         self.send(ty, request)
     }
@@ -88,7 +96,12 @@ impl Member for KubeMember {
         self.send(ty, request)
     }
 
-    fn delete(&self, ty: &ApiResource, key: &ObjectKey, options: DeleteOptions) -> BoxFuture<'_, Result<(), ApiFailure>> {
+    fn delete(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        options: DeleteOptions,
+    ) -> BoxFuture<'_, Result<(), ApiFailure>> {
         let path = format!("{}/{}", MemberObject::url_path(ty, key.namespace.as_deref()), key.name);
         async move {
             let body = serde_json::to_vec(&options).unwrap_or_default();
@@ -140,7 +153,9 @@ impl Member for KubeMember {
                 let version = version.get("gitVersion").and_then(Value::as_str).map(str::to_owned);
                 let system: Namespace = Api::all(self.client.clone()).get("kube-system").await?;
                 // A credential that may not list nodes is no reason to call a member unhealthy.
-                let nodes = Api::<Node>::all(self.client.clone()).list_metadata(&ListParams::default().limit(NODES)).await;
+                let nodes = Api::<Node>::all(self.client.clone())
+                    .list_metadata(&ListParams::default().limit(NODES))
+                    .await;
                 let (region, zones) = nodes.map(|n| places(&n.items)).unwrap_or_default();
                 Ok(Probe { healthz, version, cluster_uid: system.metadata.uid, region, zones })
             };
@@ -185,7 +200,9 @@ impl<'de> Deserialize<'de> for MemberObject {
             namespace: text("/metadata/namespace"),
             resource_version: text("/metadata/resourceVersion"),
             // The end of a streamed list is told by an annotation of a bookmark.
-            annotations: object.pointer("/metadata/annotations").and_then(|a| Deserialize::deserialize(a).ok()),
+            annotations: object
+                .pointer("/metadata/annotations")
+                .and_then(|a| Deserialize::deserialize(a).ok()),
             ..ObjectMeta::default()
         };
         Ok(Self { metadata, object })

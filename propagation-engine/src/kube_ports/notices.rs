@@ -69,7 +69,8 @@ impl Bucket {
 
 async fn write(client: &Client, notice: Notice) {
     // KubeFed's name of the source.
-    let reporter = Reporter { controller: format!("{}-controller", notice.ty.kind.to_lowercase()), instance: None };
+    let reporter =
+        Reporter { controller: format!("{}-controller", notice.ty.kind.to_lowercase()), instance: None };
     let reference = ObjectReference {
         api_version: Some(notice.ty.api_version.clone()),
         kind: Some(notice.ty.kind.clone()),

@@ -5,17 +5,17 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use federation_model::{
-    ConversionWebhook, FederatedObject, KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, ObjectKey, Settings, core_crds,
-    default_types, federated_crd, type_config,
+    ConversionWebhook, FederatedObject, KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, ObjectKey,
+    Settings, core_crds, default_types, federated_crd, type_config,
 };
 use k8s_openapi::ByteString;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::wait::{await_condition, conditions};
-use kube::Client;
 use propagation_engine::kube_ports::Timeouts;
 use propagation_engine::telemetry::NoTelemetry;
 use propagation_engine::{Engine, EngineOptions};
@@ -34,13 +34,18 @@ static SHARED: OnceCell<Federation> = OnceCell::const_new();
 /// Runs a test on the servers that all tests share; each has namespaces of its own.
 pub(crate) fn on_shared<F: Future<Output = ()>>(test: impl FnOnce(&'static Federation) -> F) {
     RUNTIME.block_on(async {
-        let federation = SHARED.get_or_init(|| Federation::start(Settings::default(), &["m1", "m2", "m3"])).await;
+        let federation =
+            SHARED.get_or_init(|| Federation::start(Settings::default(), &["m1", "m2", "m3"])).await;
         test(federation).await;
     });
 }
 
 /// Runs a test on servers of its own.
-pub(crate) fn on_own<F: Future<Output = ()>>(settings: Settings, members: &[&str], test: impl FnOnce(Federation) -> F) {
+pub(crate) fn on_own<F: Future<Output = ()>>(
+    settings: Settings,
+    members: &[&str],
+    test: impl FnOnce(Federation) -> F,
+) {
     RUNTIME.block_on(async { test(Federation::start(settings, members).await).await });
 }
 
@@ -55,13 +60,17 @@ pub(crate) struct Federation {
 impl Federation {
     async fn start(settings: Settings, names: &[&str]) -> Self {
         let testbed = Testbed::start().await.unwrap();
-        let servers = std::iter::once("host").chain(names.iter().copied()).map(|name| testbed.api_server(name));
+        let servers =
+            std::iter::once("host").chain(names.iter().copied()).map(|name| testbed.api_server(name));
         let mut servers = futures::future::try_join_all(servers).await.unwrap();
         let host = servers.remove(0);
         let client = host.client();
         let mut crds = core_crds();
         let mut configs = Vec::new();
-        for ty in default_types().iter().filter(|t| ["namespaces", "configmaps", "services", "deployments", "secrets"].contains(&t.target.plural_name.as_str())) {
+        for ty in default_types().iter().filter(|t| {
+            ["namespaces", "configmaps", "services", "deployments", "secrets"]
+                .contains(&t.target.plural_name.as_str())
+        }) {
             let config = type_config(&ty.target, NAMESPACE);
             crds.push(federated_crd(&config, &ty.kind, &ConversionWebhook::None));
             configs.push(config);
@@ -84,8 +93,10 @@ impl Federation {
             api.create(&PostParams::default(), &config).await.unwrap();
         }
         let members: BTreeMap<_, _> = servers.into_iter().map(|s| (s.name().to_owned(), s)).collect();
-        let federation = Self { host, members, settings, stop: std::sync::Mutex::default(), _testbed: testbed };
-        futures::future::join_all(federation.members.keys().map(|name| federation.join(name, name, &[]))).await;
+        let federation =
+            Self { host, members, settings, stop: std::sync::Mutex::default(), _testbed: testbed };
+        futures::future::join_all(federation.members.keys().map(|name| federation.join(name, name, &[])))
+            .await;
         federation.start_engine();
         for name in federation.members.keys() {
             federation.ready(name).await;
@@ -100,20 +111,26 @@ impl Federation {
         let host = self.host.client();
         let secret = json!({"data": {"token": ByteString(token.into_bytes())}});
         apply(&host, "v1", "Secret", "secrets", Some(NAMESPACE), name, secret).await;
-        let mut cluster = KubeFedCluster::new(name, KubeFedClusterSpec {
-            api_endpoint: server.url().to_owned(),
-            ca_bundle: Some(ByteString(server.ca_pem().as_bytes().to_vec())),
-            secret_ref: LocalSecretReference { name: name.to_owned() },
-            ..KubeFedClusterSpec::default()
-        });
-        cluster.metadata.labels = Some(labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+        let mut cluster = KubeFedCluster::new(
+            name,
+            KubeFedClusterSpec {
+                api_endpoint: server.url().to_owned(),
+                ca_bundle: Some(ByteString(server.ca_pem().as_bytes().to_vec())),
+                secret_ref: LocalSecretReference { name: name.to_owned() },
+                ..KubeFedClusterSpec::default()
+            },
+        );
+        cluster.metadata.labels =
+            Some(labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
         let api: Api<KubeFedCluster> = Api::namespaced(host, NAMESPACE);
         api.patch(name, &PatchParams::apply("test"), &Patch::Apply(&cluster)).await.unwrap();
     }
 
     pub(crate) async fn ready(&self, cluster: &str) {
         let api: Api<KubeFedCluster> = Api::namespaced(self.host.client(), NAMESPACE);
-        let ready = await_condition(api, cluster, |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready));
+        let ready = await_condition(api, cluster, |c: Option<&KubeFedCluster>| {
+            c.is_some_and(KubeFedCluster::is_ready)
+        });
         tokio::time::timeout(Duration::from_secs(60), ready).await.expect("ready within a minute").unwrap();
     }
 
@@ -138,8 +155,15 @@ impl Federation {
     /// Makes a namespace, federated on all clusters of its scope.
     pub(crate) async fn namespace(&self, name: &str, labels: Value) {
         let host = self.host.client();
-        apply(&host, "v1", "Namespace", "namespaces", None, name, json!({"metadata": {"labels": labels}})).await;
-        self.apply("FederatedNamespace", name, name, json!({"template": {}, "placement": {"clusterSelector": {}}})).await;
+        apply(&host, "v1", "Namespace", "namespaces", None, name, json!({"metadata": {"labels": labels}}))
+            .await;
+        self.apply(
+            "FederatedNamespace",
+            name,
+            name,
+            json!({"template": {}, "placement": {"clusterSelector": {}}}),
+        )
+        .await;
     }
 
     /// Writes a federated object's spec.
@@ -149,7 +173,15 @@ impl Federation {
         let object = json!({"apiVersion": "types.kubefed.io/v1beta1", "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec});
         let exists = api.get_opt(name).await.unwrap().is_some();
         let written = if exists {
-            api.patch(name, &PatchParams::default(), &Patch::Json::<()>(serde_json::from_value(json!([{"op": "replace", "path": "/spec", "value": spec}])).unwrap())).await
+            api.patch(
+                name,
+                &PatchParams::default(),
+                &Patch::Json::<()>(
+                    serde_json::from_value(json!([{"op": "replace", "path": "/spec", "value": spec}]))
+                        .unwrap(),
+                ),
+            )
+            .await
         } else {
             api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await
         };
@@ -162,25 +194,50 @@ impl Federation {
             group: "types.kubefed.io".to_owned(),
             version: "v1beta1".to_owned(),
             api_version: "types.kubefed.io/v1beta1".to_owned(),
-            kind: default_types().iter().find(|t| t.target.plural_name == target).map(|t| format!("Federated{}", t.target.kind)).unwrap(),
+            kind: default_types()
+                .iter()
+                .find(|t| t.target.plural_name == target)
+                .map(|t| format!("Federated{}", t.target.kind))
+                .unwrap(),
             plural: plural.to_owned(),
         };
         Api::namespaced_with(self.host.client(), namespace, &resource)
     }
 
     /// A member's objects of a kind.
-    pub(crate) fn on(&self, member: &str, api_version: &str, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
-        dynamic(&self.members[member].client(), api_version, kind, &format!("{}s", kind.to_lowercase()), namespace)
+    pub(crate) fn on(
+        &self,
+        member: &str,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+    ) -> Api<DynamicObject> {
+        dynamic(
+            &self.members[member].client(),
+            api_version,
+            kind,
+            &format!("{}s", kind.to_lowercase()),
+            namespace,
+        )
     }
 
-    pub(crate) async fn get(&self, member: &str, api_version: &str, kind: &str, key: &ObjectKey) -> Option<Value> {
-        let object = self.on(member, api_version, kind, key.namespace.as_deref()).get_opt(&key.name).await.unwrap();
+    pub(crate) async fn get(
+        &self,
+        member: &str,
+        api_version: &str,
+        kind: &str,
+        key: &ObjectKey,
+    ) -> Option<Value> {
+        let object =
+            self.on(member, api_version, kind, key.namespace.as_deref()).get_opt(&key.name).await.unwrap();
         object.map(|o| serde_json::to_value(o).unwrap())
     }
 
     /// A cluster's word in a federated object's status.
     pub(crate) async fn word(&self, plural: &str, namespace: &str, name: &str, cluster: &str) -> String {
-        let Some(object) = self.federated(plural, namespace).get_opt(name).await.unwrap() else { return "gone".to_owned() };
+        let Some(object) = self.federated(plural, namespace).get_opt(name).await.unwrap() else {
+            return "gone".to_owned();
+        };
         let status = object.status.unwrap_or_default();
         match status.clusters.iter().find(|c| c.name == cluster) {
             None => "-".to_owned(),
@@ -200,7 +257,13 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, so: impl Fn() ->
     start.elapsed()
 }
 
-pub(crate) fn dynamic(client: &Client, api_version: &str, kind: &str, plural: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+pub(crate) fn dynamic(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+    plural: &str,
+    namespace: Option<&str>,
+) -> Api<DynamicObject> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
     match namespace {
@@ -209,7 +272,15 @@ pub(crate) fn dynamic(client: &Client, api_version: &str, kind: &str, plural: &s
     }
 }
 
-pub(crate) async fn apply(client: &Client, api_version: &str, kind: &str, plural: &str, namespace: Option<&str>, name: &str, body: Value) {
+pub(crate) async fn apply(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+    plural: &str,
+    namespace: Option<&str>,
+    name: &str,
+    body: Value,
+) {
     let mut object = body;
     object["apiVersion"] = api_version.into();
     object["kind"] = kind.into();
@@ -226,9 +297,21 @@ async fn token(client: &Client) -> String {
     let binding = json!({
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
         "subjects": [{"kind": "ServiceAccount", "name": "fedd", "namespace": "kube-system"}]});
-    apply(client, "rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", None, "fedd", binding).await;
+    apply(
+        client,
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRoleBinding",
+        "clusterrolebindings",
+        None,
+        "fedd",
+        binding,
+    )
+    .await;
     let api: Api<ServiceAccount> = Api::namespaced(client.clone(), "kube-system");
-    let request: TokenRequest = serde_json::from_value(json!({"metadata": {}, "spec": {"expirationSeconds": 36000, "audiences": []}})).unwrap();
+    let request: TokenRequest = serde_json::from_value(
+        json!({"metadata": {}, "spec": {"expirationSeconds": 36000, "audiences": []}}),
+    )
+    .unwrap();
     let answer = api.create_token_request("fedd", &PostParams::default(), &request).await.unwrap();
     serde_json::to_value(answer).unwrap()["status"]["token"].as_str().unwrap().to_owned()
 }

@@ -13,37 +13,64 @@ fn on(value: &str, clusters: &[&str]) -> Value {
 }
 
 async fn holds(f: &Federation, member: &str, name: &str, value: &str) -> bool {
-    f.get(member, "v1", "ConfigMap", &ObjectKey::namespaced("t", name)).await.is_some_and(|o| o["data"]["k"] == value)
+    f.get(member, "v1", "ConfigMap", &ObjectKey::namespaced("t", name))
+        .await
+        .is_some_and(|o| o["data"]["k"] == value)
 }
 
 #[test]
 fn a_stopped_and_a_hanging_member_delay_nobody_and_catch_up() {
-    let settings = Settings { health_period: Duration::from_secs(1), health_timeout: Duration::from_secs(1), ..Settings::default() };
+    let settings = Settings {
+        health_period: Duration::from_secs(1),
+        health_timeout: Duration::from_secs(1),
+        ..Settings::default()
+    };
     on_own(settings, &["m1", "m2"], |f| async move {
         f.namespace("t", json!({})).await;
         f.apply("FederatedConfigMap", "t", "a", on("1", &["m1", "m2"])).await;
-        until("both hold it", || async { holds(&f, "m1", "a", "1").await && holds(&f, "m2", "a", "1").await }).await;
+        until("both hold it", || async {
+            holds(&f, "m1", "a", "1").await && holds(&f, "m2", "a", "1").await
+        })
+        .await;
 
         f.members["m2"].stop().await.unwrap();
         f.apply("FederatedConfigMap", "t", "a", on("2", &["m1", "m2"])).await;
         let took = until("m1 goes on", || async { holds(&f, "m1", "a", "2").await }).await;
         assert!(took < Duration::from_secs(2), "{took:?}");
-        until("m2's trouble is told", || async { !["", "-"].contains(&f.word("federatedconfigmaps", "t", "a", "m2").await.as_str()) }).await;
+        until("m2's trouble is told", || async {
+            !["", "-"].contains(&f.word("federatedconfigmaps", "t", "a", "m2").await.as_str())
+        })
+        .await;
         f.members["m2"].start_again().await.unwrap();
-        until("m2 caught up", || async { holds(&f, "m2", "a", "2").await && f.word("federatedconfigmaps", "t", "a", "m2").await.is_empty() }).await;
+        until("m2 caught up", || async {
+            holds(&f, "m2", "a", "2").await && f.word("federatedconfigmaps", "t", "a", "m2").await.is_empty()
+        })
+        .await;
 
         f.members["m2"].pause().await.unwrap();
         f.apply("FederatedConfigMap", "t", "a", on("3", &["m1", "m2"])).await;
         let took = until("m1 goes on", || async { holds(&f, "m1", "a", "3").await }).await;
         assert!(took < Duration::from_secs(2), "{took:?}");
-        until("m2's silence is told", || async { !["", "-"].contains(&f.word("federatedconfigmaps", "t", "a", "m2").await.as_str()) }).await;
+        until("m2's silence is told", || async {
+            !["", "-"].contains(&f.word("federatedconfigmaps", "t", "a", "m2").await.as_str())
+        })
+        .await;
         f.members["m2"].resume().await.unwrap();
-        until("m2 caught up", || async { holds(&f, "m2", "a", "3").await && f.word("federatedconfigmaps", "t", "a", "m2").await.is_empty() }).await;
+        until("m2 caught up", || async {
+            holds(&f, "m2", "a", "3").await && f.word("federatedconfigmaps", "t", "a", "m2").await.is_empty()
+        })
+        .await;
 
         // The host itself goes away and comes back.
         f.host.stop().await.unwrap();
         let cm = f.on("m1", "v1", "ConfigMap", Some("t"));
-        cm.patch("a", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(json!({"data": {"k": "drift"}}))).await.unwrap();
+        cm.patch(
+            "a",
+            &kube::api::PatchParams::default(),
+            &kube::api::Patch::Merge(json!({"data": {"k": "drift"}})),
+        )
+        .await
+        .unwrap();
         until("drift is corrected without the host", || async { holds(&f, "m1", "a", "3").await }).await;
         f.host.start_again().await.unwrap();
         let start = Instant::now();
@@ -56,7 +83,8 @@ fn a_stopped_and_a_hanging_member_delay_nobody_and_catch_up() {
             assert!(start.elapsed() < Duration::from_secs(60), "the host does not take writes");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        until("all goes on", || async { holds(&f, "m1", "a", "4").await && holds(&f, "m2", "a", "4").await }).await;
+        until("all goes on", || async { holds(&f, "m1", "a", "4").await && holds(&f, "m2", "a", "4").await })
+            .await;
 
         // Another engine finds all as it should be, and goes on.
         f.stop_engine();

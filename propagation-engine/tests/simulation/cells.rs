@@ -23,8 +23,17 @@ fn world() -> World {
 async fn two_cells_share_an_object_until_the_last_of_them_leaves() {
     let world = world();
     let there = |w: &World| w.server("s1").get("configmaps", &key("cm")).is_some();
-    world.apply("FederatedConfigMap", "bank", "cm", on(json!({"data": {"k": "1"}}), &["a.bank", "b.bank"], None));
-    world.until("both are well", |w| ["a.bank", "b.bank"].iter().all(|c| w.word("FederatedConfigMap", "cm", c).is_empty())).await;
+    world.apply(
+        "FederatedConfigMap",
+        "bank",
+        "cm",
+        on(json!({"data": {"k": "1"}}), &["a.bank", "b.bank"], None),
+    );
+    world
+        .until("both are well", |w| {
+            ["a.bank", "b.bank"].iter().all(|c| w.word("FederatedConfigMap", "cm", c).is_empty())
+        })
+        .await;
     assert_eq!(world.server("s1").writes(), ["create namespaces bank", "create configmaps bank/cm"]);
     world.apply("FederatedConfigMap", "bank", "cm", on(json!({"data": {"k": "1"}}), &["b.bank"], None));
     world.until("a left", |w| w.word("FederatedConfigMap", "cm", "a.bank") == "-" && there(w)).await;
@@ -36,7 +45,8 @@ async fn two_cells_share_an_object_until_the_last_of_them_leaves() {
 async fn different_renderings_are_a_problem_of_the_later_cell() {
     let world = world();
     let mut spec = on(json!({"data": {"k": "1"}}), &["a.bank", "b.bank"], None);
-    spec["overrides"] = json!([{"clusterName": "b.bank", "clusterOverrides": [{"path": "/data/k", "value": "2"}]}]);
+    spec["overrides"] =
+        json!([{"clusterName": "b.bank", "clusterOverrides": [{"path": "/data/k", "value": "2"}]}]);
     world.apply("FederatedConfigMap", "bank", "cm", spec);
     world.until("b conflicts", |w| w.word("FederatedConfigMap", "cm", "b.bank") == "ConflictingCells").await;
     assert_eq!(world.word("FederatedConfigMap", "cm", "a.bank"), "");
@@ -48,9 +58,19 @@ async fn different_renderings_are_a_problem_of_the_later_cell() {
 async fn a_shared_object_is_touched_only_if_the_mask_permits_all_who_share_it() {
     let world = world();
     let value = |w: &World| w.server("s1").get("configmaps", &key("cm")).map(|o| o["data"]["k"].clone());
-    world.apply("FederatedConfigMap", "bank", "cm", on(json!({"data": {"k": "1"}}), &["a.bank", "b.bank"], None));
+    world.apply(
+        "FederatedConfigMap",
+        "bank",
+        "cm",
+        on(json!({"data": {"k": "1"}}), &["a.bank", "b.bank"], None),
+    );
     world.until("first", |w| value(w) == Some(json!("1"))).await;
-    world.apply("FederatedConfigMap", "bank", "cm", on(json!({"data": {"k": "2"}}), &["a.bank", "b.bank"], Some(&["a.bank"])));
+    world.apply(
+        "FederatedConfigMap",
+        "bank",
+        "cm",
+        on(json!({"data": {"k": "2"}}), &["a.bank", "b.bank"], Some(&["a.bank"])),
+    );
     world.until("held", |w| w.word("FederatedConfigMap", "cm", "a.bank") == "held").await;
     assert_eq!(value(&world), Some(json!("1")));
 }
@@ -67,10 +87,15 @@ async fn cells_with_name_templates_have_objects_of_their_own() {
         );
     }
     let mut spec = on(json!({"data": {"k": "1"}}), &["a.bank", "b.bank"], None);
-    spec["overrides"] = json!([{"clusterName": "b.bank", "clusterOverrides": [{"path": "/data/k", "value": "2"}]}]);
+    spec["overrides"] =
+        json!([{"clusterName": "b.bank", "clusterOverrides": [{"path": "/data/k", "value": "2"}]}]);
     world.apply("FederatedConfigMap", "bank", "cm", spec);
-    let value = |w: &World, ns: &str| w.server("s1").get("configmaps", &ObjectKey::namespaced(ns, "cm")).map(|o| o["data"]["k"].clone());
-    world.until("both", |w| value(w, "bank-a") == Some(json!("1")) && value(w, "bank-b") == Some(json!("2"))).await;
+    let value = |w: &World, ns: &str| {
+        w.server("s1").get("configmaps", &ObjectKey::namespaced(ns, "cm")).map(|o| o["data"]["k"].clone())
+    };
+    world
+        .until("both", |w| value(w, "bank-a") == Some(json!("1")) && value(w, "bank-b") == Some(json!("2")))
+        .await;
     world.server("s1").meddle("configmaps", &ObjectKey::namespaced("bank-b", "cm"), None);
     world.until("b's is made again", |w| value(w, "bank-b") == Some(json!("2"))).await;
     world.delete("FederatedConfigMap", "bank", "cm");
@@ -81,9 +106,18 @@ async fn cells_with_name_templates_have_objects_of_their_own() {
 #[tokio::test(start_paused = true)]
 async fn a_tenant_reaches_only_its_own_clusters_and_waits_for_no_other() {
     let mut world = world();
-    world.apply("FederatedConfigMap", "bank", "cm", on(json!({"data": {"k": "1"}}), &["a.bank", "c.bank", "x.other"], None));
+    world.apply(
+        "FederatedConfigMap",
+        "bank",
+        "cm",
+        on(json!({"data": {"k": "1"}}), &["a.bank", "c.bank", "x.other"], None),
+    );
     world.until("c holds it", |w| w.server("s2").get("configmaps", &key("cm")).is_some()).await;
-    assert_eq!(world.word("FederatedConfigMap", "cm", "x.other"), "-", "another tenant's cluster is as if it were not there");
+    assert_eq!(
+        world.word("FederatedConfigMap", "cm", "x.other"),
+        "-",
+        "another tenant's cluster is as if it were not there"
+    );
     // Another tenant's cluster is down: deletion does not wait for it.
     world.add_cluster("y.other", "s3", OTHER, &[]);
     world.set_ready("y.other", false);

@@ -16,7 +16,9 @@ fn config(value: &str) -> Value {
 async fn an_object_goes_where_it_is_placed_and_its_status_comes_back() {
     let world = World::new(&["a", "b", "c"]);
     world.apply("FederatedConfigMap", "bank", "cm", on(config("1"), &["a", "b"], None));
-    world.until("a and b hold it", |w| data(w, "a", "cm")["k"] == "1" && data(w, "b", "cm")["k"] == "1").await;
+    world
+        .until("a and b hold it", |w| data(w, "a", "cm")["k"] == "1" && data(w, "b", "cm")["k"] == "1")
+        .await;
     assert!(data(&world, "c", "cm").is_null());
     let object = world.federated("FederatedConfigMap", "bank", "cm").unwrap();
     let status = object.status.unwrap();
@@ -30,16 +32,42 @@ async fn an_object_goes_where_it_is_placed_and_its_status_comes_back() {
 async fn a_mask_holds_the_others_back_and_widening_it_lets_them_go_on() {
     let world = World::new(&["a", "b", "c"]);
     world.apply("FederatedDeployment", "bank", "d", on(json!({"spec": {"v": 1}}), &["a", "b", "c"], None));
-    let generation = |w: &World, c: &str| w.server(c).get("deployments", &key("d")).map(|o| o["metadata"]["generation"].clone());
-    world.until("first release", |w| ["a", "b", "c"].iter().all(|c| generation(w, c) == Some(json!(1)))).await;
-    world.apply("FederatedDeployment", "bank", "d", on(json!({"spec": {"v": 2}}), &["a", "b", "c"], Some(&["a"])));
-    world.until("a is at 2", |w| generation(w, "a") == Some(json!(2)) && w.word("FederatedDeployment", "d", "b") == "held").await;
+    let generation = |w: &World, c: &str| {
+        w.server(c).get("deployments", &key("d")).map(|o| o["metadata"]["generation"].clone())
+    };
+    world
+        .until("first release", |w| ["a", "b", "c"].iter().all(|c| generation(w, c) == Some(json!(1))))
+        .await;
+    world.apply(
+        "FederatedDeployment",
+        "bank",
+        "d",
+        on(json!({"spec": {"v": 2}}), &["a", "b", "c"], Some(&["a"])),
+    );
+    world
+        .until("a is at 2", |w| {
+            generation(w, "a") == Some(json!(2)) && w.word("FederatedDeployment", "d", "b") == "held"
+        })
+        .await;
     assert_eq!(generation(&world, "b"), Some(json!(1)));
     // Outside the mask nothing is touched: neither a drift nor a delete is answered.
     world.server("b").meddle("deployments", &key("d"), None);
-    world.until("b's is gone", |w| w.word("FederatedDeployment", "d", "b") == "held" && generation(w, "b").is_none()).await;
-    world.apply("FederatedDeployment", "bank", "d", on(json!({"spec": {"v": 2}}), &["a", "b", "c"], Some(&["a", "b"])));
-    world.until("b is made again", |w| generation(w, "b") == Some(json!(1)) && w.word("FederatedDeployment", "d", "b").is_empty()).await;
+    world
+        .until("b's is gone", |w| {
+            w.word("FederatedDeployment", "d", "b") == "held" && generation(w, "b").is_none()
+        })
+        .await;
+    world.apply(
+        "FederatedDeployment",
+        "bank",
+        "d",
+        on(json!({"spec": {"v": 2}}), &["a", "b", "c"], Some(&["a", "b"])),
+    );
+    world
+        .until("b is made again", |w| {
+            generation(w, "b") == Some(json!(1)) && w.word("FederatedDeployment", "d", "b").is_empty()
+        })
+        .await;
     assert_eq!(generation(&world, "c"), Some(json!(1)));
     world.apply("FederatedDeployment", "bank", "d", on(json!({"spec": {"v": 2}}), &["a", "b", "c"], None));
     world.until("c is at 2", |w| generation(w, "c") == Some(json!(2))).await;
@@ -98,7 +126,11 @@ async fn an_object_leaves_a_cluster_that_it_is_not_placed_on_any_more() {
     world.apply("FederatedConfigMap", "bank", "cm", on(config("1"), &["a", "b"], None));
     world.until("both hold it", |w| !data(w, "a", "cm").is_null() && !data(w, "b", "cm").is_null()).await;
     world.apply("FederatedConfigMap", "bank", "cm", on(config("1"), &["b"], None));
-    world.until("a lost it", |w| data(w, "a", "cm").is_null() && w.word("FederatedConfigMap", "cm", "a") == "-").await;
+    world
+        .until("a lost it", |w| {
+            data(w, "a", "cm").is_null() && w.word("FederatedConfigMap", "cm", "a") == "-"
+        })
+        .await;
     assert_eq!(data(&world, "b", "cm")["k"], "1");
 }
 
@@ -109,7 +141,8 @@ async fn nothing_is_written_after_a_restart_when_nothing_changed() {
     world.apply("FederatedDeployment", "bank", "d", on(json!({"spec": {"v": 1}}), &["a"], None));
     world
         .until("all is there", |w| {
-            w.word("FederatedConfigMap", "cm", "b").is_empty() && w.word("FederatedDeployment", "d", "a").is_empty()
+            w.word("FederatedConfigMap", "cm", "b").is_empty()
+                && w.word("FederatedDeployment", "d", "a").is_empty()
         })
         .await;
     let before = (world.server("a").writes(), world.server("b").writes(), world.host.server.writes());
@@ -134,7 +167,10 @@ async fn a_status_flows_back_as_it_changes_and_causes_no_push() {
         .until("the host shows it", |w| {
             let status = w.federated("FederatedDeployment", "bank", "d").unwrap().status.unwrap();
             status.clusters[0].remote_status == Some(json!({"readyReplicas": 3}))
-                && status.clusters[0].remote_annotations.get("deployment.kubernetes.io/revision").is_some_and(|v| v == "1")
+                && status.clusters[0]
+                    .remote_annotations
+                    .get("deployment.kubernetes.io/revision")
+                    .is_some_and(|v| v == "1")
         })
         .await;
     assert_eq!(world.server("a").writes(), writes);
@@ -151,7 +187,12 @@ async fn a_namespace_that_is_not_federated_holds_nothing() {
             status.conditions.iter().any(|c| c.reason.as_deref() == Some("NamespaceNotFederated"))
         })
         .await;
-    world.apply("FederatedNamespace", "other", "other", json!({"template": {}, "placement": {"clusters": [{"name": "a"}]}}));
+    world.apply(
+        "FederatedNamespace",
+        "other",
+        "other",
+        json!({"template": {}, "placement": {"clusters": [{"name": "a"}]}}),
+    );
     let there = federation_model::ObjectKey::namespaced("other", "cm");
     world.until("it goes", |w| w.server("a").get("configmaps", &there).is_some()).await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_model::{
-    FederatedObject, FederatedTypeConfig, FeatureGates, KubeFedCluster, ObjectKey, Settings, label,
+    FeatureGates, FederatedObject, FederatedTypeConfig, KubeFedCluster, ObjectKey, Settings, label,
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{BoxStream, StreamExt as _};
@@ -15,7 +15,9 @@ use parking_lot::Mutex;
 use propagation_engine::core::{Core, Ports};
 use propagation_engine::federated_type::FederatedType;
 use propagation_engine::observed::Observed;
-use propagation_engine::ports::{ApiFailure, Chance, Clock, Host, Member, NamedObserved, Notice, Probe, WatchEvent};
+use propagation_engine::ports::{
+    ApiFailure, Chance, Clock, Host, Member, NamedObserved, Notice, Probe, WatchEvent,
+};
 use propagation_engine::registry::{ClusterInfo, NamespaceInfo};
 use propagation_engine::retain::RetainedKind;
 use propagation_engine::telemetry::NoTelemetry;
@@ -141,7 +143,8 @@ impl State {
         let place = (plural.to_owned(), key.clone());
         let old = self.objects.get(&place).cloned();
         let meta = |o: &Value, f: &str| o["metadata"][f].clone();
-        object["metadata"]["uid"] = old.as_ref().map_or_else(|| format!("uid-{}", self.version + 1).into(), |o| meta(o, "uid"));
+        object["metadata"]["uid"] =
+            old.as_ref().map_or_else(|| format!("uid-{}", self.version + 1).into(), |o| meta(o, "uid"));
         let wants = |o: &Value| {
             let mut o = o.clone();
             let map = o.as_object_mut().unwrap();
@@ -237,7 +240,12 @@ impl Member for SimMember {
         .boxed()
     }
 
-    fn update(&self, ty: &ApiResource, key: &ObjectKey, object: Value) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+    fn update(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        object: Value,
+    ) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
         let (ty, key) = (ty.clone(), key.clone());
         async move {
             self.0.fault().await?;
@@ -259,12 +267,20 @@ impl Member for SimMember {
         let (ty, key) = (ty.clone(), key.clone());
         async move {
             self.0.fault().await?;
-            self.0.get(&ty.plural, &key).map(|o| named(&ty, &o)).ok_or_else(|| refused(404, "NotFound", "not found"))
+            self.0
+                .get(&ty.plural, &key)
+                .map(|o| named(&ty, &o))
+                .ok_or_else(|| refused(404, "NotFound", "not found"))
         }
         .boxed()
     }
 
-    fn delete(&self, ty: &ApiResource, key: &ObjectKey, _: DeleteOptions) -> BoxFuture<'_, Result<(), ApiFailure>> {
+    fn delete(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        _: DeleteOptions,
+    ) -> BoxFuture<'_, Result<(), ApiFailure>> {
         let (ty, key) = (ty.clone(), key.clone());
         async move {
             self.0.fault().await?;
@@ -328,7 +344,13 @@ pub(crate) struct SimHost {
 }
 
 impl SimHost {
-    fn merge(&self, ty: &ApiResource, key: &ObjectKey, patch: Value, status: bool) -> Result<FederatedObject, ApiFailure> {
+    fn merge(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        patch: Value,
+        status: bool,
+    ) -> Result<FederatedObject, ApiFailure> {
         let mut state = self.server.state.lock();
         let Some(mut object) = state.objects.get(&(ty.plural.clone(), key.clone())).cloned() else {
             return Err(refused(404, "NotFound", "not found"));
@@ -361,7 +383,12 @@ impl Host for SimHost {
             })
             .boxed()
     }
-    fn patch(&self, ty: &ApiResource, key: &ObjectKey, patch: Value) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
+    fn patch(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        patch: Value,
+    ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
         let (ty, key) = (ty.clone(), key.clone());
         async move {
             self.server.fault().await?;
@@ -369,7 +396,12 @@ impl Host for SimHost {
         }
         .boxed()
     }
-    fn patch_status(&self, ty: &ApiResource, key: &ObjectKey, patch: Value) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
+    fn patch_status(
+        &self,
+        ty: &ApiResource,
+        key: &ObjectKey,
+        patch: Value,
+    ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
         let (ty, key) = (ty.clone(), key.clone());
         async move {
             self.server.fault().await?;
@@ -435,7 +467,12 @@ impl World {
         for config in world.types.clone() {
             world.core.start_type(FederatedType::compile(&config, &world.settings.gates).unwrap());
         }
-        world.apply("FederatedNamespace", "bank", "bank", json!({"template": {}, "placement": {"clusterSelector": {}}}));
+        world.apply(
+            "FederatedNamespace",
+            "bank",
+            "bank",
+            json!({"template": {}, "placement": {"clusterSelector": {}}}),
+        );
         world
     }
 
@@ -450,8 +487,16 @@ impl World {
     }
 
     /// A cluster on a server; several clusters may be on one.
-    pub(crate) fn add_cluster(&mut self, name: &str, server: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)]) {
-        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>();
+    pub(crate) fn add_cluster(
+        &mut self,
+        name: &str,
+        server: &str,
+        labels: &[(&str, &str)],
+        annotations: &[(&str, &str)],
+    ) {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+        };
         let mut cluster = KubeFedCluster::new(name, federation_model::KubeFedClusterSpec::default());
         cluster.metadata.labels = Some(map(labels));
         cluster.metadata.annotations = Some(map(annotations));
@@ -497,7 +542,9 @@ impl World {
         let status = object.status.unwrap_or_default();
         match status.clusters.iter().find(|c| c.name == cluster) {
             None => "-".to_owned(),
-            Some(c) if c.held_by_mask == Some(true) => format!("{}held", c.status.clone().unwrap_or_default()),
+            Some(c) if c.held_by_mask == Some(true) => {
+                format!("{}held", c.status.clone().unwrap_or_default())
+            }
             Some(c) => c.status.clone().unwrap_or_default(),
         }
     }

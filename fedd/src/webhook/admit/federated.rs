@@ -23,7 +23,9 @@ pub struct FederatedFacts<'a> {
 
 /// Initialisation: topology type, scope labels from the namespace, and the engine's finalizer, which saves it a write.
 pub fn mutate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verdict {
-    let Some(object) = request.object.as_ref().filter(|_| !request.is_being_deleted()) else { return Verdict::Allow };
+    let Some(object) = request.object.as_ref().filter(|_| !request.is_being_deleted()) else {
+        return Verdict::Allow;
+    };
     let mut operations = Vec::new();
     if let Some(topology_type) = default_topology_type(object) {
         if object["spec"].is_null() {
@@ -40,8 +42,12 @@ pub fn mutate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verdic
     }
     let propagates = facts.type_config.is_some_and(|c| c.spec.propagation == Mode::Enabled);
     if request.operation == Operation::Create && propagates {
-        let mut finalizers: Vec<&str> =
-            object["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let mut finalizers: Vec<&str> = object["metadata"]["finalizers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         if !finalizers.contains(&finalizer::SYNC) {
             finalizers.push(finalizer::SYNC);
             operations.push(json!({"op": "add", "path": "/metadata/finalizers", "value": finalizers}));
@@ -52,10 +58,13 @@ pub fn mutate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verdic
 
 /// The rules of the model, of topologies and of scopes.
 pub fn validate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verdict {
-    let Some(object) = request.object.as_ref().filter(|_| !request.is_being_deleted()) else { return Verdict::Allow };
+    let Some(object) = request.object.as_ref().filter(|_| !request.is_being_deleted()) else {
+        return Verdict::Allow;
+    };
     let old = request.old_object.as_ref();
     let target = facts.type_config.map(|c| c.spec.target_type.kind.as_str()).unwrap_or_default();
-    let mut findings: Vec<String> = model_rules(object, old, target).iter().map(ToString::to_string).collect();
+    let mut findings: Vec<String> =
+        model_rules(object, old, target).iter().map(ToString::to_string).collect();
     if let Err(refusal) = check_topology_type(object, old, facts.registry) {
         findings.push(refusal.to_string());
     }
@@ -64,7 +73,11 @@ pub fn validate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verd
         let before = old.map(|old| (labels(old), clusters(old, facts.registry)));
         let old = before.as_ref().map(|(labels, clusters)| ObjectFacts { labels, clusters });
         let new = ObjectFacts { labels: &new_labels, clusters: &new_clusters };
-        findings.extend(keys.check_object(new, old, facts.namespace, facts.scope_of_cluster).iter().map(ToString::to_string));
+        findings.extend(
+            keys.check_object(new, old, facts.namespace, facts.scope_of_cluster)
+                .iter()
+                .map(ToString::to_string),
+        );
     }
     findings.sort();
     findings.dedup();
@@ -84,14 +97,25 @@ fn labels(object: &Value) -> Labels {
 fn clusters(object: &Value, registry: &Registry) -> Vec<NamedCluster> {
     let is_topology = object["apiVersion"].as_str().is_some_and(|v| v.ends_with("/v1beta2"));
     // Conversion keeps every list's order, so that the same index is the same entry in both forms.
-    let stored = if is_topology { to_cluster_form(without_template(object), registry) } else { without_template(object) };
-    let (many, override_name) = if is_topology { ("topologies", "topologyName") } else { ("clusters", "clusterName") };
+    let stored = if is_topology {
+        to_cluster_form(without_template(object), registry)
+    } else {
+        without_template(object)
+    };
+    let (many, override_name) =
+        if is_topology { ("topologies", "topologyName") } else { ("clusters", "clusterName") };
     let names = |list: &Value, key: &str| -> Vec<String> {
-        list.as_array().into_iter().flatten().map(|i| i[key].as_str().unwrap_or_default().to_owned()).collect()
+        list.as_array()
+            .into_iter()
+            .flatten()
+            .map(|i| i[key].as_str().unwrap_or_default().to_owned())
+            .collect()
     };
     let spec = &stored["spec"];
     let mut found = Vec::new();
-    for (part, list) in [("placement", &spec["placement"]["clusters"]), ("placementMask", &spec["placementMask"]["clusters"])] {
+    for (part, list) in
+        [("placement", &spec["placement"]["clusters"]), ("placementMask", &spec["placementMask"]["clusters"])]
+    {
         for (i, cluster) in names(list, "name").into_iter().enumerate() {
             found.push(NamedCluster { field: format!("spec.{part}.{many}[{i}].name"), cluster });
         }
@@ -105,7 +129,12 @@ fn clusters(object: &Value, registry: &Registry) -> Vec<NamedCluster> {
 /// The object without its largest part, which names no cluster.
 fn without_template(object: &Value) -> Value {
     let pick = |from: &Value, without: &str| -> Map<String, Value> {
-        from.as_object().into_iter().flatten().filter(|(k, _)| *k != without).map(|(k, v)| (k.clone(), v.clone())).collect()
+        from.as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(k, _)| *k != without)
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
     };
     json!({
         "apiVersion": object["apiVersion"],
@@ -131,9 +160,15 @@ mod tests {
 
     fn with_facts<R>(f: impl FnOnce(&FederatedFacts<'_>) -> R) -> R {
         let keys = ScopeKeys::default();
-        let bank = Labels::from([(keys.tenant.clone(), "bank".to_owned()), (keys.workspace_group.clone(), "prod".to_owned())]);
+        let bank = Labels::from([
+            (keys.tenant.clone(), "bank".to_owned()),
+            (keys.workspace_group.clone(), "prod".to_owned()),
+        ]);
         let config = type_config(&default_types()[1].target, "fed");
-        let theirs = keys.of_labels(&Labels::from([(keys.tenant.clone(), "other".to_owned()), (keys.workspace_group.clone(), "prod".to_owned())]));
+        let theirs = keys.of_labels(&Labels::from([
+            (keys.tenant.clone(), "other".to_owned()),
+            (keys.workspace_group.clone(), "prod".to_owned()),
+        ]));
         let ours = keys.of_labels(&bank);
         f(&FederatedFacts {
             type_config: Some(&config),
@@ -158,11 +193,15 @@ mod tests {
     #[test]
     fn a_new_object_is_initialised() {
         let created = request(Operation::Create, object("v1beta2", json!({"template": {}})));
-        let Verdict::Patch(operations) = with_facts(|f| mutate_federated(&created, f)) else { panic!("no patch") };
+        let Verdict::Patch(operations) = with_facts(|f| mutate_federated(&created, f)) else {
+            panic!("no patch")
+        };
         let paths: Vec<_> = operations.iter().map(|o| o["path"].as_str().unwrap()).collect();
         assert_eq!(paths, ["/spec/topologyType", "/metadata/labels", "/metadata/finalizers"]);
         let updated = request(Operation::Update, object("v1beta1", json!({"template": {}})));
-        let Verdict::Patch(operations) = with_facts(|f| mutate_federated(&updated, f)) else { panic!("no patch") };
+        let Verdict::Patch(operations) = with_facts(|f| mutate_federated(&updated, f)) else {
+            panic!("no patch")
+        };
         assert_eq!(operations.len(), 1, "an update gets no finalizer: it may just have been taken off");
     }
 

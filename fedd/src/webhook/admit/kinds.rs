@@ -67,7 +67,12 @@ pub fn default_config(request: &Request) -> Verdict {
 }
 
 /// `Cell`. `cluster` is the scope of the cluster that it names, if that exists.
-pub fn validate_cell(request: &Request, keys: Option<&ScopeKeys>, namespace: &Labels, cluster: Option<&Scope>) -> Verdict {
+pub fn validate_cell(
+    request: &Request,
+    keys: Option<&ScopeKeys>,
+    namespace: &Labels,
+    cluster: Option<&Scope>,
+) -> Verdict {
     verdict(typed::<Cell>(request).map(|(new, old)| {
         let mut found = words(&cell_rules(&new, old.as_ref()));
         if let Some(keys) = keys {
@@ -110,14 +115,24 @@ mod tests {
             "targetType": {"version": "v1", "kind": "ConfigMap", "pluralName": "configmaps", "scope": "Namespaced"},
             "federatedType": {"group": "types.kubefed.io", "version": "v1beta1", "kind": "FederatedConfigMap", "pluralName": "federatedconfigmaps", "scope": "Namespaced"},
             "propagation": "Enabled", "propagatingAnnotations": ["a/*", ""]}});
-        assert!(denied(validate_type_config(&request(config))).starts_with("spec.propagatingAnnotations[1]: "));
+        assert!(
+            denied(validate_type_config(&request(config))).starts_with("spec.propagatingAnnotations[1]: ")
+        );
         let kubefed = json!({"metadata": {"name": "kubefed"}, "spec": {"featureGates": [{"name": "Nope", "configuration": "Enabled"}]}});
-        assert!(denied(validate_config(&request(kubefed.clone()))).starts_with("spec.featureGates[0].name: "));
+        assert!(
+            denied(validate_config(&request(kubefed.clone()))).starts_with("spec.featureGates[0].name: ")
+        );
         assert!(matches!(default_config(&request(kubefed)), Verdict::Patch(p) if p.len() == 1));
         let cell = json!({"metadata": {"name": "a.b", "namespace": "n"}, "spec": {"clusterName": "c"}});
-        assert!(denied(validate_cell(&request(cell), Some(&ScopeKeys::default()), &Labels::new(), None)).starts_with("metadata.name: "));
+        assert!(
+            denied(validate_cell(&request(cell), Some(&ScopeKeys::default()), &Labels::new(), None))
+                .starts_with("metadata.name: ")
+        );
         let zone = json!({"metadata": {"name": "cell"}, "spec": {"clusterNameTemplate": "{name}"}});
         assert!(denied(validate_topology_type(&request(zone))).starts_with("metadata.name: "));
-        assert!(denied(validate_cell(&request(json!({"spec": 1})), None, &Labels::new(), None)).contains("cannot be read"));
+        assert!(
+            denied(validate_cell(&request(json!({"spec": 1})), None, &Labels::new(), None))
+                .contains("cannot be read")
+        );
     }
 }

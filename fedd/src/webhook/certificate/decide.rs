@@ -248,7 +248,10 @@ mod tests {
     #[test]
     fn after_a_long_sleep_the_new_authority_signs_at_once_if_the_old_one_has_ended() {
         assert_eq!(step(5000, &[authority(0)], leaf(0, 0)), Step::RenewCa);
-        assert_eq!(step(5000, &[authority(5000), authority(0)], leaf(0, 1)), Step::RenewLeaf { authority: 0 });
+        assert_eq!(
+            step(5000, &[authority(5000), authority(0)], leaf(0, 1)),
+            Step::RenewLeaf { authority: 0 }
+        );
     }
 
     /// Steps are carried out as they are decided, over three authorities' lives: at every moment the leaf is good, its
@@ -283,7 +286,10 @@ mod tests {
             assert!(leaf.validity.until > at(now), "expired at {now}");
             let authority = held.authorities[leaf.authority.unwrap()];
             let stale = bundles.iter().rfind(|(since, _)| since + 10 <= now).or(bundles.first()).unwrap();
-            assert!(stale.1.contains(&authority), "at {now} an API server that is 10 s behind refuses the leaf");
+            assert!(
+                stale.1.contains(&authority),
+                "at {now} an API server that is 10 s behind refuses the leaf"
+            );
             assert!(held.authorities.len() <= 2);
         }
         assert!(bundles.len() >= 6, "{bundles:?}");

@@ -60,8 +60,9 @@ impl CertificateDirectory {
             what: what.clone(),
             problem: format!("not a PEM certificate with its key in tls.key: {e:?}"),
         };
-        let chain =
-            CertificateDer::pem_slice_iter(&files.chain).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        let chain = CertificateDer::pem_slice_iter(&files.chain)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(unreadable)?;
         let key = PrivateKeyDer::from_pem_slice(&files.key).map_err(unreadable)?;
         if chain.is_empty() {
             return Err(unreadable(rustls::pki_types::pem::Error::NoItemsFound));
@@ -92,9 +93,10 @@ impl CertificateDirectory {
 }
 
 async fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
-    tokio::fs::read(path)
-        .await
-        .map_err(|e| CertificateError::Unreadable { what: path.display().to_string(), problem: e.to_string() })
+    tokio::fs::read(path).await.map_err(|e| CertificateError::Unreadable {
+        what: path.display().to_string(),
+        problem: e.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -113,10 +115,12 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let write = |authority: &Authority| {
             let key = rcgen::KeyPair::generate().unwrap();
-            let certificate = rcgen::CertificateParams::new(vec!["h".into()]).unwrap().self_signed(&key).unwrap();
+            let certificate =
+                rcgen::CertificateParams::new(vec!["h".into()]).unwrap().self_signed(&key).unwrap();
             std::fs::write(directory.path().join("tls.crt"), certificate.pem()).unwrap();
             std::fs::write(directory.path().join("tls.key"), key.serialize_pem()).unwrap();
-            std::fs::write(directory.path().join("ca.crt"), pem("CERTIFICATE", &authority.certificate)).unwrap();
+            std::fs::write(directory.path().join("ca.crt"), pem("CERTIFICATE", &authority.certificate))
+                .unwrap();
         };
         write(&Authority::make(std::time::SystemTime::now(), day).unwrap());
         served.load().await.unwrap();

@@ -13,8 +13,8 @@ use tracing::{info, warn};
 
 use super::secret::{Saved, Stored};
 use super::{
-    Authority, CertificateError, CurrentCertificate, Held, HeldLeaf, Lifetimes, SECRET_NAME, SharedAuthorities, Step,
-    Validity, bundle_pem, next_step,
+    Authority, CertificateError, CurrentCertificate, Held, HeldLeaf, Lifetimes, SECRET_NAME,
+    SharedAuthorities, Step, Validity, bundle_pem, next_step,
 };
 
 /// Wait after a step that failed.
@@ -104,7 +104,9 @@ impl CertificateKeeper {
                 let restored = self.stored.clone();
                 match self.save(restored).await {
                     Ok(()) => info!("the webhook's Secret was deleted; it is written again"),
-                    Err(error) => warn!(%error, "the webhook's Secret was deleted and could not be written again"),
+                    Err(error) => {
+                        warn!(%error, "the webhook's Secret was deleted and could not be written again")
+                    }
                 }
             }
             None => {}

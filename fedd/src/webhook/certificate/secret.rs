@@ -95,7 +95,9 @@ impl SharedAuthorities {
             Ok(secret) => Ok(Saved::Done(secret.resource_version())),
             // Conflict or already exists; or, for a replace, gone.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(Saved::Overtaken),
-            Err(kube::Error::Api(status)) if status.code == 404 && stored.version.is_some() => Ok(Saved::Overtaken),
+            Err(kube::Error::Api(status)) if status.code == 404 && stored.version.is_some() => {
+                Ok(Saved::Overtaken)
+            }
             Err(e) => Err(self.error(e)),
         }
     }

@@ -1,6 +1,8 @@
 //! The webhook configurations, under KubeFed's names.
 
-use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
 use serde_json::{Value, json};
 
 use super::Registration;
@@ -27,18 +29,81 @@ struct Question {
 const WRITES: &[&str] = &["CREATE", "UPDATE"];
 
 const VALIDATING: [Question; 7] = [
-    Question { name: "federated.types.kubefed.io", path: path::VALIDATE_FEDERATED, group: "types.kubefed.io", versions: &["v1beta1", "v1beta2"], resources: "*", operations: WRITES },
-    Question { name: "kubefedclusters.core.kubefed.io", path: path::VALIDATE_CLUSTER, group: "core.kubefed.io", versions: &["v1beta1"], resources: "kubefedclusters", operations: WRITES },
-    Question { name: "federatedtypeconfigs.core.kubefed.io", path: path::VALIDATE_TYPE_CONFIG, group: "core.kubefed.io", versions: &["v1beta1"], resources: "federatedtypeconfigs", operations: WRITES },
-    Question { name: "kubefedconfigs.core.kubefed.io", path: path::VALIDATE_CONFIG, group: "core.kubefed.io", versions: &["v1beta1"], resources: "kubefedconfigs", operations: WRITES },
-    Question { name: "cells.fedd.io", path: path::VALIDATE_CELL, group: "fedd.io", versions: &["v1alpha1"], resources: "cells", operations: WRITES },
-    Question { name: "celldeletions.fedd.io", path: path::DELETE_CELL, group: "fedd.io", versions: &["v1alpha1"], resources: "cells", operations: &["DELETE"] },
-    Question { name: "topologytypes.fedd.io", path: path::VALIDATE_TOPOLOGY_TYPE, group: "fedd.io", versions: &["v1alpha1"], resources: "topologytypes", operations: WRITES },
+    Question {
+        name: "federated.types.kubefed.io",
+        path: path::VALIDATE_FEDERATED,
+        group: "types.kubefed.io",
+        versions: &["v1beta1", "v1beta2"],
+        resources: "*",
+        operations: WRITES,
+    },
+    Question {
+        name: "kubefedclusters.core.kubefed.io",
+        path: path::VALIDATE_CLUSTER,
+        group: "core.kubefed.io",
+        versions: &["v1beta1"],
+        resources: "kubefedclusters",
+        operations: WRITES,
+    },
+    Question {
+        name: "federatedtypeconfigs.core.kubefed.io",
+        path: path::VALIDATE_TYPE_CONFIG,
+        group: "core.kubefed.io",
+        versions: &["v1beta1"],
+        resources: "federatedtypeconfigs",
+        operations: WRITES,
+    },
+    Question {
+        name: "kubefedconfigs.core.kubefed.io",
+        path: path::VALIDATE_CONFIG,
+        group: "core.kubefed.io",
+        versions: &["v1beta1"],
+        resources: "kubefedconfigs",
+        operations: WRITES,
+    },
+    Question {
+        name: "cells.fedd.io",
+        path: path::VALIDATE_CELL,
+        group: "fedd.io",
+        versions: &["v1alpha1"],
+        resources: "cells",
+        operations: WRITES,
+    },
+    Question {
+        name: "celldeletions.fedd.io",
+        path: path::DELETE_CELL,
+        group: "fedd.io",
+        versions: &["v1alpha1"],
+        resources: "cells",
+        operations: &["DELETE"],
+    },
+    Question {
+        name: "topologytypes.fedd.io",
+        path: path::VALIDATE_TOPOLOGY_TYPE,
+        group: "fedd.io",
+        versions: &["v1alpha1"],
+        resources: "topologytypes",
+        operations: WRITES,
+    },
 ];
 
 const MUTATING: [Question; 2] = [
-    Question { name: "federated.types.kubefed.io", path: path::MUTATE_FEDERATED, group: "types.kubefed.io", versions: &["v1beta1", "v1beta2"], resources: "*", operations: WRITES },
-    Question { name: "kubefedconfigs.core.kubefed.io", path: path::DEFAULT_CONFIG, group: "core.kubefed.io", versions: &["v1beta1"], resources: "kubefedconfigs", operations: &["CREATE"] },
+    Question {
+        name: "federated.types.kubefed.io",
+        path: path::MUTATE_FEDERATED,
+        group: "types.kubefed.io",
+        versions: &["v1beta1", "v1beta2"],
+        resources: "*",
+        operations: WRITES,
+    },
+    Question {
+        name: "kubefedconfigs.core.kubefed.io",
+        path: path::DEFAULT_CONFIG,
+        group: "core.kubefed.io",
+        versions: &["v1beta1"],
+        resources: "kubefedconfigs",
+        operations: &["CREATE"],
+    },
 ];
 
 fn webhook(question: &Question, registration: &Registration, bundle: Option<&[u8]>) -> Value {
@@ -71,21 +136,40 @@ fn webhook(question: &Question, registration: &Registration, bundle: Option<&[u8
     webhook
 }
 
-fn configuration(name: &str, questions: &[Question], registration: &Registration, bundle: Option<&[u8]>) -> Value {
+fn configuration(
+    name: &str,
+    questions: &[Question],
+    registration: &Registration,
+    bundle: Option<&[u8]>,
+) -> Value {
     let webhooks: Vec<_> = questions.iter().map(|q| webhook(q, registration, bundle)).collect();
     json!({"metadata": {"name": name}, "webhooks": webhooks})
 }
 
 /// The validating configuration.
-#[allow(clippy::expect_used, reason = "the JSON is made of literals of this module, and is made in the tests")]
-pub fn validating_configuration(registration: &Registration, bundle: Option<&[u8]>) -> ValidatingWebhookConfiguration {
-    serde_json::from_value(configuration(VALIDATING_NAME, &VALIDATING, registration, bundle)).expect("well-formed")
+#[allow(
+    clippy::expect_used,
+    reason = "the JSON is made of literals of this module, and is made in the tests"
+)]
+pub fn validating_configuration(
+    registration: &Registration,
+    bundle: Option<&[u8]>,
+) -> ValidatingWebhookConfiguration {
+    serde_json::from_value(configuration(VALIDATING_NAME, &VALIDATING, registration, bundle))
+        .expect("well-formed")
 }
 
 /// The mutating configuration.
-#[allow(clippy::expect_used, reason = "the JSON is made of literals of this module, and is made in the tests")]
-pub fn mutating_configuration(registration: &Registration, bundle: Option<&[u8]>) -> MutatingWebhookConfiguration {
-    serde_json::from_value(configuration(MUTATING_NAME, &MUTATING, registration, bundle)).expect("well-formed")
+#[allow(
+    clippy::expect_used,
+    reason = "the JSON is made of literals of this module, and is made in the tests"
+)]
+pub fn mutating_configuration(
+    registration: &Registration,
+    bundle: Option<&[u8]>,
+) -> MutatingWebhookConfiguration {
+    serde_json::from_value(configuration(MUTATING_NAME, &MUTATING, registration, bundle))
+        .expect("well-formed")
 }
 
 #[cfg(test)]

@@ -14,12 +14,21 @@ fn has_both_forms(definition: &CustomResourceDefinition) -> bool {
 
 /// The JSON merge patch that tells a federated definition where to ask for conversions; `None` when it knows, or has one
 /// form only.
-pub fn conversion_patch(definition: &CustomResourceDefinition, address: &WebhookAddress, bundle: Option<&[u8]>) -> Option<Value> {
+pub fn conversion_patch(
+    definition: &CustomResourceDefinition,
+    address: &WebhookAddress,
+    bundle: Option<&[u8]>,
+) -> Option<Value> {
     if !has_both_forms(definition) {
         return None;
     }
     let wanted = address.conversion_client(CONVERT_PATH, bundle);
-    let webhook = definition.spec.conversion.as_ref().filter(|c| c.strategy == "Webhook").and_then(|c| c.webhook.as_ref());
+    let webhook = definition
+        .spec
+        .conversion
+        .as_ref()
+        .filter(|c| c.strategy == "Webhook")
+        .and_then(|c| c.webhook.as_ref());
     if webhook.and_then(|w| w.client_config.as_ref()) == Some(&wanted) {
         return None;
     }
