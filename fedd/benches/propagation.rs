@@ -90,7 +90,7 @@ async fn set_up() -> Bench {
         command
     };
     let done = |mut command: Command| {
-        assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success())
+        assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
     };
     done(fedd(&["install", "--types", "configmaps", "--cluster-form-only"]));
     for member in &servers {

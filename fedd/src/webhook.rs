@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -30,6 +31,7 @@ use self::address::WebhookAddress;
 use self::certificate::{
     CertificateDirectory, CertificateKeeper, CurrentCertificate, Lifetimes, SharedAuthorities,
 };
+use self::handlers::Rules;
 use self::register::Registration;
 use self::state::Lookups;
 use crate::args::{Listen, listen};
@@ -90,6 +92,25 @@ pub struct WebhookOptions {
     pub lifetimes: Lifetimes,
     /// The federation's namespace.
     pub namespace: String,
+    /// What requests may take.
+    pub limits: Limits,
+}
+
+/// What requests may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest body in bytes (default 64 MiB: a list of 500 objects of 128 KiB; an object alone has at most 1.5 MiB).
+    pub body: usize,
+    /// Requests that are read and answered at once (default 64); others wait.
+    pub in_flight: usize,
+    /// How long a request may take, its wait included (default 30 s, what an API server gives a conversion).
+    pub request: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: 64 * 1024 * 1024, in_flight: 64, request: Duration::from_secs(30) }
+    }
 }
 
 impl WebhookArgs {
@@ -107,7 +128,8 @@ impl WebhookArgs {
             (None, None) => WebhookAddress::Service(format!("{namespace}/fedd-webhook:443").parse()?),
         };
         let (cert_dir, lifetimes) = (self.cert_dir.clone(), Lifetimes::default());
-        Ok(WebhookOptions { listen, address, cert_dir, lifetimes, namespace: namespace.to_owned() })
+        let (namespace, limits) = (namespace.to_owned(), Limits::default());
+        Ok(WebhookOptions { listen, address, cert_dir, lifetimes, namespace, limits })
     }
 }
 
@@ -148,15 +170,18 @@ pub async fn run(
         // Before everything is known nothing may be answered: an unknown topology type would be taken for none.
         () = lookups.wait_until_synced() => {}
     }
-    let keys = settings.gates.is_on(Feature::TenantIsolation).then(|| ScopeKeys {
-        tenant: settings.tenant_label.clone(),
-        workspace_group: settings.workspace_group_label.clone(),
-    });
+    let rules = Rules {
+        keys: settings.gates.is_on(Feature::TenantIsolation).then(|| ScopeKeys {
+            tenant: settings.tenant_label.clone(),
+            workspace_group: settings.workspace_group_label.clone(),
+        }),
+        masks: settings.gates.is_on(Feature::PlacementMask),
+    };
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("cannot listen on {} (--webhook-addr)", options.listen))?;
     info!(address = %listener.local_addr()?, "webhooks are served");
-    let router = handlers::router(lookups, keys);
+    let router = handlers::router(lookups, rules, &options.limits);
     tasks.spawn(server::serve(listener, server::tls_config(current)?, router, shutdown.clone()));
     let registration = Registration {
         address: options.address,

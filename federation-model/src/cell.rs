@@ -104,17 +104,16 @@ impl Cell {
         cell_cluster_name(&self.name_any(), &self.namespace().unwrap_or_default())
     }
 
-    /// The `KubeFedCluster` of the cell: the access of `cluster`, the labels of the cell, and the scope labels `scope`
-    /// (keys and values) of the cell's tenant, which nothing overrides.
+    /// The `KubeFedCluster` of the cell: the access of `cluster`, and these labels: the cell's, with the scope's of its
+    /// tenant.
     pub fn derive_cluster(
         &self,
         cluster: &KubeFedCluster,
-        scope: &BTreeMap<String, String>,
+        labels: BTreeMap<String, String>,
     ) -> KubeFedCluster {
         let mut derived = KubeFedCluster::new(&self.cluster_object_name(), cluster.spec.clone());
-        derived.metadata.namespace = cluster.metadata.namespace.clone();
-        let mut labels = self.spec.labels.clone();
-        labels.extend(scope.clone());
+        derived.metadata.namespace.clone_from(&cluster.metadata.namespace);
+        let mut labels = labels;
         labels.insert(label::CELL.to_owned(), self.name_any());
         labels.insert(label::CELL_NAMESPACE.to_owned(), self.namespace().unwrap_or_default());
         derived.metadata.labels = Some(labels);

@@ -35,17 +35,29 @@ macro_rules! propagated_version {
         #[serde(rename_all = "camelCase")]
         pub struct $kind {
             /// `core.kubefed.io/v1alpha1`.
-            #[serde(default)]
-            pub api_version: String,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub api_version: Option<String>,
             /// The kind.
-            #[serde(default)]
-            pub kind: String,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub kind: Option<String>,
             /// Kubernetes metadata.
             #[serde(default)]
             pub metadata: ObjectMeta,
             /// What was written.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub status: Option<PropagatedVersionStatus>,
+        }
+
+        impl $kind {
+            /// A record of this name, with nothing in it yet.
+            pub fn new(name: &str) -> Self {
+                Self {
+                    api_version: Some(<Self as kube::Resource>::api_version(&()).into_owned()),
+                    kind: Some(stringify!($kind).to_owned()),
+                    metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+                    status: None,
+                }
+            }
         }
 
         impl kube::Resource for $kind {
@@ -85,4 +97,35 @@ propagated_version! {
 /// Name of the record of a federated object: `<lowercase target kind>-<name>` (KubeFed).
 pub fn propagated_version_name(target_kind: &str, name: &str) -> String {
     format!("{}-{name}", target_kind.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_record_is_written_as_kubefed_does() {
+        let mut record = PropagatedVersion::new(&propagated_version_name("ConfigMap", "web"));
+        record.metadata.namespace = Some("bank".to_owned());
+        record.status = Some(PropagatedVersionStatus {
+            template_version: "t".to_owned(),
+            overrides_version: "o".to_owned(),
+            cluster_versions: vec![ClusterObjectVersion {
+                cluster_name: "a".to_owned(),
+                version: "gen:1".to_owned(),
+            }],
+        });
+        let json = json!({
+            "apiVersion": "core.kubefed.io/v1alpha1", "kind": "PropagatedVersion",
+            "metadata": {"name": "configmap-web", "namespace": "bank"},
+            "status": {"templateVersion": "t", "overridesVersion": "o", "clusterVersions": [{"clusterName": "a", "version": "gen:1"}]},
+        });
+        assert_eq!(serde_json::to_value(&record).unwrap(), json);
+        assert_eq!(serde_json::from_value::<PropagatedVersion>(json).unwrap(), record);
+        assert_eq!(
+            ClusterPropagatedVersion::new("namespace-a").kind.as_deref(),
+            Some("ClusterPropagatedVersion")
+        );
+    }
 }

@@ -72,9 +72,9 @@ pub fn cell_step(
     {
         return CellStep::Refuse("BadTarget", format!("spec.target.{field}: {error}"));
     }
-    let scope = keys.of_object(&BTreeMap::new(), namespace_labels);
-    let cluster_scope = keys.of_labels(cluster.labels());
-    if cluster_scope != tenancy::Scope::Shared && !scope.reaches(&cluster_scope) {
+    let none = BTreeMap::new();
+    let namespace = namespace_labels.unwrap_or(&none);
+    if !keys.of_labels(namespace).may_put_a_cell_on(&keys.of_labels(cluster.labels())) {
         return CellStep::Refuse(
             "ClusterOutOfScope",
             format!(
@@ -83,7 +83,8 @@ pub fn cell_step(
             ),
         );
     }
-    CellStep::Provide(Box::new(cell.derive_cluster(cluster, &keys.labels_of(&scope))))
+    let labels = keys.cell_cluster_labels(&cell.spec.labels, namespace);
+    CellStep::Provide(Box::new(cell.derive_cluster(cluster, labels)))
 }
 
 /// Keeps the cells' `KubeFedCluster`s.

@@ -229,7 +229,7 @@ impl Core {
         info!(r#type = %ty.name, "type starts");
         let state = Arc::new(TypeState::new(ty, self.stop.child_token()));
         self.types.insert(state.ty.name.clone(), state.clone());
-        for lane in self.lanes.iter() {
+        for lane in &self.lanes {
             lane.watch(self, &state);
         }
         crate::host_stage::start(self, &state, &self.tasks);
@@ -253,10 +253,10 @@ impl Core {
     /// Ends all work and waits for it. What is under way is answered first, within the requests' time-outs.
     pub async fn stop(&self) {
         self.stop.cancel();
-        for lane in self.lanes.iter() {
+        for lane in &self.lanes {
             lane.close();
         }
-        for ty in self.types.iter() {
+        for ty in &self.types {
             ty.queue.close();
         }
         self.tasks.close();
@@ -351,28 +351,11 @@ impl Core {
         let clusters = self.clusters();
         for server in clusters.servers() {
             let concerned =
-                clusters.on(server).iter().any(|c| c.ready && self.concerns(ty, &selection, c, server));
+                clusters.on(server).iter().any(|c| c.ready && concerns(ty, &selection, c, server));
             if concerned && let Some(lane) = self.lane(server) {
                 lane.push(ty, key.clone(), priority);
             }
         }
-    }
-
-    fn concerns(
-        &self,
-        ty: &TypeState,
-        selection: &Selection,
-        cluster: &ClusterInfo,
-        server: &ServerId,
-    ) -> bool {
-        if !selection.reaches(cluster) {
-            return false;
-        }
-        let key = &selection.entry.key;
-        let target = || cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
-        selection.selects(cluster)
-            || ty.with_work(key, |w| w.clusters.contains_key(&cluster.name))
-            || ty.cache(server).get(&target()).is_some()
     }
 
     /// There is no federated object of this name (any more): members that hold a managed one are looked at.
@@ -415,7 +398,7 @@ impl Core {
         for key in ty.keys() {
             let Some(selection) = self.selection(ty, &key) else { continue };
             if selection.entry.has_finalizer()
-                && clusters.on(server).iter().any(|c| c.ready && self.concerns(ty, &selection, c, server))
+                && clusters.on(server).iter().any(|c| c.ready && concerns(ty, &selection, c, server))
             {
                 lane.push(ty, key, Priority::Resync);
             }
@@ -480,4 +463,16 @@ impl Core {
 
     /// How long a status waits for lanes that are still at work, so that one write tells of all.
     pub(crate) const STATUS_GRACE: Duration = Duration::from_millis(500);
+}
+
+/// Whether an object has, or had, to do with a cluster.
+fn concerns(ty: &TypeState, selection: &Selection, cluster: &ClusterInfo, server: &ServerId) -> bool {
+    if !selection.reaches(cluster) {
+        return false;
+    }
+    let key = &selection.entry.key;
+    let target = || cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
+    selection.selects(cluster)
+        || ty.with_work(key, |w| w.clusters.contains_key(&cluster.name))
+        || ty.cache(server).get(&target()).is_some()
 }

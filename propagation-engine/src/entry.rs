@@ -10,7 +10,7 @@ use federation_model::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use kube::ResourceExt as _;
 
-use crate::version::revision;
+use crate::version::TemplateRevision;
 
 /// A federated object and what follows from it alone.
 #[derive(Debug)]
@@ -35,13 +35,12 @@ impl Entry {
         // managedFields are as large as the object and no decision needs them.
         object.metadata.managed_fields = None;
         let spec = &object.spec;
-        let retain = spec.retain_replicas.unwrap_or(false);
-        let template = spec.template.as_ref();
+        let template = TemplateRevision::of(spec.template.as_ref(), spec.retain_replicas.unwrap_or(false));
         let revisions = spec
             .overrides
             .iter()
             .flatten()
-            .map(|o| (o.cluster_name.clone(), revision(template, o.cluster_overrides.as_deref(), retain)))
+            .map(|o| (o.cluster_name.clone(), template.with(o.cluster_overrides.as_deref())))
             .collect();
         let deleting = object.metadata.deletion_timestamp.is_some();
         let mask = if deleting || !gates.is_on(Feature::PlacementMask) {
@@ -53,7 +52,7 @@ impl Entry {
             key: ObjectKey::of(&object.metadata),
             placement: Placement::compile(spec.placement.as_ref()),
             mask,
-            revision: revision(template, None, retain),
+            revision: template.with(None),
             revisions,
             object,
         })

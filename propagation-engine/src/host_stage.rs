@@ -120,11 +120,29 @@ fn changed(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey, change: HostC
             }
             return;
         }
-        HostChange::Wanted => core.fan_out(ty, key, Priority::Change),
+        HostChange::Wanted => {
+            warn_of_withheld(core, ty, key);
+            core.fan_out(ty, key, Priority::Change);
+        }
     }
     if ty.ty.namespaces && core.can_plan(ty) {
         // The namespace's placement gates everything in it.
         core.fan_out_namespace(&key.name);
+    }
+}
+
+/// Shows, on the object, what its template says and members do not get.
+fn warn_of_withheld(core: &Core, ty: &TypeState, key: &ObjectKey) {
+    let Some(entry) = ty.entry(key).filter(|e| !e.is_deleting()) else { return };
+    for warning in crate::render::warnings(&entry.object, &ty.ty.policy) {
+        core.ports.host.notice(Notice {
+            ty: ty.ty.federated.clone(),
+            key: key.clone(),
+            uid: entry.uid().to_owned(),
+            warning: true,
+            reason: warning.reason,
+            message: warning.message,
+        });
     }
 }
 

@@ -99,6 +99,6 @@ fn watch_failure(error: &watcher::Error) -> ApiFailure {
             reason: status.reason.clone(),
             message: status.message.clone(),
         },
-        other => ApiFailure::Unreachable(chain(other)),
+        other @ watcher::Error::NoResourceVersion => ApiFailure::Unreachable(chain(other)),
     }
 }

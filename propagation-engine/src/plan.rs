@@ -136,20 +136,21 @@ fn plan_target(
     let writer = selected.iter().copied().find(|c| holds(c)).unwrap_or(selected[0]);
     let mut sharers = vec![writer];
     for cluster in selected.iter().copied().filter(|c| c.name != writer.name) {
-        match same_object(selection, ty, target, writer, cluster) {
-            true => sharers.push(cluster),
-            false => push(
-                &[cluster],
-                Decision::Problem {
-                    reason: reason::CONFLICTING_CELLS,
-                    message: format!(
-                        "{target} on this API server is as {} needs it, which {}'s overrides would change; give the two cells \
-                         the same overrides, or name templates that tell their objects apart",
-                        writer.name, cluster.name
-                    ),
-                },
-            ),
+        if same_object(selection, ty, target, writer, cluster) {
+            sharers.push(cluster);
+            continue;
         }
+        push(
+            &[cluster],
+            Decision::Problem {
+                reason: reason::CONFLICTING_CELLS,
+                message: format!(
+                    "{target} on this API server is as {} needs it, which {}'s overrides would change; give the two cells \
+                     the same overrides, or name templates that tell their objects apart",
+                    writer.name, cluster.name
+                ),
+            },
+        );
     }
     if !others.is_empty() {
         // Whoever left a shared object leaves it to the others.

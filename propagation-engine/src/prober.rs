@@ -191,7 +191,7 @@ impl Prober {
                     }
                 }
                 Ok(Err(error)) => {
-                    debug!(cluster = name, %error, "health not written; the next check tries again")
+                    debug!(cluster = name, %error, "health not written; the next check tries again");
                 }
                 Err(_) => debug!(cluster = name, "health not written in time; the next check tries again"),
             }

@@ -24,9 +24,9 @@ fn any_labels() -> impl Strategy<Value = Labels> {
 fn any_scope() -> impl Strategy<Value = Scope> {
     let text = || prop_oneof![Just(String::new()), "[ab]", "[a-zA-Z0-9]{1,3}"];
     prop_oneof![
-        Just(Scope::Shared),
-        Just(Scope::Incomplete),
-        Just(Scope::Contradictory),
+        1 => Just(Scope::Shared),
+        1 => Just(Scope::Incomplete),
+        1 => Just(Scope::Contradictory),
         3 => (text(), text()).prop_map(|(tenant, workspace_group)| Scope::Tenant { tenant, workspace_group }),
     ]
 }

@@ -7,20 +7,22 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use federation_model::cell_cluster_name;
 use serde_json::Value;
 use tenancy::{Labels, Scope, ScopeKeys};
+use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use super::admit::{self, FederatedFacts};
 use super::review::{Request, Verdict, parse, respond};
 use super::state::Lookups;
-use super::{CONVERT_PATH, path};
+use super::{CONVERT_PATH, Limits, path};
 
-/// Largest request. A conversion of a list holds up to 500 objects of at most 1.5 MiB; client-go pages by 500.
-const MAX_BODY: usize = 256 * 1024 * 1024;
+/// Conversions larger than this run beside the threads that answer everybody else.
+const LARGE: usize = 1024 * 1024;
 /// How long a lookup may take; the API server waits 10 s.
 const LOOKUP: Duration = Duration::from_secs(8);
 /// Objects that are named when a cell cannot be deleted.
@@ -29,12 +31,28 @@ const NAMED: usize = 5;
 #[derive(Clone)]
 struct Context {
     lookups: Arc<Lookups>,
-    keys: Option<Arc<ScopeKeys>>,
+    rules: Arc<Rules>,
+}
+
+/// Which rules hold: what the feature gates leave.
+pub(super) struct Rules {
+    /// Keys of the scope labels; none when tenant isolation is off.
+    pub(super) keys: Option<ScopeKeys>,
+    /// Whether there are placement masks.
+    pub(super) masks: bool,
+}
+
+impl Context {
+    fn keys(&self) -> Option<&ScopeKeys> {
+        self.rules.keys.as_ref()
+    }
 }
 
 /// All paths.
-pub(super) fn router(lookups: Arc<Lookups>, keys: Option<ScopeKeys>) -> Router {
-    let context = Context { lookups, keys: keys.map(Arc::new) };
+pub(super) fn router(lookups: Arc<Lookups>, rules: Rules, limits: &Limits) -> Router {
+    let context = Context { lookups, rules: Arc::new(rules) };
+    let slots = Arc::new(Semaphore::new(limits.in_flight));
+    let longest = limits.request;
     Router::new()
         .route(CONVERT_PATH, post(convert))
         .route(path::MUTATE_FEDERATED, post(|c, b| federated(c, b, admit::mutate_federated)))
@@ -42,7 +60,7 @@ pub(super) fn router(lookups: Arc<Lookups>, keys: Option<ScopeKeys>) -> Router {
         .route(
             path::VALIDATE_CLUSTER,
             post(|State(c): State<Context>, b: Bytes| async move {
-                answer(&b, async |r| admit::validate_cluster(r, c.keys.as_deref())).await
+                answer(&b, async |r| admit::validate_cluster(r, c.keys())).await
             }),
         )
         .route(
@@ -63,16 +81,44 @@ pub(super) fn router(lookups: Arc<Lookups>, keys: Option<ScopeKeys>) -> Router {
             path::VALIDATE_TOPOLOGY_TYPE,
             post(|b: Bytes| async move { answer(&b, async |r| admit::validate_topology_type(r)).await }),
         )
+        .layer(middleware::from_fn(move |request, next| limited(slots.clone(), longest, request, next)))
+        .layer(DefaultBodyLimit::max(limits.body))
+        // Below the limits: a busy webhook is ready nonetheless.
         .route("/readyz", get(|| async { "ok" }))
         .route("/readyz/", get(|| async { "ok" }))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(context)
 }
 
+/// Lets so many requests at once read their body and be answered, each for so long; others wait their turn.
+async fn limited(slots: Arc<Semaphore>, longest: Duration, request: axum::extract::Request, next: Next) -> Response {
+    let turn = async {
+        let _slot = slots.acquire().await;
+        next.run(request).await
+    };
+    match tokio::time::timeout(longest, turn).await {
+        Ok(response) => response,
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("not answered within {longest:?}")).into_response(),
+    }
+}
+
 async fn convert(State(context): State<Context>, body: Bytes) -> Response {
-    match serde_json::from_slice::<Value>(&body) {
-        Ok(review) => Json(topology_convert::review(review, &context.lookups.registry())).into_response(),
+    let (registry, body_len) = (context.lookups.registry(), body.len());
+    let answer = move || match serde_json::from_slice::<Value>(&body) {
+        Ok(review) => {
+            let answer = topology_convert::review(review, &registry);
+            if let Some(message) = answer.pointer("/response/result/message") {
+                warn!(%message, "a conversion failed");
+            }
+            Json(answer).into_response()
+        }
         Err(error) => (StatusCode::BAD_REQUEST, format!("not a ConversionReview: {error}")).into_response(),
+    };
+    if body_len <= LARGE {
+        return answer();
+    }
+    match tokio::task::spawn_blocking(answer).await {
+        Ok(response) => response,
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("a conversion ended badly: {error}")).into_response(),
     }
 }
 
@@ -129,12 +175,13 @@ async fn federated(
             Err(verdict) => return verdict,
         };
         let config = lookups.type_config(&request.kind.group, &request.kind.kind);
-        let keys = context.keys.as_deref();
+        let keys = context.keys();
         let facts = FederatedFacts {
             type_config: config.as_ref(),
             namespace: namespace.as_ref(),
             registry: &lookups.registry(),
             keys,
+            masks: context.rules.masks,
             scope_of_cluster: &|name| keys.and_then(|keys| scope_of(lookups, keys, name)),
         };
         decide(request, &facts)
@@ -148,7 +195,7 @@ async fn cell(State(context): State<Context>, body: Bytes) -> Response {
             Ok(labels) => labels.unwrap_or_default(),
             Err(verdict) => return verdict,
         };
-        let keys = context.keys.as_deref();
+        let keys = context.keys();
         let cluster =
             request.object.as_ref().and_then(|o| o.pointer("/spec/clusterName")).and_then(Value::as_str);
         let scope = keys.zip(cluster).and_then(|(keys, cluster)| scope_of(&context.lookups, keys, cluster));
@@ -159,14 +206,15 @@ async fn cell(State(context): State<Context>, body: Bytes) -> Response {
 
 async fn cell_deletion(State(context): State<Context>, body: Bytes) -> Response {
     answer(&body, async |request| {
-        let cluster = cell_cluster_name(&request.name, &request.namespace);
+        let name = request.object_name();
+        let cluster = cell_cluster_name(name, &request.namespace);
         let lookups = &context.lookups;
         let labels = lookups.cluster_labels(&cluster).unwrap_or_default();
         let types = lookups.type_configs();
         let question =
             admit::placed_on(lookups.client(), &types, &request.namespace, &cluster, &labels, NAMED);
         match tokio::time::timeout(LOOKUP, question).await {
-            Ok(Ok(placed)) => admit::cell_deletion(&request.name, &request.namespace, &placed),
+            Ok(Ok(placed)) => admit::cell_deletion(name, &request.namespace, &placed),
             Ok(Err(error)) => {
                 Verdict::unchecked(format!("what is placed on the cell cannot be listed: {error}"))
             }

@@ -8,6 +8,7 @@
 mod configuration;
 mod conversion;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,9 +19,10 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, watch_object, watcher};
+use kube::runtime::watcher::{self, Event, watch_object, watcher};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -30,12 +32,20 @@ pub use self::configuration::{
     MUTATING_NAME, VALIDATING_NAME, mutating_configuration, validating_configuration,
 };
 pub use self::conversion::conversion_patch;
+use self::conversion::has_both_forms;
 
 /// Field manager of what is registered.
 pub const FIELD_MANAGER: &str = "fedd-webhook";
 
 /// Wait after a write that failed.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// Shortest time between two registrations: changes that come together are answered together, and somebody else who
+/// writes the same fields (a replica with another address, say) gets into no race.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Events that are taken at once.
+const AT_ONCE: usize = 256;
 
 /// What is registered.
 #[derive(Clone, Debug)]
@@ -44,6 +54,52 @@ pub struct Registration {
     pub address: WebhookAddress,
     /// Only objects of this namespace are asked about (KubeFed's `Namespaced` scope); all when none.
     pub only_namespace: Option<String>,
+}
+
+/// The federated definitions as they were last seen, without their schemas.
+#[derive(Default)]
+struct Definitions {
+    known: BTreeMap<String, CustomResourceDefinition>,
+    listed: bool,
+    relist: BTreeMap<String, CustomResourceDefinition>,
+}
+
+impl Definitions {
+    /// Takes an event in; whether there may be something to register.
+    fn observe(&mut self, event: Event<CustomResourceDefinition>) -> bool {
+        match event {
+            Event::Apply(definition) => {
+                return federated(definition).is_some_and(|(name, d)| {
+                    self.known.insert(name, d);
+                    true
+                });
+            }
+            Event::Delete(definition) => {
+                self.known.remove(&definition.name_any());
+                return false;
+            }
+            Event::Init => self.relist.clear(),
+            Event::InitApply(definition) => self.relist.extend(federated(definition)),
+            Event::InitDone => {
+                self.known = std::mem::take(&mut self.relist);
+                self.listed = true;
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A definition in both forms, without what is large in it.
+fn federated(mut definition: CustomResourceDefinition) -> Option<(String, CustomResourceDefinition)> {
+    if !has_both_forms(&definition) {
+        return None;
+    }
+    for version in &mut definition.spec.versions {
+        version.schema = None;
+    }
+    definition.metadata.managed_fields = None;
+    Some((definition.name_any(), definition))
 }
 
 /// Registers, and keeps registered until `shutdown`. `registered` is cancelled after the first time.
@@ -55,28 +111,32 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let mut definitions = watcher(crds, watcher::Config::default()).default_backoff().boxed();
+    let mut events = watcher(crds, watcher::Config::default()).default_backoff().ready_chunks(AT_ONCE).boxed();
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     let mut mutating = watch_object(mutating, MUTATING_NAME).default_backoff().boxed();
     let mut validating = watch_object(validating, VALIDATING_NAME).default_backoff().boxed();
-    let mut known: std::collections::BTreeMap<String, CustomResourceDefinition> =
-        std::collections::BTreeMap::new();
+    let mut definitions = Definitions::default();
     let mut due = true;
+    let mut earliest = Instant::now();
     loop {
-        if due {
-            let current = bundle.borrow_and_update().clone();
-            match settle(&client, &registration, current.as_deref(), &known).await {
-                Ok(()) => {
-                    due = false;
-                    registered.cancel();
-                }
-                Err(error) => warn!("the webhook is not registered; tries again: {error:#}"),
-            }
-        }
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(RETRY), if due => {}
+            // Not before the definitions are known: who is told that it is registered may write in either form.
+            () = tokio::time::sleep_until(earliest), if due && definitions.listed => {
+                let current = bundle.borrow_and_update().clone();
+                match settle(&client, &registration, current.as_deref(), &definitions.known).await {
+                    Ok(()) => {
+                        due = false;
+                        earliest = Instant::now() + PAUSE;
+                        registered.cancel();
+                    }
+                    Err(error) => {
+                        earliest = Instant::now() + RETRY;
+                        warn!("the webhook is not registered; tries again: {error:#}");
+                    }
+                }
+            }
             changed = bundle.changed() => match changed {
                 Ok(()) => due = true,
                 Err(_) => return,
@@ -84,16 +144,11 @@ pub async fn run(
             // Our own writes come back as events; what they ask for is there by then, and nothing is written again.
             Some(_) = mutating.next() => due = true,
             Some(_) = validating.next() => due = true,
-            Some(event) = definitions.next() => match event {
-                Ok(watcher::Event::Apply(crd) | watcher::Event::InitApply(crd)) => {
-                    known.insert(crd.name_any(), crd);
-                    due = true;
+            Some(chunk) = events.next() => for event in chunk {
+                match event {
+                    Ok(event) => due |= definitions.observe(event),
+                    Err(error) => warn!(%error, "cannot watch definitions; tries again"),
                 }
-                Ok(watcher::Event::Delete(crd)) => {
-                    known.remove(&crd.name_any());
-                }
-                Ok(_) => {}
-                Err(error) => warn!(%error, "cannot watch definitions; tries again"),
             },
         }
     }
@@ -103,8 +158,22 @@ async fn settle(
     client: &Client,
     registration: &Registration,
     bundle: Option<&[u8]>,
-    definitions: &std::collections::BTreeMap<String, CustomResourceDefinition>,
+    definitions: &BTreeMap<String, CustomResourceDefinition>,
 ) -> anyhow::Result<()> {
+    // Conversions first: a form that is admitted must convert.
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for (name, definition) in definitions {
+        if let Some(patch) = conversion_patch(definition, &registration.address, bundle) {
+            let params =
+                PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            match crds.patch(name, &params, &Patch::Merge(patch)).await {
+                Ok(_) => info!(definition = name, "its conversion is told where the webhook is"),
+                // It is being taken away; the event is on its way.
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot write definition {name}")),
+            }
+        }
+    }
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let validating = validating_configuration(registration, bundle);
     let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
@@ -116,16 +185,5 @@ async fn settle(
     api.patch(MUTATING_NAME, &params, &Patch::Apply(&mutating))
         .await
         .with_context(|| format!("cannot write {MUTATING_NAME}"))?;
-    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for (name, definition) in definitions {
-        if let Some(patch) = conversion_patch(definition, &registration.address, bundle) {
-            let params =
-                PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            api.patch(name, &params, &Patch::Merge(patch))
-                .await
-                .with_context(|| format!("cannot write definition {name}"))?;
-            info!(definition = name, "its conversion is told where the webhook is");
-        }
-    }
     Ok(())
 }

@@ -130,6 +130,15 @@ impl Verdict {
 }
 
 impl Request {
+    /// The object's name. A deletion of a whole collection asks about every object, each without its name in the request.
+    pub fn object_name(&self) -> &str {
+        Some(self.name.as_str())
+            .filter(|name| !name.is_empty())
+            .or_else(|| self.object.as_ref()?.pointer("/metadata/name")?.as_str())
+            .or_else(|| self.old_object.as_ref()?.pointer("/metadata/name")?.as_str())
+            .unwrap_or_default()
+    }
+
     /// Whether the object is on its way out: then it is let pass, so that finalizers can be taken off.
     pub fn is_being_deleted(&self) -> bool {
         [&self.object, &self.old_object]
@@ -202,6 +211,8 @@ mod tests {
         );
         assert!(request.object.is_none());
         assert!(!request.is_being_deleted());
+        let of_a_collection = Request { name: String::new(), ..request };
+        assert_eq!(of_a_collection.object_name(), "rz00a");
     }
 
     #[test]

@@ -30,7 +30,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// TLS 1.2 and 1.3 with whatever certificate is current; HTTP/2 preferred.
-pub fn tls_config(current: Arc<CurrentCertificate>) -> Result<ServerConfig, rustls::Error> {
+pub(super) fn tls_config(current: Arc<CurrentCertificate>) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -41,7 +41,12 @@ pub fn tls_config(current: Arc<CurrentCertificate>) -> Result<ServerConfig, rust
 }
 
 /// Serves `router` on `listener` until `shutdown`; then requests under way are given a few seconds to end.
-pub async fn serve(listener: TcpListener, tls: ServerConfig, router: Router, shutdown: CancellationToken) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: ServerConfig,
+    router: Router,
+    shutdown: CancellationToken,
+) {
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();

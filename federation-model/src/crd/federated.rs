@@ -179,7 +179,7 @@ fn spec(form: &Form, target: &str, with_replicas: bool) -> Value {
     properties.insert(
         "placement".to_owned(),
         json!({"type": "object", "description": format!("The {many} that are to hold the {target}."), "properties": {
-            (*many): names(form, &format!("By name. An empty list selects none; when it is there, the selector is not read.")),
+            (*many): names(form, "By name. An empty list selects none; when it is there, the selector is not read."),
             form.selector: selector(many),
         }}),
     );

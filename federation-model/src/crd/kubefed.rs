@@ -21,8 +21,13 @@ pub(super) fn records() -> Vec<CustomResourceDefinition> {
                     "clusterName": {"type": "string", "description": "The cluster."},
                     "version": {"type": "string", "description": "gen:<generation> or rv:<resourceVersion>."}}}}}
     });
-    let mut service_status =
-        record("FederatedServiceStatus", "federatedservicestatuses", "Namespaced", json!({}));
+    let mut service_status = record(
+        "FederatedServiceStatus",
+        "federatedservicestatuses",
+        "Namespaced",
+        "KubeFed's separate status of a FederatedService. Here a federated object's own status says it.",
+        json!({}),
+    );
     service_status["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["clusterStatus"] = json!({
         "type": "array",
         "description": "The Service's status in each cluster.",
@@ -31,12 +36,22 @@ pub(super) fn records() -> Vec<CustomResourceDefinition> {
             "status": {"type": "object", "description": "The Service's status there.", "x-kubernetes-preserve-unknown-fields": true}}}
     });
     let mut records: Vec<_> = [
-        ("PropagatedVersion", "propagatedversions", "Namespaced"),
-        ("ClusterPropagatedVersion", "clusterpropagatedversions", "Cluster"),
+        (
+            "PropagatedVersion",
+            "propagatedversions",
+            "Namespaced",
+            "What KubeFed last wrote to each member for one namespaced federated object.",
+        ),
+        (
+            "ClusterPropagatedVersion",
+            "clusterpropagatedversions",
+            "Cluster",
+            "What KubeFed last wrote to each member for one cluster-scoped federated object.",
+        ),
     ]
     .into_iter()
-    .map(|(kind, plural, scope)| {
-        let mut crd = record(kind, plural, scope, json!({"status": {}}));
+    .map(|(kind, plural, scope, description)| {
+        let mut crd = record(kind, plural, scope, description, json!({"status": {}}));
         crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"] =
             version_status.clone();
         literal(crd)
@@ -46,7 +61,7 @@ pub(super) fn records() -> Vec<CustomResourceDefinition> {
     records
 }
 
-fn record(kind: &str, plural: &str, scope: &str, subresources: Value) -> Value {
+fn record(kind: &str, plural: &str, scope: &str, description: &str, subresources: Value) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -60,6 +75,7 @@ fn record(kind: &str, plural: &str, scope: &str, subresources: Value) -> Value {
                 "subresources": subresources,
                 "schema": {"openAPIV3Schema": {
                     "type": "object",
+                    "description": description,
                     "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}}}
             }]
         }

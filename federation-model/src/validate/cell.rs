@@ -2,11 +2,29 @@
 
 use kube::ResourceExt as _;
 
-use super::{Violation, is_dns_label, is_dns_subdomain};
-use crate::{CELL_TOPOLOGY, CLUSTER_TOPOLOGY, Cell, TopologyType};
+use super::{Violation, brought_in, is_dns_label, is_dns_subdomain, is_label_key, is_label_value};
+use crate::{CELL_TOPOLOGY, CLUSTER_TOPOLOGY, Cell, CellTarget, TopologyType};
 
 /// What is wrong with a cell; `old` is the one that it replaces.
 pub fn validate_cell(new: &Cell, old: Option<&Cell>) -> Vec<Violation> {
+    let Some(old) = old else { return all(new) };
+    let mut found = brought_in(all(new), &all(old));
+    if old.spec.cluster_name != new.spec.cluster_name {
+        found.push(Violation::new(
+            "spec.clusterName",
+            "cannot change: make a new cell, widen the placements to it, then take this one out",
+        ));
+    }
+    if old.spec.target != new.spec.target {
+        found.push(Violation::new(
+            "spec.target",
+            "cannot change: objects would be left behind under their old names",
+        ));
+    }
+    found
+}
+
+fn all(new: &Cell) -> Vec<Violation> {
     let mut found = Vec::new();
     if !is_dns_label(&new.name_any()) {
         found.push(Violation::new(
@@ -16,27 +34,43 @@ pub fn validate_cell(new: &Cell, old: Option<&Cell>) -> Vec<Violation> {
     }
     if new.spec.cluster_name.is_empty() {
         found.push(Violation::new("spec.clusterName", "is required: the KubeFedCluster that the cell is on"));
+    } else if !is_dns_subdomain(&new.spec.cluster_name) {
+        let message = format!("{:?} is no KubeFedCluster's name", new.spec.cluster_name);
+        found.push(Violation::new("spec.clusterName", message));
     }
-    if let Some(target) = &new.spec.target
-        && let Err((field, error)) = target.parse()
-    {
-        found.push(Violation::new(format!("spec.target.{field}"), error.to_string()));
+    for (key, value) in &new.spec.labels {
+        if !is_label_key(key) {
+            let message =
+                format!("{key:?} is no label key; write name or domain/name, letters, digits, -, _ and .");
+            found.push(Violation::new("spec.labels", message));
+        } else if !is_label_value(value) {
+            let message =
+                format!("{value:?} is no label value; write at most 63 letters, digits, -, _ and .");
+            found.push(Violation::new(format!("spec.labels[{key}]"), message));
+        }
     }
-    if let Some(old) = old {
-        if old.spec.cluster_name != new.spec.cluster_name {
-            found.push(Violation::new(
-                "spec.clusterName",
-                "cannot change: make a new cell, widen the placements to it, then take this one out",
-            ));
-        }
-        if old.spec.target != new.spec.target {
-            found.push(Violation::new(
-                "spec.target",
-                "cannot change: objects would be left behind under their old names",
-            ));
-        }
+    if let Some(target) = &new.spec.target {
+        found.extend(target_trouble(target));
     }
     found
+}
+
+/// A template that cannot be read, or that makes names which no object can have.
+fn target_trouble(target: &CellTarget) -> Option<Violation> {
+    let (namespace, name) = match target.parse() {
+        Ok(templates) => templates,
+        Err((field, error)) => {
+            return Some(Violation::new(format!("spec.target.{field}"), error.to_string()));
+        }
+    };
+    let sample = |template: Option<crate::NameTemplate>| template.map(|t| t.render(|_| "a"));
+    if let Some(sample) = sample(namespace).filter(|s| !is_dns_label(s)) {
+        let message = format!("makes names such as {sample:?}, which no namespace can have");
+        return Some(Violation::new("spec.target.namespace", message));
+    }
+    let sample = sample(name).filter(|s| !is_dns_subdomain(s))?;
+    let message = format!("makes names such as {sample:?}, which no object can have");
+    Some(Violation::new("spec.target.name", message))
 }
 
 /// What is wrong with a declared topology type.
@@ -89,6 +123,18 @@ mod tests {
             ["metadata.name", "spec.clusterName", "spec.target.namespace"]
         );
         assert_eq!(fields(&cell("rz00a", "m2", None), Some(&good)), ["spec.clusterName", "spec.target"]);
+        assert_eq!(
+            fields(&cell("rz00a", "M_1", Some("{namespace}.x")), None),
+            ["spec.clusterName", "spec.target.namespace"]
+        );
+        let mut labelled = good.clone();
+        labelled.spec.labels = [("a b", "x"), ("zone", "x/y"), ("fedd.io/tier", "gold")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into();
+        assert_eq!(fields(&labelled, None), ["spec.labels", "spec.labels[zone]"]);
+        // What was wrong before may stay; what is added may not be.
+        assert!(fields(&labelled, Some(&labelled)).is_empty());
+        assert_eq!(fields(&labelled, Some(&good)), ["spec.labels", "spec.labels[zone]"]);
     }
 
     #[test]

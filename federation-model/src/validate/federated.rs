@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Violation, brought_in, is_dns_label, is_dns_subdomain};
+use super::{Violation, brought_in, is_dns_label, is_dns_subdomain, is_label_key, is_label_value};
 use crate::{CELL_TOPOLOGY, annotation};
 
 /// Largest template in bytes of JSON. etcd takes 1.5 MiB for the whole object, which also holds status, overrides and
@@ -83,6 +83,10 @@ impl Check {
     fn template(&mut self, object: &Value, target_kind: &str) {
         let template = &object["spec"]["template"];
         if template.is_null() {
+            // A Namespace needs nothing but its name, and KubeFed's users leave the template out.
+            if target_kind == "Namespace" {
+                return;
+            }
             self.refuse("spec.template", "is required: the plain object, without kind, name and namespace");
             return;
         }
@@ -173,15 +177,20 @@ impl Check {
     }
 
     fn selector(&mut self, selector: &Value, field: &str) {
+        for (key, value) in selector["matchLabels"].as_object().into_iter().flatten() {
+            self.label(key, [value], &format!("{field}.matchLabels[{key}]"));
+        }
         for (i, expression) in selector["matchExpressions"].as_array().into_iter().flatten().enumerate() {
             let at = format!("{field}.matchExpressions[{i}]");
+            let (key, list) = (&expression["key"], expression["values"].as_array());
+            self.label(key.as_str().unwrap_or_default(), list.into_iter().flatten(), &at);
             let values = expression["values"].as_array().map_or(0, Vec::len);
             match expression["operator"].as_str().unwrap_or_default() {
                 "In" | "NotIn" if values == 0 => {
-                    self.refuse(format!("{at}.values"), "is required with In and NotIn")
+                    self.refuse(format!("{at}.values"), "is required with In and NotIn");
                 }
                 "Exists" | "DoesNotExist" if values > 0 => {
-                    self.refuse(format!("{at}.values"), "must be left out with Exists and DoesNotExist")
+                    self.refuse(format!("{at}.values"), "must be left out with Exists and DoesNotExist");
                 }
                 "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
                 other => self.refuse(
@@ -189,6 +198,19 @@ impl Check {
                     format!("{other:?} is none of In, NotIn, Exists, DoesNotExist"),
                 ),
             }
+        }
+    }
+
+    /// A key and values that no label can have: they would select nothing, or (`NotIn`) everything, in silence.
+    fn label<'v>(&mut self, key: &str, values: impl IntoIterator<Item = &'v Value>, field: &str) {
+        if !is_label_key(key) {
+            self.refuse(field, format!("{key:?} is no label key; write name or domain/name"));
+        }
+        for value in values.into_iter().filter_map(Value::as_str).filter(|v| !is_label_value(v)) {
+            self.refuse(
+                field,
+                format!("{value:?} is no label value; write at most 63 letters, digits, -, _ and ."),
+            );
         }
     }
 
@@ -214,31 +236,40 @@ impl Check {
             for (j, patch) in item[override_list].as_array().into_iter().flatten().enumerate() {
                 let at = format!("{at}.{override_list}[{j}]");
                 let path = patch["path"].as_str().unwrap_or_default();
-                self.path(path, &format!("{at}.path"));
+                self.path(path, name, &format!("{at}.path"));
                 if !paths.insert(path) {
-                    self.refuse(format!("{at}.path"), format!("{path:?} stands twice; keep one"));
+                    self.refuse(
+                        format!("{at}.path"),
+                        format!("{path:?} stands twice for {name:?}; keep one"),
+                    );
                 }
                 if !matches!(patch["op"].as_str().unwrap_or_default(), "" | "add" | "remove" | "replace") {
                     self.refuse(
                         format!("{at}.op"),
-                        format!("{} is none of add, remove, replace", patch["op"]),
+                        format!("{} (for {name:?}) is none of add, remove, replace", patch["op"]),
                     );
                 }
             }
         }
     }
 
-    fn path(&mut self, path: &str, field: &str) {
-        // Compared as the patch will read it: escapes resolved, the text before the first slash dropped.
-        let read =
-            path.find('/').map_or(String::new(), |at| path[at..].replace("~1", "/").replace("~0", "~"));
-        if read.is_empty() {
-            self.refuse(field, "is the whole object, whose identity no override may change; name a field, such as /spec/replicas");
-        } else if IDENTITY.contains(&read.as_str()) {
-            self.refuse(field, format!("{path:?} is what the object is, which no override may change; for labels write /metadata/labels/…"));
-        } else if !path.starts_with('/') {
-            self.refuse(field, format!("{path:?} does not begin with /; write {read:?}"));
-        }
+    /// `name` is whom the override is for: it tells one entry from another when they move.
+    fn path(&mut self, path: &str, name: &str, field: &str) {
+        // KubeFed drops the text before the first slash, so that x/kind is read as /kind.
+        let read = path.find('/').map_or("", |at| &path[at..]);
+        let trouble = if read.is_empty() {
+            "the whole object, whose identity no override may change; name a field, such as /spec/replicas"
+                .to_owned()
+        } else if IDENTITY.contains(&read) {
+            "what the object is, which no override may change; for labels write /metadata/labels/…".to_owned()
+        } else if read.len() < path.len() {
+            format!("no JSON pointer, which begins with /; write {read:?}")
+        } else if path.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
+            "no JSON pointer: write ~0 for ~, and ~1 for / within a key".to_owned()
+        } else {
+            return;
+        };
+        self.refuse(field, format!("{path:?} (for {name:?}) is {trouble}"));
     }
 
     fn annotations(&mut self, annotations: &Value) {
@@ -327,6 +358,36 @@ mod tests {
             ),
             (
                 "v1beta1",
+                json!({"template": {}, "placement": {"clusterSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}}),
+                "spec.placement.clusterSelector.matchExpressions[0].values",
+            ),
+            (
+                "v1beta1",
+                json!({"template": {}, "placement": {"clusterSelector": {"matchExpressions": [{"key": "a b", "operator": "Exists"}]}}}),
+                "spec.placement.clusterSelector.matchExpressions[0]",
+            ),
+            (
+                "v1beta2",
+                json!({"template": {}, "placement": {"topologySelector": {"matchLabels": {"zone": "a/b"}}}}),
+                "spec.placement.topologySelector.matchLabels[zone]",
+            ),
+            (
+                "v1beta1",
+                json!({"template": {}, "overrides": [{"clusterName": "a"}, {"clusterName": "a"}]}),
+                "spec.overrides[1].clusterName",
+            ),
+            (
+                "v1beta1",
+                json!({"template": {}, "overrides": [{"clusterName": "a", "clusterOverrides": [{"path": "/data/k"}, {"path": "/data/k"}]}]}),
+                "spec.overrides[0].clusterOverrides[1].path",
+            ),
+            (
+                "v1beta1",
+                json!({"template": {}, "overrides": [{"clusterName": "a", "clusterOverrides": [{"path": "/data/k", "op": "move"}]}]}),
+                "spec.overrides[0].clusterOverrides[0].op",
+            ),
+            (
+                "v1beta1",
                 json!({"template": {}, "overrides": [{"clusterName": "a", "topologyOverrides": []}]}),
                 "spec.overrides[0].topologyOverrides",
             ),
@@ -341,7 +402,8 @@ mod tests {
             "x/metadata/namespace",
             "nothing",
             "/apiVersion",
-            "/metadata~1name",
+            "/data/a~b",
+            "/data/a~",
         ] {
             let spec = json!({"template": {}, "overrides": [{"clusterName": "a", "clusterOverrides": [{"path": path}]}]});
             let found = fields("v1beta1", spec);
@@ -349,6 +411,66 @@ mod tests {
         }
         let big = json!({"template": {"data": {"k": "x".repeat(MAX_TEMPLATE_BYTES)}}});
         assert_eq!(fields("v1beta1", big), ["spec.template"]);
+    }
+
+    #[test]
+    fn messages_say_what_to_write() {
+        let message =
+            |spec: Value| validate_federated(&object("v1beta1", spec), None, "ConfigMap")[0].to_string();
+        let patched = |path: &str| {
+            message(
+                json!({"template": {}, "overrides": [{"clusterName": "a", "clusterOverrides": [{"path": path}]}]}),
+            )
+        };
+        for (found, part) in [
+            (message(json!({})), "spec.template: is required: the plain object"),
+            (message(json!({"template": {"metadata": {"name": "x"}}})), "stands for \"cm\"; leave it out"),
+            (
+                message(json!({"template": {}, "placement": {"topologies": []}})),
+                "write clusters here (v1beta1), or apiVersion types.kubefed.io/v1beta2",
+            ),
+            (message(json!({"template": {}, "placementMask": {}})), "write [] to touch none"),
+            (patched("data/k"), "write \"/k\""),
+            (patched("/metadata"), "write /metadata/labels/"),
+            (patched(""), "such as /spec/replicas"),
+            (
+                message(json!({"template": {"data": {"k": "x".repeat(MAX_TEMPLATE_BYTES)}}})),
+                "has 1048594 bytes, more than the 1048576",
+            ),
+        ] {
+            assert!(found.contains(part), "{found}");
+        }
+    }
+
+    #[test]
+    fn annotations_are_read() {
+        for (key, value, is_good) in [
+            ("kubefed.io/orphan", "true", true),
+            ("kubefed.io/orphan", "false", true),
+            ("kubefed.io/orphan", "yes", false),
+            ("kubefed.io/deleteoption", "{\"propagationPolicy\":\"Orphan\"}", true),
+            ("kubefed.io/deleteoption", "Orphan", false),
+            ("kubefed.io/deleteoption", "[]", false),
+        ] {
+            let mut object = object("v1beta1", json!({"template": {}}));
+            object["metadata"]["annotations"] = json!({key: value});
+            let found = validate_federated(&object, None, "ConfigMap");
+            assert_eq!(found.is_empty(), is_good, "{key}={value}");
+            assert!(found.iter().all(|v| v.field == format!("metadata.annotations[{key}]")));
+        }
+    }
+
+    #[test]
+    fn what_was_wrong_before_stays_editable_wherever_it_moves() {
+        let wrong = |cluster: &str| json!({"clusterName": cluster, "clusterOverrides": [{"path": "/kind", "value": "x"}]});
+        let old = object("v1beta1", json!({"template": {}, "overrides": [{"clusterName": "a"}, wrong("b")]}));
+        let found = |overrides: Value| {
+            let new = object("v1beta1", json!({"template": {}, "overrides": overrides}));
+            validate_federated(&new, Some(&old), "ConfigMap").len()
+        };
+        assert_eq!(found(json!([wrong("b")])), 0);
+        assert_eq!(found(json!([wrong("b"), wrong("c")])), 1);
+        assert_eq!(found(json!([wrong("c")])), 1, "another cluster's is new");
     }
 
     #[test]

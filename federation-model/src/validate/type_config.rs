@@ -3,7 +3,9 @@
 use kube::ResourceExt as _;
 
 use super::{Violation, is_dns_subdomain};
-use crate::{ApiResourceReference, FederatedTypeConfig};
+use crate::{
+    ApiResourceReference, CLUSTER_FORM_VERSION, FederatedTypeConfig, TOPOLOGY_FORM_VERSION, TYPES_GROUP,
+};
 
 /// What is wrong with a type config. Patterns of `propagatingAnnotations` are the annotation policy's to check.
 pub fn validate_type_config(config: &FederatedTypeConfig) -> Vec<Violation> {
@@ -14,6 +16,13 @@ pub fn validate_type_config(config: &FederatedTypeConfig) -> Vec<Violation> {
     }
     resource("spec.targetType", &filled.spec.target_type, false, &mut found);
     resource("spec.federatedType", &filled.spec.federated_type, true, &mut found);
+    let federated = &filled.spec.federated_type;
+    if federated.group == TYPES_GROUP && federated.version == TOPOLOGY_FORM_VERSION {
+        found.push(Violation::new(
+            "spec.federatedType.version",
+            format!("is the topology form's; the stored form is read: write {CLUSTER_FORM_VERSION}"),
+        ));
+    }
     if let Some(status) = &filled.spec.status_type {
         resource("spec.statusType", status, true, &mut found);
     }
@@ -63,5 +72,11 @@ mod tests {
         config.spec.target_type.version = "V 1".to_owned();
         let fields: Vec<_> = validate_type_config(&config).into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["metadata.name", "spec.targetType.version", "spec.federatedType.group"]);
+        let mut config = type_config(&default_types()[6].target, "fed");
+        config.spec.federated_type.version = "v1beta2".to_owned();
+        let found = validate_type_config(&config);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].field, "spec.federatedType.version");
+        assert!(found[0].message.contains("write v1beta1"), "{}", found[0]);
     }
 }

@@ -322,10 +322,11 @@ impl Member for SimMember {
                     WatchEvent::Synced => Some(WatchEvent::Synced),
                     WatchEvent::Failed(f) => Some(WatchEvent::Failed(f)),
                     WatchEvent::Listed((_, o)) => managed(&o).then(|| WatchEvent::Listed(named(&ty, &o))),
-                    WatchEvent::Deleted((_, o)) => Some(WatchEvent::Deleted(named(&ty, &o))),
-                    // An object that stops matching a selector is told as deleted.
                     WatchEvent::Applied((_, o)) if managed(&o) => Some(WatchEvent::Applied(named(&ty, &o))),
-                    WatchEvent::Applied((_, o)) => Some(WatchEvent::Deleted(named(&ty, &o))),
+                    // An object that stops matching a selector is told as deleted.
+                    WatchEvent::Deleted((_, o)) | WatchEvent::Applied((_, o)) => {
+                        Some(WatchEvent::Deleted(named(&ty, &o)))
+                    }
                 };
                 async move { event }
             })

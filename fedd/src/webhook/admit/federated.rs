@@ -17,6 +17,8 @@ pub struct FederatedFacts<'a> {
     pub registry: &'a Registry,
     /// Keys of the scope labels; none when tenant isolation is off.
     pub keys: Option<&'a ScopeKeys>,
+    /// Whether there are placement masks; where there are none, one that is written would hold nothing back.
+    pub masks: bool,
     /// The scope of a cluster that exists.
     pub scope_of_cluster: &'a dyn Fn(&str) -> Option<Scope>,
 }
@@ -65,6 +67,14 @@ pub fn validate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verd
     let target = facts.type_config.map(|c| c.spec.target_type.kind.as_str()).unwrap_or_default();
     let mut findings: Vec<String> =
         model_rules(object, old, target).iter().map(ToString::to_string).collect();
+    let masked = |object: &Value| !object["spec"]["placementMask"].is_null();
+    if !facts.masks && masked(object) && !old.is_some_and(masked) {
+        findings.push(
+            "spec.placementMask: the feature gate PlacementMask is off, so that a mask would hold nothing back; leave \
+             it out, or turn the gate on in the KubeFedConfig"
+                .to_owned(),
+        );
+    }
     if let Err(refusal) = check_topology_type(object, old, facts.registry) {
         findings.push(refusal.to_string());
     }
@@ -175,6 +185,7 @@ mod tests {
             namespace: Some(&bank),
             registry: &Registry::default(),
             keys: Some(&keys),
+            masks: false,
             scope_of_cluster: &|name| match name {
                 "rz00a.bank" => Some(ours.clone()),
                 "foreign" => Some(theirs.clone()),
@@ -216,6 +227,21 @@ mod tests {
         let unknown = object("v1beta2", json!({"topologyType": "zone", "template": {}}));
         let words = denied(with_facts(|f| validate_federated(&request(Operation::Create, unknown), f)));
         assert!(words.contains("spec.topologyType: ") && words.contains("cell"), "{words}");
+    }
+
+    #[test]
+    fn a_mask_that_would_hold_nothing_back_is_refused() {
+        let spec = json!({"template": {}, "placementMask": {"clusters": []}});
+        let mut masked = object("v1beta1", spec);
+        masked["metadata"]["labels"] = json!({"fedd.io/tenant": "bank", "fedd.io/workspace-group": "prod"});
+        let created = request(Operation::Create, masked.clone());
+        assert!(denied(with_facts(|f| validate_federated(&created, f))).starts_with("spec.placementMask: "));
+        let updated = Request { old_object: Some(masked.clone()), ..request(Operation::Update, masked) };
+        assert_eq!(with_facts(|f| validate_federated(&updated, f)), Verdict::Allow, "it stays editable");
+        let with_masks = |f: &FederatedFacts<'_>| {
+            validate_federated(&created, &FederatedFacts { masks: true, ..*f })
+        };
+        assert_eq!(with_facts(with_masks), Verdict::Allow);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub fn validate_cluster(request: &Request, keys: Option<&ScopeKeys>) -> Verdict 
         let mut found = words(&cluster_rules(&new));
         let is_cells = new.annotations().contains_key(annotation::ACCESS_OF);
         if let Some(keys) = keys.filter(|_| !is_cells) {
-            let refusals = keys.check_cluster(new.labels(), old.as_ref().map(|old| old.labels()));
+            let refusals = keys.check_cluster(new.labels(), old.as_ref().map(kube::ResourceExt::labels));
             found.extend(refusals.iter().map(ToString::to_string));
         }
         found

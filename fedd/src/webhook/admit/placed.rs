@@ -48,10 +48,11 @@ pub async fn placed_on(
     Ok(placed)
 }
 
-/// Whether an object is placed on a cluster, or runs there by its status.
-pub fn is_on(object: &FederatedObject, cluster: &str, labels: &Labels) -> bool {
+/// Whether an object is placed on a cluster, or is, or may be, there by its status. A status says nothing of clusters that
+/// have nothing to do with the object; a revision is not looked for, since some installations keep it elsewhere.
+pub(super) fn is_on(object: &FederatedObject, cluster: &str, labels: &Labels) -> bool {
     Placement::compile(object.spec.placement.as_ref()).is_ok_and(|p| p.selects(cluster, labels))
-        || object.status.iter().flat_map(|s| &s.clusters).any(|c| c.name == cluster && c.revision.is_some())
+        || object.status.iter().flat_map(|s| &s.clusters).any(|c| c.name == cluster)
 }
 
 /// Whether a cell may be deleted, given what is placed on it.
@@ -64,4 +65,37 @@ pub fn cell_deletion(cell: &str, namespace: &str, placed: &[String]) -> Verdict 
         cell_cluster_name(cell, namespace),
         placed.join(", ")
     )])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn on(object: Value) -> bool {
+        let labels = Labels::from([("zone".to_owned(), "a".to_owned())]);
+        is_on(&serde_json::from_value(object).unwrap(), "rz00a.bank", &labels)
+    }
+
+    #[test]
+    fn an_object_is_on_a_cell_by_name_by_selector_and_by_status() {
+        let placed = |placement: Value| json!({"metadata": {}, "spec": {"placement": placement}});
+        assert!(on(placed(json!({"clusters": [{"name": "rz00a.bank"}]}))));
+        assert!(!on(placed(json!({"clusters": [{"name": "rz01a.bank"}]}))));
+        assert!(on(placed(json!({"clusterSelector": {"matchLabels": {"zone": "a"}}}))));
+        assert!(!on(placed(json!({"clusterSelector": {"matchLabels": {"zone": "b"}}}))));
+        assert!(on(placed(json!({"clusterSelector": {}}))));
+        let mut left = placed(json!({"clusters": []}));
+        left["status"] = json!({"clusters": [{"name": "rz00a.bank", "status": "WaitingForRemoval"}]});
+        assert!(on(left));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_there_and_what_to_do() {
+        let Verdict::Deny(denial) = cell_deletion("rz00a", "bank", &["FederatedConfigMap bank/cm".into()]) else {
+            panic!("allowed")
+        };
+        assert!(denial.message.contains("FederatedConfigMap bank/cm") && denial.message.contains("take the cell out"));
+        assert_eq!(cell_deletion("rz00a", "bank", &[]), Verdict::Allow);
+    }
 }

@@ -194,6 +194,7 @@ mod tests {
         Validity { made: at(made), until: at(made) + LIFETIMES.authority }
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "it stands where there may be none")]
     fn leaf(made: u64, authority: usize) -> Option<HeldLeaf> {
         let validity = Validity { made: at(made), until: at(made) + LIFETIMES.leaf };
         Some(HeldLeaf { validity, authority: Some(authority) })

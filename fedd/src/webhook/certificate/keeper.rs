@@ -105,7 +105,7 @@ impl CertificateKeeper {
                 match self.save(restored).await {
                     Ok(()) => info!("the webhook's Secret was deleted; it is written again"),
                     Err(error) => {
-                        warn!(%error, "the webhook's Secret was deleted and could not be written again")
+                        warn!(%error, "the webhook's Secret was deleted and could not be written again");
                     }
                 }
             }

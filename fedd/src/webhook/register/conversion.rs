@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::webhook::{CONVERT_PATH, address::WebhookAddress};
 
 /// Whether a definition is a federated kind's in both forms.
-fn has_both_forms(definition: &CustomResourceDefinition) -> bool {
+pub(super) fn has_both_forms(definition: &CustomResourceDefinition) -> bool {
     let spec = &definition.spec;
     spec.group == TYPES_GROUP && spec.versions.iter().any(|v| v.name == TOPOLOGY_FORM_VERSION)
 }
