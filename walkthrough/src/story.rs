@@ -1,7 +1,7 @@
 //! The story, step by step.
 
 use anyhow::bail;
-use federation_model::{Cell, KubeFedCluster};
+use federation_model::{CONFIG_NAME, Cell, KubeFedCluster, KubeFedConfig};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
@@ -42,6 +42,12 @@ async fn acts(stage: &mut Stage) -> anyhow::Result<()> {
 async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
     step("The host becomes a federation, and fedd runs on it");
     stage.fedd(&["install", "--types", "namespaces,configmaps,services,deployments"]).await?;
+    anstream::println!(
+        "health checks every second, so that nobody has to wait half a minute for a cluster to be called down"
+    );
+    let configs: Api<KubeFedConfig> = Api::namespaced(stage.host.client(), FEDERATION);
+    let patch = json!({"spec": {"clusterHealthCheck": {"period": "1s", "timeout": "1s"}}});
+    configs.patch(CONFIG_NAME, &PatchParams::default(), &Patch::Merge(patch)).await?;
     stage.start_daemon().await?;
 
     step("Two tenants; three clusters join, the third is the other tenant's");

@@ -90,14 +90,21 @@ pub(super) fn router(lookups: Arc<Lookups>, rules: Rules, limits: &Limits) -> Ro
 }
 
 /// Lets so many requests at once read their body and be answered, each for so long; others wait their turn.
-async fn limited(slots: Arc<Semaphore>, longest: Duration, request: axum::extract::Request, next: Next) -> Response {
+async fn limited(
+    slots: Arc<Semaphore>,
+    longest: Duration,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
     let turn = async {
         let _slot = slots.acquire().await;
         next.run(request).await
     };
     match tokio::time::timeout(longest, turn).await {
         Ok(response) => response,
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("not answered within {longest:?}")).into_response(),
+        Err(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not answered within {longest:?}")).into_response()
+        }
     }
 }
 
@@ -118,7 +125,9 @@ async fn convert(State(context): State<Context>, body: Bytes) -> Response {
     }
     match tokio::task::spawn_blocking(answer).await {
         Ok(response) => response,
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("a conversion ended badly: {error}")).into_response(),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("a conversion ended badly: {error}")).into_response()
+        }
     }
 }
 

@@ -111,7 +111,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let mut events = watcher(crds, watcher::Config::default()).default_backoff().ready_chunks(AT_ONCE).boxed();
+    let mut events =
+        watcher(crds, watcher::Config::default()).default_backoff().ready_chunks(AT_ONCE).boxed();
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     let mut mutating = watch_object(mutating, MUTATING_NAME).default_backoff().boxed();

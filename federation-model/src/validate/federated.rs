@@ -435,7 +435,7 @@ mod tests {
             (patched(""), "such as /spec/replicas"),
             (
                 message(json!({"template": {"data": {"k": "x".repeat(MAX_TEMPLATE_BYTES)}}})),
-                "has 1048594 bytes, more than the 1048576",
+                "has 1048593 bytes, more than the 1048576",
             ),
         ] {
             assert!(found.contains(part), "{found}");

@@ -238,9 +238,8 @@ mod tests {
         assert!(denied(with_facts(|f| validate_federated(&created, f))).starts_with("spec.placementMask: "));
         let updated = Request { old_object: Some(masked.clone()), ..request(Operation::Update, masked) };
         assert_eq!(with_facts(|f| validate_federated(&updated, f)), Verdict::Allow, "it stays editable");
-        let with_masks = |f: &FederatedFacts<'_>| {
-            validate_federated(&created, &FederatedFacts { masks: true, ..*f })
-        };
+        let with_masks =
+            |f: &FederatedFacts<'_>| validate_federated(&created, &FederatedFacts { masks: true, ..*f });
         assert_eq!(with_facts(with_masks), Verdict::Allow);
     }
 

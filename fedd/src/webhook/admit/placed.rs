@@ -92,10 +92,14 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_is_there_and_what_to_do() {
-        let Verdict::Deny(denial) = cell_deletion("rz00a", "bank", &["FederatedConfigMap bank/cm".into()]) else {
+        let Verdict::Deny(denial) = cell_deletion("rz00a", "bank", &["FederatedConfigMap bank/cm".into()])
+        else {
             panic!("allowed")
         };
-        assert!(denial.message.contains("FederatedConfigMap bank/cm") && denial.message.contains("take the cell out"));
+        assert!(
+            denial.message.contains("FederatedConfigMap bank/cm")
+                && denial.message.contains("take the cell out")
+        );
         assert_eq!(cell_deletion("rz00a", "bank", &[]), Verdict::Allow);
     }
 }
