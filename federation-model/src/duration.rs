@@ -67,7 +67,7 @@ pub fn format_duration(duration: Duration) -> String {
         return "0s".to_owned();
     }
     let (name, unit) =
-        UNITS.into_iter().find(|(_, unit)| nanos % u128::from(*unit) == 0).unwrap_or(("ns", 1));
+        UNITS.into_iter().find(|(_, unit)| nanos.is_multiple_of(u128::from(*unit))).unwrap_or(("ns", 1));
     format!("{}{name}", nanos / u128::from(unit))
 }
 

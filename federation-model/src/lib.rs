@@ -41,3 +41,8 @@ pub use replica_scheduling::*;
 pub use topology_type::*;
 pub use type_config::*;
 pub use validate::*;
+
+/// The README's example, so that it is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -163,6 +163,11 @@ impl Cells {
                 () = stop.cancelled() => return,
                 key = self.queue.pop() => match key { Some(key) => key, None => return },
             };
+            if !self.core.may_write() {
+                self.queue.push_after(key.clone(), Core::FORBIDDEN);
+                self.queue.done(&key);
+                continue;
+            }
             match self.reconcile(&key).await {
                 Ok(()) => {
                     self.state.write().failures.remove(&key);

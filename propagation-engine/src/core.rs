@@ -26,7 +26,7 @@ use tracing::{debug, info};
 use crate::federated_type::FederatedType;
 use crate::lane::Lane;
 use crate::observed::Sync;
-use crate::ports::{Chance, Clock, Host, Member};
+use crate::ports::{Chance, Clock, Host, MayWrite, Member};
 use crate::queue::Priority;
 use crate::registry::{ClusterInfo, Clusters, NamespaceInfo, ServerId};
 use crate::selection::{NamespaceGate, Selection};
@@ -44,6 +44,8 @@ pub struct Ports {
     pub chance: Chance,
     /// Where measurements go.
     pub telemetry: Arc<dyn Telemetry>,
+    /// Whether this process may write.
+    pub may_write: MayWrite,
 }
 
 /// The engine's heart. Cheap to share behind an `Arc`.
@@ -460,6 +462,15 @@ impl Core {
         });
         placed
     }
+
+    /// Whether this process may write, now.
+    pub(crate) fn may_write(&self) -> bool {
+        (self.ports.may_write)()
+    }
+
+    /// How long what may not be written waits until it is asked about again. A replica that lost its lease ends
+    /// meanwhile.
+    pub(crate) const FORBIDDEN: Duration = Duration::from_secs(1);
 
     /// How long a status waits for lanes that are still at work, so that one write tells of all.
     pub(crate) const STATUS_GRACE: Duration = Duration::from_millis(500);

@@ -22,7 +22,7 @@ use crate::cells::Cells;
 use crate::core::{Core, Ports};
 use crate::federated_type::FederatedType;
 use crate::kube_ports::{KubeHost, KubeMember, MemberAccess, SystemClock, Timeouts, events};
-use crate::ports::{Chance, Member, WatchEvent};
+use crate::ports::{Chance, MayWrite, Member, WatchEvent};
 use crate::prober::Prober;
 use crate::registry::{ClusterInfo, NamespaceInfo};
 use crate::telemetry::Telemetry;
@@ -41,6 +41,8 @@ pub struct EngineOptions {
     pub seed: u64,
     /// Where measurements go.
     pub telemetry: Arc<dyn Telemetry>,
+    /// Whether this process may write, asked before every write: the embedder's claim to lead.
+    pub may_write: MayWrite,
 }
 
 /// Why an engine cannot run.
@@ -75,6 +77,7 @@ impl Engine {
             clock: Arc::new(SystemClock),
             chance: Chance::seeded(options.seed),
             telemetry: options.telemetry.clone(),
+            may_write: options.may_write.clone(),
         };
         Self { core: Core::new(options.settings.clone(), ports), options }
     }
@@ -158,6 +161,7 @@ impl Shell {
                 options.settings.clone(),
                 clock,
                 options.telemetry.clone(),
+                options.may_write.clone(),
                 stop,
             ),
             options,
@@ -377,6 +381,9 @@ impl Shell {
     }
 
     async fn tell_type(&self, config: &FederatedTypeConfig, message: Option<String>) {
+        if !self.core.may_write() {
+            return;
+        }
         let name = config.name_any();
         let state = |on: bool| if on { ControllerState::Running } else { ControllerState::NotRunning };
         let runs = self.core.runs_type(&name);

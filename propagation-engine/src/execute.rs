@@ -81,6 +81,15 @@ pub(crate) async fn execute(
         let message = "no client for it: check its KubeFedCluster and Secret".to_owned();
         return Result::settled(Outcome::Problem { reason: reason::CLIENT_RETRIEVAL_FAILED, message }, None);
     };
+    if !core.may_write() {
+        let message = "this replica does not lead any more".to_owned();
+        return Result {
+            outcome: Outcome::Problem { reason: reason::PENDING, message },
+            recorded: None,
+            retry: true,
+            retry_after: Some(Core::FORBIDDEN),
+        };
+    }
     if let Err((wait, words)) = lane.breaker.admit(Instant::now()) {
         let message = format!("its API server is in trouble: {words}");
         return Result {
@@ -111,7 +120,7 @@ pub(crate) async fn release_orphan(
 ) -> bool {
     let cache = ty.cache(&lane.server);
     let mut ok = true;
-    for cluster in clusters.iter().filter(|c| c.ready) {
+    for cluster in clusters.iter().filter(|c| c.ready && core.may_write()) {
         let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
         if cache.get(&target).is_none() {
             continue;

@@ -151,6 +151,10 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
     if !core.can_plan(ty) {
         return;
     }
+    if !core.may_write() {
+        ty.queue.push_after(key.clone(), Core::FORBIDDEN);
+        return;
+    }
     let Some(selection) = core.selection(ty, key) else {
         ty.forget_work(key);
         return;

@@ -3,6 +3,7 @@
 //! They are arguments, so that the engine runs unchanged in a simulation: over members that are maps, on paused time,
 //! with a seed. [`crate::kube_ports`] holds the real ones.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -170,6 +171,10 @@ pub trait Host: Send + Sync + 'static {
     /// Takes an event to be shown; it may be dropped when there are too many.
     fn notice(&self, notice: Notice);
 }
+
+/// Whether this process may write, asked before every write: a replica that lost its lease may not, whatever is under
+/// way. Answers at once.
+pub type MayWrite = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Wall-clock time, for the time stamps in statuses. Waiting is tokio's, which tests can pause.
 pub trait Clock: Send + Sync + 'static {

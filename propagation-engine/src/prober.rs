@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::health::{Finding, Run, Thresholds, after_check, is_news, state_of};
-use crate::ports::{Clock, Member};
+use crate::ports::{Clock, MayWrite, Member};
 use crate::telemetry::Telemetry;
 
 /// How old `lastProbeTime` may get while nothing changes. KubeFed writes every status at every check, which wakes every
@@ -28,6 +28,7 @@ pub(crate) struct Prober {
     settings: Settings,
     clock: Arc<dyn Clock>,
     telemetry: Arc<dyn Telemetry>,
+    may_write: MayWrite,
     stop: CancellationToken,
     tasks: TaskTracker,
     groups: Mutex<HashMap<GroupKey, Group>>,
@@ -59,6 +60,7 @@ impl Prober {
         settings: Settings,
         clock: Arc<dyn Clock>,
         telemetry: Arc<dyn Telemetry>,
+        may_write: MayWrite,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -66,6 +68,7 @@ impl Prober {
             settings,
             clock,
             telemetry,
+            may_write,
             stop,
             tasks: TaskTracker::new(),
             groups: Mutex::default(),
@@ -170,7 +173,7 @@ impl Prober {
                 is_news(tracked.status.as_ref(), &status, refresh).then(|| (name.clone(), status))
             })
             .collect();
-        for (name, status) in news {
+        for (name, status) in news.into_iter().filter(|_| (self.may_write)()) {
             if state_of(&status) != "ready" {
                 warn!(cluster = name, state = state_of(&status), "{}", message_of(&status));
             }

@@ -144,6 +144,7 @@ impl Federation {
             timeouts: Timeouts { request: Duration::from_secs(5), ..Timeouts::default() },
             seed: 1,
             telemetry: Arc::new(NoTelemetry),
+            may_write: Arc::new(|| true),
         });
         tokio::spawn(engine.run(stop));
     }

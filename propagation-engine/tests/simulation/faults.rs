@@ -183,3 +183,25 @@ async fn kills_at_any_moment_lose_nothing() {
         })
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_may_not_write_writes_nothing_and_goes_on_when_it_may() {
+    use std::sync::atomic::Ordering::Relaxed;
+    let world = World::new(&["a"]);
+    ready(&world, &["a"]).await;
+    world.apply("FederatedConfigMap", "bank", "cm", on(config("1"), &["a"], None));
+    world.until("first", |w| holds(w, "a", "cm", "1")).await;
+    world.host.leads.store(false, Relaxed);
+    let before = (world.server("a").writes(), world.host.server.writes());
+    world.apply("FederatedConfigMap", "bank", "cm", on(config("2"), &["a"], None));
+    world.apply("FederatedConfigMap", "bank", "new", on(config("1"), &["a"], None));
+    world.delete("FederatedConfigMap", "bank", "cm");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(before, (world.server("a").writes(), world.host.server.writes()));
+    world.host.leads.store(true, Relaxed);
+    world
+        .until("all goes on", |w| {
+            holds(w, "a", "new", "1") && w.federated("FederatedConfigMap", "bank", "cm").is_none()
+        })
+        .await;
+}

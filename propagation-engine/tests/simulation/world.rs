@@ -342,6 +342,8 @@ impl Member for SimMember {
 pub(crate) struct SimHost {
     pub(crate) server: Arc<Server>,
     pub(crate) notices: Mutex<Vec<Notice>>,
+    /// Whether the engine may write.
+    pub(crate) leads: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl SimHost {
@@ -440,6 +442,10 @@ fn start(host: &Arc<SimHost>, settings: &Settings) -> Arc<Core> {
         clock: Arc::new(Epoch),
         chance: Chance::seeded(7),
         telemetry: Arc::new(NoTelemetry),
+        may_write: {
+            let leads = host.leads.clone();
+            Arc::new(move || leads.load(std::sync::atomic::Ordering::Relaxed))
+        },
     };
     Core::new(settings.clone(), ports)
 }
@@ -451,7 +457,11 @@ impl World {
     }
 
     pub(crate) fn with_settings(clusters: &[&str], settings: Settings) -> Self {
-        let host = Arc::new(SimHost { server: Server::new(), notices: Mutex::default() });
+        let host = Arc::new(SimHost {
+            server: Server::new(),
+            notices: Mutex::default(),
+            leads: Arc::new(true.into()),
+        });
         let mut world = Self {
             core: start(&host, &settings),
             host,

@@ -43,18 +43,19 @@ impl Leading {
         if !args.leader_elect {
             metrics.follow_claim(Claim::forever());
             let lost = std::future::pending();
-            return self.engine(client, namespace, args, settings, metrics, stop, lost).await;
+            let claim = Claim::forever();
+            return self.engine(client, namespace, args, settings, metrics, stop, claim, lost).await;
         }
         let timing = Timing::of(&settings);
         let (mut election, claim) = Election::new(client.clone(), namespace, identity(), timing);
-        metrics.follow_claim(claim);
+        metrics.follow_claim(claim.clone());
         let leads = tokio::select! {
             () = election.lead() => true,
             () = stop.cancelled() => false,
         };
         let outcome = if leads {
             let lost = election.keep();
-            self.engine(client, namespace, args, settings, metrics, stop, lost).await
+            self.engine(client, namespace, args, settings, metrics, stop, claim, lost).await
         } else {
             Ok(())
         };
@@ -74,6 +75,7 @@ impl Leading {
         settings: Settings,
         metrics: Arc<Metrics>,
         stop: &CancellationToken,
+        claim: Claim,
         lost: impl Future<Output = LostLease>,
     ) -> anyhow::Result<()> {
         let timing = Timing::of(&settings);
@@ -88,6 +90,7 @@ impl Leading {
             settings,
             seed: uuid::Uuid::new_v4().as_u64_pair().0,
             telemetry: metrics.clone(),
+            may_write: Arc::new(move || claim.is_held()),
         });
         metrics.follow(engine.core());
         self.core.store(Some(engine.core()));
