@@ -71,7 +71,8 @@ pub struct WebhookArgs {
     /// URL at which the federation's API server reaches the webhooks, such as https://10.0.0.5:8443
     #[arg(long, value_name = "URL", conflicts_with = "webhook_service")]
     pub webhook_url: Option<String>,
-    /// Service at which it reaches them, as NAMESPACE/NAME[:PORT] [default: <federation namespace>/fedd-webhook:443]
+    /// Service at which it reaches them: `NAMESPACE/NAME` or `NAMESPACE/NAME:PORT`. Default: `fedd-webhook` in the
+    /// federation's namespace, port 443
     #[arg(long, value_name = "SERVICE")]
     pub webhook_service: Option<String>,
     /// Folder with tls.crt, tls.key and optionally ca.crt, instead of certificates that fedd makes and renews

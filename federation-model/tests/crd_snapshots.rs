@@ -6,7 +6,7 @@ use federation_model::{
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 fn default_type(kind: &str) -> DefaultType {
-    default_types().into_iter().find(|t| t.target.kind == kind).unwrap()
+    default_types().into_iter().find(|t| t.target.kind == kind).expect("it is one of the types")
 }
 
 fn federated(kind: &str, webhook: &ConversionWebhook) -> CustomResourceDefinition {
