@@ -25,6 +25,8 @@ use kube::api::{
 };
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Resource, ResourceExt as _};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use testbed::{ApiServer, Testbed};
@@ -348,9 +350,11 @@ where
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_say_which_field_and_what_to_write() {
-    let host = Host::start(Lifetimes::default()).await;
+    let mut host = Host::start(Lifetimes::default()).await;
+    host.options.limits.body = 256 * 1024;
     let webhook = host.webhook().await;
     host.tenants().await;
+    requests_that_are_none(&host).await;
     federated_refusals(&host).await;
     other_refusals(&host).await;
     cells_that_hold_something(&host).await;
@@ -380,6 +384,35 @@ async fn refusals_say_which_field_and_what_to_write() {
     assert_eq!(names(&stored["spec"]["placement"]["clusters"]), ["zone-a"]);
     webhook.stop().await;
     drop(host.server);
+}
+
+/// What no API server sends is told apart by its HTTP status, over a connection that trusts the registered authority.
+async fn requests_that_are_none(host: &Host) {
+    let WebhookAddress::Url(url) = &host.options.address else { panic!("a URL") };
+    let bundle = bundle_of(&host.client).await;
+    let roots = CertificateDer::pem_slice_iter(&bundle).map(|der| der.unwrap().to_vec()).collect();
+    let mut config = kube::Config::new(url.to_string().parse().unwrap());
+    config.root_cert = Some(roots);
+    let direct = Client::try_from(config).unwrap();
+    let get = |path: &str| http::Request::get(path).body(Vec::new()).unwrap();
+    let post = |path: &str, body: Vec<u8>| http::Request::post(path).body(body).unwrap();
+    assert_eq!(direct.request_text(get("/readyz")).await.unwrap(), "ok");
+    let review =
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}).to_string().into_bytes();
+    for (request, status) in [
+        (post("/validate-cell", b"{".to_vec()), 400),
+        (post("/validate-cell", review), 400),
+        (post("/convert", b"nonsense".to_vec()), 400),
+        (post("/convert", vec![b' '; 300 * 1024]), 413),
+        (get("/convert"), 405),
+        (get("/else"), 404),
+    ] {
+        let asked = format!("{} {}", request.method(), request.uri());
+        match direct.request_text(request).await {
+            Err(kube::Error::Api(answer)) => assert_eq!(answer.code, status, "{asked}"),
+            other => panic!("{asked}: {other:?}"),
+        }
+    }
 }
 
 async fn federated_refusals(host: &Host) {

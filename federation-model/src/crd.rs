@@ -1,5 +1,6 @@
 //! CustomResourceDefinitions of every kind, as data.
 
+mod explain;
 mod federated;
 mod kubefed;
 mod types;
@@ -16,7 +17,7 @@ use crate::{
 
 /// The kinds around the federated ones: KubeFed's, and ours.
 pub fn core_crds() -> Vec<CustomResourceDefinition> {
-    let mut crds = vec![
+    let derived = [
         KubeFedCluster::crd(),
         KubeFedConfig::crd(),
         FederatedTypeConfig::crd(),
@@ -24,6 +25,7 @@ pub fn core_crds() -> Vec<CustomResourceDefinition> {
         Cell::crd(),
         TopologyType::crd(),
     ];
+    let mut crds: Vec<_> = derived.iter().map(explain::explained).collect();
     crds.extend(kubefed::records());
     for crd in &mut crds {
         // A label that tells these from the cluster's other definitions; the federated ones carry it too.

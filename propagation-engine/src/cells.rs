@@ -72,8 +72,12 @@ pub fn cell_step(
     {
         return CellStep::Refuse("BadTarget", format!("spec.target.{field}: {error}"));
     }
-    let none = BTreeMap::new();
-    let namespace = namespace_labels.unwrap_or(&none);
+    let Some(namespace) = namespace_labels else {
+        return CellStep::Refuse(
+            "NamespaceUnknown",
+            "the cell's namespace has not been told of yet".to_owned(),
+        );
+    };
     if !keys.of_labels(namespace).may_put_a_cell_on(&keys.of_labels(cluster.labels())) {
         return CellStep::Refuse(
             "ClusterOutOfScope",

@@ -330,9 +330,13 @@ impl Core {
             }
         };
         let scope = self.settings.gates.is_on(Feature::TenantIsolation).then(|| {
-            let info = namespace.and_then(|n| self.namespaces.read().get(n).cloned());
             let own = entry.object.metadata.labels.clone().unwrap_or_default();
-            self.scope_keys.of_object(&own, info.as_deref().map(|i| &i.labels))
+            let Some(namespace) = namespace else { return self.scope_keys.of_object(&own, None) };
+            match self.namespaces.read().get(namespace) {
+                Some(info) => self.scope_keys.of_object(&own, Some(&info.labels)),
+                // It has not been told of yet: until then nobody knows whose the object is, and it reaches nothing.
+                None => tenancy::Scope::Incomplete,
+            }
         });
         Some(Selection { entry, gate, scope })
     }

@@ -188,3 +188,44 @@ async fn settle(
         .with_context(|| format!("cannot write {MUTATING_NAME}"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use federation_model::{
+        ConversionWebhook, FederatedKind, core_crds, default_types, federated_crd, type_config,
+    };
+
+    fn definition(place: usize, webhook: &ConversionWebhook) -> CustomResourceDefinition {
+        let config = type_config(&default_types()[place].target, "fed");
+        federated_crd(&config, &FederatedKind::default(), webhook)
+    }
+
+    #[test]
+    fn only_definitions_in_both_forms_are_kept_and_without_their_schemas() {
+        let mut definitions = Definitions::default();
+        assert!(!definitions.observe(Event::Apply(core_crds().remove(0))));
+        assert!(!definitions.observe(Event::Apply(definition(0, &ConversionWebhook::None))));
+        assert!(definitions.known.is_empty());
+        assert!(definitions.observe(Event::Apply(definition(0, &ConversionWebhook::Pending))));
+        let kept = definitions.known.values().next().unwrap();
+        assert!(kept.spec.versions.iter().all(|v| v.schema.is_none()));
+        assert!(kept.spec.conversion.is_some());
+    }
+
+    #[test]
+    fn a_new_list_replaces_the_old_one() {
+        let both = &ConversionWebhook::Pending;
+        let mut definitions = Definitions::default();
+        definitions.observe(Event::Apply(definition(0, both)));
+        assert!(!definitions.listed);
+        for event in [Event::Init, Event::InitApply(definition(1, both))] {
+            assert!(!definitions.observe(event), "nothing is registered from half a list");
+        }
+        assert!(definitions.observe(Event::InitDone));
+        assert!(definitions.listed);
+        assert_eq!(definitions.known.keys().collect::<Vec<_>>(), ["federatedconfigmaps.types.kubefed.io"]);
+        definitions.observe(Event::Delete(definition(1, both)));
+        assert!(definitions.known.is_empty());
+    }
+}

@@ -60,10 +60,26 @@ pub fn mutate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verdic
 
 /// The rules of the model, of topologies and of scopes.
 pub fn validate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verdict {
-    let Some(object) = request.object.as_ref().filter(|_| !request.is_being_deleted()) else {
-        return Verdict::Allow;
-    };
+    let Some(object) = request.object.as_ref() else { return Verdict::Allow };
     let old = request.old_object.as_ref();
+    // Of an object on its way out only the scope counts: the engine's deletions go by it.
+    let mut findings =
+        if request.is_being_deleted() { Vec::new() } else { form_findings(object, old, facts) };
+    if let Some(keys) = facts.keys {
+        let (new_labels, new_clusters) = (labels(object), clusters(object, facts.registry));
+        let before = old.map(|old| (labels(old), clusters(old, facts.registry)));
+        let old = before.as_ref().map(|(labels, clusters)| ObjectFacts { labels, clusters });
+        let new = ObjectFacts { labels: &new_labels, clusters: &new_clusters };
+        let refusals = keys.check_object(new, old, facts.namespace, facts.scope_of_cluster);
+        findings.extend(refusals.iter().map(ToString::to_string));
+    }
+    findings.sort();
+    findings.dedup();
+    Verdict::from_findings(&findings)
+}
+
+/// What is wrong with an object by the rules of the model and of topologies.
+fn form_findings(object: &Value, old: Option<&Value>, facts: &FederatedFacts<'_>) -> Vec<String> {
     let target = facts.type_config.map(|c| c.spec.target_type.kind.as_str()).unwrap_or_default();
     let mut findings: Vec<String> =
         model_rules(object, old, target).iter().map(ToString::to_string).collect();
@@ -78,20 +94,7 @@ pub fn validate_federated(request: &Request, facts: &FederatedFacts<'_>) -> Verd
     if let Err(refusal) = check_topology_type(object, old, facts.registry) {
         findings.push(refusal.to_string());
     }
-    if let Some(keys) = facts.keys {
-        let (new_labels, new_clusters) = (labels(object), clusters(object, facts.registry));
-        let before = old.map(|old| (labels(old), clusters(old, facts.registry)));
-        let old = before.as_ref().map(|(labels, clusters)| ObjectFacts { labels, clusters });
-        let new = ObjectFacts { labels: &new_labels, clusters: &new_clusters };
-        findings.extend(
-            keys.check_object(new, old, facts.namespace, facts.scope_of_cluster)
-                .iter()
-                .map(ToString::to_string),
-        );
-    }
-    findings.sort();
-    findings.dedup();
-    Verdict::from_findings(&findings)
+    findings
 }
 
 fn labels(object: &Value) -> Labels {
@@ -247,6 +250,15 @@ mod tests {
     fn an_object_on_its_way_out_passes() {
         let mut going = object("v1beta1", json!({}));
         going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        assert_eq!(with_facts(|f| validate_federated(&request(Operation::Update, going), f)), Verdict::Allow);
+        let update = |new: &Value| Request {
+            old_object: Some(going.clone()),
+            ..request(Operation::Update, new.clone())
+        };
+        assert_eq!(with_facts(|f| validate_federated(&update(&going), f)), Verdict::Allow);
+        let mut relabelled = going.clone();
+        relabelled["metadata"]["labels"] =
+            json!({"fedd.io/tenant": "other", "fedd.io/workspace-group": "prod"});
+        let words = denied(with_facts(|f| validate_federated(&update(&relabelled), f)));
+        assert!(words.contains("fedd.io/tenant"), "its deletions go by its scope: {words}");
     }
 }

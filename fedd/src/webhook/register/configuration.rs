@@ -124,10 +124,13 @@ fn webhook(question: &Question, registration: &Registration, bundle: Option<&[u8
         "timeoutSeconds": TIMEOUT,
     });
     if !question.operations.contains(&"DELETE") {
-        // Decided by the API server itself: a finalizer must come off though no webhook answers.
+        // Decided by the API server itself: a finalizer must come off though no webhook answers. Labels are a scope, and
+        // deletions go by it, so a change of them is asked about all the same.
         webhook["matchConditions"] = json!([{
-            "name": "not-being-deleted",
-            "expression": "!has(object.metadata.deletionTimestamp)",
+            "name": "not-being-deleted-or-relabelled",
+            "expression": "!has(object.metadata.deletionTimestamp) || (oldObject != null && \
+                (has(object.metadata.labels) != has(oldObject.metadata.labels) || \
+                (has(object.metadata.labels) && object.metadata.labels != oldObject.metadata.labels)))",
         }]);
     }
     if let Some(namespace) = &registration.only_namespace {
