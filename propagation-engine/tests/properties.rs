@@ -108,7 +108,7 @@ impl Fixture {
         .collect()
     }
 
-    fn selection(&self, wish: &Wish, tenant: Option<u8>) -> Selection {
+    fn selection(wish: &Wish, tenant: Option<u8>) -> Selection {
         let names = |set: &BTreeSet<usize>| set.iter().map(|i| json!({"name": name(*i)})).collect::<Vec<_>>();
         let overrides: Vec<_> = wish
             .overrides
@@ -221,9 +221,9 @@ proptest! {
     ) {
         let fixture = Fixture::new(places);
         let mut world = World::default();
-        fixture.settle(&mut world, &fixture.selection(&Wish { mask: None, ..before }, tenant));
+        fixture.settle(&mut world, &Fixture::selection(&Wish { mask: None, ..before }, tenant));
         let untouched = world.clone();
-        let selection = fixture.selection(&wish, tenant);
+        let selection = Fixture::selection(&wish, tenant);
         let writes = fixture.settle(&mut world, &selection);
         for write in &writes {
             for cluster in &write.clusters {
@@ -248,7 +248,7 @@ proptest! {
         let fixture = Fixture::new(places);
         let mut world = World::default();
         for wish in [before, wish] {
-            let selection = fixture.selection(&wish, tenant);
+            let selection = Fixture::selection(&wish, tenant);
             fixture.settle(&mut world, &selection);
             let again = fixture.settle(&mut world, &selection);
             prop_assert!(again.is_empty(), "{:?}", again);
@@ -262,16 +262,16 @@ proptest! {
     ) {
         let fixture = Fixture::new(places);
         let mut masked = World::default();
-        fixture.settle(&mut masked, &fixture.selection(&Wish { mask: None, ..before }, None));
+        fixture.settle(&mut masked, &Fixture::selection(&Wish { mask: None, ..before }, None));
         let mut open = masked.clone();
         for count in 0..=MOST {
             let mask = Some(order[..count].iter().copied().collect());
-            fixture.settle(&mut masked, &fixture.selection(&Wish { mask, ..wish.clone() }, None));
+            fixture.settle(&mut masked, &Fixture::selection(&Wish { mask, ..wish.clone() }, None));
         }
-        fixture.settle(&mut open, &fixture.selection(&Wish { mask: None, ..wish.clone() }, None));
+        fixture.settle(&mut open, &Fixture::selection(&Wish { mask: None, ..wish.clone() }, None));
         // Where cells need different objects of one name, the first that was let through has it; there is no "the" result.
         let conflicts = |world: &World| {
-            let selection = fixture.selection(&Wish { mask: None, ..wish.clone() }, None);
+            let selection = Fixture::selection(&Wish { mask: None, ..wish.clone() }, None);
             (0..3).any(|s| fixture.plan(world, &selection, s).iter().any(|p| matches!(p.decision, Decision::Problem { .. })))
         };
         if !conflicts(&open) && !conflicts(&masked) {
@@ -286,7 +286,7 @@ proptest! {
         let fixture = Fixture::new(places);
         let mut world = World::default();
         for wish in [Wish { mask: None, ..before }, Wish { mask: None, ..wish }] {
-            let selection = fixture.selection(&wish, None);
+            let selection = Fixture::selection(&wish, None);
             for server in 0..3 {
                 let plans = fixture.plan(&world, &selection, server);
                 let mut writers: BTreeMap<&ObjectKey, usize> = BTreeMap::new();
