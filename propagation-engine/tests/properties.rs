@@ -305,3 +305,93 @@ proptest! {
         }
     }
 }
+
+/// The member's own side changes every object: a value of the spec, an annotation and the counters.
+fn meddle(world: &mut World) {
+    for stored in world.servers.values_mut().flat_map(BTreeMap::values_mut) {
+        world.version += 1;
+        stored.generation += 1;
+        stored.object["spec"]["value"] = 99.into();
+        stored.object["metadata"]["generation"] = stored.generation.into();
+        stored.object["metadata"]["resourceVersion"] = world.version.to_string().into();
+        stored.object["metadata"]["annotations"] = json!({"example.com/seen-by": "the member"});
+    }
+}
+
+/// The names of clusters, one by one, of those writes that `wanted` picks.
+fn clusters_of(writes: &[TargetPlan], wanted: fn(&Decision) -> bool) -> BTreeSet<usize> {
+    let picked = writes.iter().filter(|w| wanted(&w.decision)).flat_map(|w| &w.clusters);
+    picked.map(|c| c.name[1..].parse().unwrap()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    /// P is the placement, M the mask, H the clusters that hold a copy.
+    #[test]
+    fn writes_are_the_formulas_of_placement_mask_and_holders(
+        servers in prop::collection::vec(0..3_u8, 1..=MOST), before in any_wish(), wish in any_wish()
+    ) {
+        // With a name template each, no two clusters share an object.
+        let count = servers.len();
+        let place = |server| Place { server, tenant: None, apart: true };
+        let fixture = Fixture::new(servers.into_iter().map(place).collect());
+        let mut world = World::default();
+        let known = |set: &BTreeSet<usize>| set.iter().copied().filter(|i| *i < count).collect::<BTreeSet<_>>();
+        fixture.settle(&mut world, &Fixture::selection(&Wish { mask: None, ..before.clone() }, None));
+        // So that an update is due on every holder, whatever changed on the host.
+        meddle(&mut world);
+        let writes = fixture.settle(&mut world, &Fixture::selection(&wish, None));
+
+        let (p, h) = (known(&wish.placement), known(&before.placement));
+        let m = wish.mask.clone().unwrap_or_else(|| (0..MOST).collect());
+        let masked = |set: BTreeSet<usize>| set.intersection(&m).copied().collect::<BTreeSet<_>>();
+        prop_assert_eq!(clusters_of(&writes, |d| matches!(d, Decision::Create(_))), masked(&p - &h));
+        prop_assert_eq!(clusters_of(&writes, |d| matches!(d, Decision::Update { .. })), masked(&p & &h));
+        prop_assert_eq!(clusters_of(&writes, |d| matches!(d, Decision::Delete(_))), masked(&h - &p));
+    }
+
+    #[test]
+    fn what_a_member_changed_is_put_right_and_its_annotations_stay(
+        places in any_places(), wish in any_wish(), restarted: bool
+    ) {
+        let fixture = Fixture::new(places);
+        let selection = Fixture::selection(&Wish { mask: None, ..wish }, None);
+        let mut world = World::default();
+        fixture.settle(&mut world, &selection);
+        let wanted = runs(&world);
+        meddle(&mut world);
+        if restarted {
+            world.recorded.values_mut().for_each(|r| {
+                r.resource_version.clear();
+                r.content_hash = None;
+            });
+        }
+        fixture.settle(&mut world, &selection);
+        prop_assert_eq!(runs(&world), wanted);
+        for stored in world.servers.values().flat_map(BTreeMap::values) {
+            prop_assert_eq!(&stored.object["metadata"]["annotations"]["example.com/seen-by"], "the member");
+        }
+        let again = fixture.settle(&mut world, &selection);
+        prop_assert!(again.is_empty(), "{:?}", again);
+    }
+
+    /// Whatever the mask says, and also when the records of writes are lost.
+    #[test]
+    fn a_deleted_object_leaves_nothing_behind(places in any_places(), wish in any_wish(), forgotten: bool) {
+        let fixture = Fixture::new(places);
+        let mut world = World::default();
+        fixture.settle(&mut world, &Fixture::selection(&Wish { mask: None, ..wish.clone() }, None));
+        if forgotten {
+            world.recorded.clear();
+        }
+        let mut selection = Fixture::selection(&wish, None);
+        let mut object = selection.entry.object.clone();
+        object.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        selection.entry = Entry::new(object, &FeatureGates::default());
+        let writes = fixture.settle(&mut world, &selection);
+        prop_assert!(writes.iter().all(|w| matches!(w.decision, Decision::Delete(_))), "{:?}", writes);
+        prop_assert!(runs(&world).is_empty());
+        prop_assert!(fixture.settle(&mut world, &selection).is_empty());
+    }
+}
