@@ -51,22 +51,13 @@ fn overrides_versions_are_kubefeds() {
     }
 }
 
-/// Numbers of many digits, each as the one value of a template. serde_json reads a few of them one unit in the last place
-/// off, unless its feature `float_roundtrip` is on; those have another version.
+/// Numbers of many digits, each as the one value of a template. A number that is read one unit in the last place off has
+/// another version: serde_json's feature `float_roundtrip` must be on.
 #[test]
-fn template_versions_are_kubefeds_for_every_float_that_is_read_exactly() {
+fn template_versions_are_kubefeds_for_every_float() {
     let vectors: Vec<HashVector> = serde_json::from_str(include_str!("kubefed_vectors/floats.json")).unwrap();
-    let (exact, inexact): (Vec<_>, Vec<_>) = vectors.into_iter().partition(|vector| {
-        serde_json::from_str::<f64>(&vector.json).unwrap().to_bits()
-            == vector.json.parse::<f64>().unwrap().to_bits()
-    });
-    assert!(
-        exact.len() > 2 * inexact.len(),
-        "{} of {} are inexact",
-        inexact.len(),
-        exact.len() + inexact.len()
-    );
-    for HashVector { json, hash } in exact {
+    assert!(vectors.len() >= 80);
+    for HashVector { json, hash } in vectors {
         let template: Value = serde_json::from_str(&format!(r#"{{"n":{json}}}"#)).unwrap();
         assert_eq!(version::template_version(Some(&template)), hash, "{json}");
     }

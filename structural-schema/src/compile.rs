@@ -1,0 +1,236 @@
+//! From a schema's JSON to its compiled form.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::node::{Additional, Kind, ListType, MapType, Node, Patch, Schema};
+
+/// A schema that cannot be compiled.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CompileError {
+    /// A schema is not a JSON object.
+    #[error("{path}: a schema is an object")]
+    NotAnObject {
+        /// Where, as a path of fields.
+        path: String,
+    },
+    /// A `type` that is not one of JSON's.
+    #[error("{path}.type: {found:?} is not a type; write object, array, string, integer, number or boolean")]
+    UnknownType {
+        /// Where, as a path of fields.
+        path: String,
+        /// What was written.
+        found: String,
+    },
+    /// A `$ref` to a definition that is not there.
+    #[error("{path}.$ref: there is no definition {found:?}")]
+    UnknownReference {
+        /// Where, as a path of fields.
+        path: String,
+        /// What was written.
+        found: String,
+    },
+}
+
+/// Where the source of a schema is kept with its node.
+#[derive(Clone, Copy)]
+pub(crate) enum Keep {
+    /// With every node: validation will read it.
+    Source,
+    /// Nowhere: built-in types are read for their structure.
+    Nothing,
+}
+
+/// Compiles schemas into one arena.
+pub(crate) struct Compiler<'a> {
+    definitions: &'a Map<String, Value>,
+    by_name: HashMap<String, usize>,
+    keep: Keep,
+    arena: Vec<Node>,
+    variants: Vec<Variant>,
+}
+
+/// A field that says more than the definition it refers to. Its node is filled in at the end: until then the
+/// definition may be the one that is being built.
+struct Variant {
+    id: usize,
+    of: usize,
+    patch: Patch,
+    default: Option<Value>,
+}
+
+impl Schema {
+    /// Compiles an `openAPIV3Schema`.
+    ///
+    /// What a structural schema forbids is not refused here; see the rules of the definitions' validation.
+    pub fn compile(schema: &Value) -> Result<Self, CompileError> {
+        let definitions = Map::new();
+        let mut compiler = Compiler::new(&definitions, Keep::Source);
+        let root = compiler.node(schema, "openAPIV3Schema")?;
+        Ok(Self { arena: Arc::new(compiler.finish()), root })
+    }
+}
+
+impl<'a> Compiler<'a> {
+    pub(crate) fn new(definitions: &'a Map<String, Value>, keep: Keep) -> Self {
+        Self { definitions, by_name: HashMap::new(), keep, arena: Vec::new(), variants: Vec::new() }
+    }
+
+    /// The node of a named definition, compiled when it is first asked for.
+    pub(crate) fn definition(&mut self, name: &str, path: &str) -> Result<usize, CompileError> {
+        if let Some(id) = self.by_name.get(name) {
+            return Ok(*id);
+        }
+        let definitions = self.definitions;
+        let schema = definitions.get(name).ok_or_else(|| CompileError::UnknownReference {
+            path: path.to_owned(),
+            found: name.to_owned(),
+        })?;
+        let id = self.arena.len();
+        self.arena.push(Node::default());
+        self.by_name.insert(name.to_owned(), id);
+        self.arena[id] = self.build(schema, name)?;
+        Ok(id)
+    }
+
+    /// The arena, complete.
+    pub(crate) fn finish(mut self) -> Vec<Node> {
+        for variant in self.variants {
+            let definition = self.arena[variant.of].clone();
+            self.arena[variant.id] = Node {
+                patch: variant.patch,
+                default: variant.default.or(definition.default.clone()),
+                ..definition
+            };
+        }
+        self.arena
+    }
+
+    /// The node of a schema; one that only refers to a definition is that definition's.
+    pub(crate) fn node(&mut self, schema: &Value, path: &str) -> Result<usize, CompileError> {
+        let object = schema.as_object().ok_or_else(|| CompileError::NotAnObject { path: path.to_owned() })?;
+        if let Some(target) = reference(object) {
+            let id = self.definition(target, path)?;
+            // Published schemas put what belongs to the field beside the reference; the definition is shared.
+            let field = Patch::of(object);
+            if field == Patch::default() && !object.contains_key("default") {
+                return Ok(id);
+            }
+            self.arena.push(Node::default());
+            let field = Variant {
+                id: self.arena.len() - 1,
+                of: id,
+                patch: field,
+                default: object.get("default").cloned(),
+            };
+            self.variants.push(field);
+            return Ok(self.arena.len() - 1);
+        }
+        let node = self.build(schema, path)?;
+        self.arena.push(node);
+        Ok(self.arena.len() - 1)
+    }
+
+    fn build(&mut self, schema: &Value, path: &str) -> Result<Node, CompileError> {
+        let Some(object) = schema.as_object() else {
+            return Err(CompileError::NotAnObject { path: path.to_owned() });
+        };
+        let flag = |name: &str| object.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let text = |name: &str| object.get(name).and_then(Value::as_str);
+        let mut node = Node {
+            kind: kind(object, path)?,
+            nullable: flag("nullable"),
+            list_type: list_type(object),
+            map_type: if text("x-kubernetes-map-type") == Some("atomic") {
+                MapType::Atomic
+            } else {
+                MapType::Granular
+            },
+            patch: Patch::of(object),
+            preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
+            embedded: flag("x-kubernetes-embedded-resource"),
+            int_or_string: flag("x-kubernetes-int-or-string") || text("format") == Some("int-or-string"),
+            default: object.get("default").cloned(),
+            required: strings(object.get("required")),
+            source: match self.keep {
+                Keep::Source => Arc::new(schema.clone()),
+                Keep::Nothing => Arc::default(),
+            },
+            ..Node::default()
+        };
+        if let Some(properties) = object.get("properties").and_then(Value::as_object) {
+            for (name, property) in properties {
+                let id = self.node(property, &format!("{path}.properties[{name}]"))?;
+                node.properties.insert(name.clone(), id);
+            }
+        }
+        node.additional = match object.get("additionalProperties") {
+            None | Some(Value::Bool(false)) => Additional::None,
+            Some(Value::Bool(true)) => Additional::Any,
+            Some(schema) => Additional::Of(self.node(schema, &format!("{path}.additionalProperties"))?),
+        };
+        node.items = match object.get("items") {
+            None => None,
+            Some(schema) => Some(self.node(schema, &format!("{path}.items"))?),
+        };
+        Ok(node)
+    }
+}
+
+/// The name of the definition that a schema refers to, in OpenAPI v2, v3, or v3's form with a default beside it.
+fn reference(object: &Map<String, Value>) -> Option<&str> {
+    let direct = object.get("$ref").and_then(Value::as_str);
+    let wrapped = || match object.get("allOf")?.as_array()?.as_slice() {
+        [only] => only.get("$ref")?.as_str(),
+        _ => None,
+    };
+    direct.or_else(wrapped)?.rsplit('/').next()
+}
+
+fn kind(object: &Map<String, Value>, path: &str) -> Result<Option<Kind>, CompileError> {
+    Ok(Some(match object.get("type").and_then(Value::as_str) {
+        None | Some("") => return Ok(None),
+        Some("object") => Kind::Object,
+        Some("array") => Kind::Array,
+        Some("string") if object.get("format").and_then(Value::as_str) == Some("int-or-string") => {
+            return Ok(None);
+        }
+        Some("string") => Kind::String,
+        Some("integer") => Kind::Integer,
+        Some("number") => Kind::Number,
+        Some("boolean") => Kind::Boolean,
+        Some(other) => {
+            return Err(CompileError::UnknownType { path: path.to_owned(), found: other.to_owned() });
+        }
+    }))
+}
+
+fn list_type(object: &Map<String, Value>) -> ListType {
+    match object.get("x-kubernetes-list-type").and_then(Value::as_str) {
+        Some("set") => ListType::Set,
+        Some("map") => ListType::Map(strings(object.get("x-kubernetes-list-map-keys"))),
+        _ => ListType::Atomic,
+    }
+}
+
+impl Patch {
+    fn of(object: &Map<String, Value>) -> Self {
+        let strategy = object.get("x-kubernetes-patch-strategy").and_then(Value::as_str).unwrap_or_default();
+        let has = |wanted: &str| strategy.split(',').any(|one| one == wanted);
+        Self {
+            merge: has("merge"),
+            replace: has("replace"),
+            retain_keys: has("retainKeys"),
+            merge_key: object.get("x-kubernetes-patch-merge-key").and_then(Value::as_str).map(str::to_owned),
+        }
+    }
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    value
+        .and_then(Value::as_array)
+        .map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        .unwrap_or_default()
+}

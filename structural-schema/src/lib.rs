@@ -1,0 +1,16 @@
+//! Structural schemas of Kubernetes resources.
+//!
+//! A [`Schema`] is compiled once, from a custom resource definition's `openAPIV3Schema` or from the definitions that
+//! an API server publishes ([`Definitions`]), and then read many times: for pruning, defaulting and validation here,
+//! and by whoever needs to know how the lists and maps of a type merge.
+//!
+//! The rules are Kubernetes': "Extend the Kubernetes API with CustomResourceDefinitions", section "Specifying a
+//! structural schema", and "Server-Side Apply", section "Merge strategy".
+
+mod compile;
+mod definitions;
+mod node;
+
+pub use compile::CompileError;
+pub use definitions::Definitions;
+pub use node::{Additional, Kind, ListType, MapType, Node, Patch, Schema, SchemaRef};

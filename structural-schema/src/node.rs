@@ -1,0 +1,163 @@
+//! The compiled form of a schema: an arena of nodes, so that a definition may contain itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// The JSON type that a schema asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `object`.
+    Object,
+    /// `array`.
+    Array,
+    /// `string`.
+    String,
+    /// `integer`.
+    Integer,
+    /// `number`.
+    Number,
+    /// `boolean`.
+    Boolean,
+}
+
+/// What `additionalProperties` says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Additional {
+    /// The keyword is absent, or `false`: only the named properties exist.
+    #[default]
+    None,
+    /// `true`: any property, with any value.
+    Any,
+    /// Any property, with a value of this schema: a map.
+    Of(usize),
+}
+
+/// How a list merges (`x-kubernetes-list-type`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ListType {
+    /// One value: replaced as a whole. The default.
+    #[default]
+    Atomic,
+    /// Scalars, each of which is owned by itself.
+    Set,
+    /// Objects told apart by the values of these keys (`x-kubernetes-list-map-keys`), in the order given.
+    Map(Vec<String>),
+}
+
+/// How an object merges (`x-kubernetes-map-type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MapType {
+    /// Each field is owned by itself. The default.
+    #[default]
+    Granular,
+    /// One value: replaced as a whole.
+    Atomic,
+}
+
+/// How a strategic merge patch treats a field (`x-kubernetes-patch-strategy`, `x-kubernetes-patch-merge-key`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// The strategy holds `merge`: lists are merged by `merge_key`, or as sets where there is none.
+    pub merge: bool,
+    /// The strategy holds `replace`.
+    pub replace: bool,
+    /// The strategy holds `retainKeys`.
+    pub retain_keys: bool,
+    /// The field that tells a list's elements apart.
+    pub merge_key: Option<String>,
+}
+
+/// One schema of the arena. References to other nodes are indices, followed by [`SchemaRef`]'s methods.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// `type`; absent where any value is allowed, and for int-or-string.
+    pub kind: Option<Kind>,
+    /// `nullable`.
+    pub nullable: bool,
+    /// `properties`.
+    pub properties: BTreeMap<String, usize>,
+    /// `additionalProperties`.
+    pub additional: Additional,
+    /// `items`.
+    pub items: Option<usize>,
+    /// `x-kubernetes-list-type` and `x-kubernetes-list-map-keys`.
+    pub list_type: ListType,
+    /// `x-kubernetes-map-type`.
+    pub map_type: MapType,
+    /// `x-kubernetes-patch-*`.
+    pub patch: Patch,
+    /// `x-kubernetes-preserve-unknown-fields`.
+    pub preserve_unknown: bool,
+    /// `x-kubernetes-embedded-resource`.
+    pub embedded: bool,
+    /// `x-kubernetes-int-or-string`, or `format: int-or-string` of a built-in type.
+    pub int_or_string: bool,
+    /// `default`.
+    pub default: Option<Value>,
+    /// `required`.
+    pub required: Vec<String>,
+    /// The schema as it was written, for the keywords that only validation reads. `Null` for built-in types.
+    pub source: Arc<Value>,
+}
+
+/// A compiled schema. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    pub(crate) arena: Arc<Vec<Node>>,
+    pub(crate) root: usize,
+}
+
+impl Schema {
+    /// The schema's top.
+    pub fn root(&self) -> SchemaRef<'_> {
+        SchemaRef { arena: &self.arena, id: self.root }
+    }
+}
+
+/// A place in a schema.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaRef<'a> {
+    arena: &'a [Node],
+    id: usize,
+}
+
+impl<'a> SchemaRef<'a> {
+    /// What is said here.
+    pub fn node(self) -> &'a Node {
+        &self.arena[self.id]
+    }
+
+    fn at(self, id: usize) -> Self {
+        Self { arena: self.arena, id }
+    }
+
+    /// The schema of a named property (not of a map's values).
+    pub fn property(self, name: &str) -> Option<Self> {
+        self.node().properties.get(name).map(|id| self.at(*id))
+    }
+
+    /// The schema of a map's values.
+    pub fn values(self) -> Option<Self> {
+        match self.node().additional {
+            Additional::Of(id) => Some(self.at(id)),
+            Additional::None | Additional::Any => None,
+        }
+    }
+
+    /// The schema of a field of an object: the property of that name, else the schema of the map's values.
+    pub fn field(self, name: &str) -> Option<Self> {
+        self.property(name).or_else(|| self.values())
+    }
+
+    /// The schema of a list's elements.
+    pub fn items(self) -> Option<Self> {
+        self.node().items.map(|id| self.at(id))
+    }
+
+    /// The named properties, in order of their names.
+    pub fn properties(self) -> impl Iterator<Item = (&'a str, Self)> {
+        self.node().properties.iter().map(move |(name, id)| (name.as_str(), self.at(*id)))
+    }
+}
