@@ -1,0 +1,32 @@
+//! Who asks, and may they: users and how they prove who they are, role-based access control, and the review kinds.
+//!
+//! Everything here is a decision over plain values. What a decision needs from the store or from the clock is an
+//! argument, so that the same code serves requests, reviews and tests. Texts are kube-apiserver's, since clients and
+//! people read them.
+//!
+//! * [`User`] comes from a client certificate, a static token or a service account's token.
+//! * [`Policy`] holds roles and bindings, indexed by subject, and answers [`Policy::authorize`].
+//! * [`escalation`] keeps users from granting more than they hold.
+
+pub mod aggregation;
+mod attributes;
+mod binding;
+mod coverage;
+pub mod escalation;
+mod policy;
+mod quote;
+mod refusal;
+mod role;
+mod rule;
+mod user;
+
+pub use attributes::{Attributes, ResourceTarget, Target};
+pub use binding::{Binding, RoleRef, Subject};
+pub use policy::{Decision, Holdings, MissingRole, Policy, RbacKind};
+pub use refusal::{Cause, Refusal};
+pub use role::{AggregationRule, LabelSelector, Role, RoleMeta, SelectorRequirement};
+pub use rule::PolicyRule;
+pub use user::{
+    ALL_SERVICE_ACCOUNTS, ANONYMOUS, AUTHENTICATED, CREDENTIAL_ID, MASTERS, UNAUTHENTICATED, User,
+    service_account_groups, service_account_name,
+};
