@@ -7,11 +7,13 @@
 //! * [`User`] comes from a client certificate, a static token or a service account's token.
 //! * [`Policy`] holds roles and bindings, indexed by subject, and answers [`Policy::authorize`].
 //! * [`escalation`] keeps users from granting more than they hold.
+//! * [`default_roles`] is what a server starts with.
 
 pub mod aggregation;
 mod attributes;
 mod binding;
 mod coverage;
+pub mod default_roles;
 pub mod escalation;
 mod policy;
 mod quote;
