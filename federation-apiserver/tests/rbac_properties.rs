@@ -12,8 +12,8 @@ mod worlds;
 proptest! {
     #[test]
     fn the_index_answers_as_a_look_at_every_binding(
-        before in worlds::worlds(12),
-        world in worlds::worlds(24),
+        before in worlds::worlds(0..=16),
+        world in worlds::worlds(0..=32),
         users in proptest::collection::vec(worlds::users(), 4),
         questions in proptest::collection::vec(worlds::questions(), 8),
     ) {

@@ -19,16 +19,6 @@ pub enum AccessReview {
     SelfSubject,
 }
 
-impl AccessReview {
-    fn kind(self) -> &'static str {
-        match self {
-            Self::Subject => "SubjectAccessReview",
-            Self::Local => "LocalSubjectAccessReview",
-            Self::SelfSubject => "SelfSubjectAccessReview",
-        }
-    }
-}
-
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
@@ -73,7 +63,8 @@ pub fn access_review(
     };
     let causes = check(review, &request, &spec);
     if !causes.is_empty() {
-        return Err(Refusal::Invalid { group: GROUP, kind: review.kind(), name: String::new(), causes });
+        // kube-apiserver leaves the kind out.
+        return Err(Refusal::Invalid { group: GROUP, kind: "", name: String::new(), causes });
     }
     if review == AccessReview::Local && request["metadata"]["namespace"].as_str() != Some(namespace) {
         let message = format!("spec.resourceAttributes.namespace must match namespace: {namespace}");

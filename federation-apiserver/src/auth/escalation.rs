@@ -55,11 +55,11 @@ fn check_role(policy: &Policy, user: &User, write: &Write<'_>) -> Result<(), Ref
     }
     let role = Role::deserialize(write.new).map_err(|error| Refusal::BadRequest(error.to_string()))?;
     let forbidden = |message| forbidden(write.kind, &role.metadata.name, message);
-    confirm(policy, user, write.namespace, &role.rules).map_err(forbidden)?;
+    confirm(policy, user, write.kind, write.namespace, &role.rules).map_err(forbidden)?;
     if aggregates(&role)
         || write.old.is_some_and(|old| Role::deserialize(old).is_ok_and(|old| aggregates(&old)))
     {
-        confirm(policy, user, write.namespace, &everything()).map_err(|_| {
+        confirm(policy, user, write.kind, write.namespace, &everything()).map_err(|_| {
             forbidden("must have cluster-admin privileges to use the aggregationRule".to_owned())
         })?;
     }
@@ -81,17 +81,19 @@ fn check_binding(policy: &Policy, user: &User, write: &Write<'_>) -> Result<(), 
     if policy.authorize(user, &Attributes::resource("bind", target)).allowed {
         return Ok(());
     }
-    let rules = policy.rules(&binding.role_ref, write.namespace).map_err(|_| Refusal::NotFound {
-        group: GROUP,
-        resource,
-        name: name.clone(),
-    })?;
-    confirm(policy, user, write.namespace, rules)
+    let rules = policy.rules(&binding.role_ref, write.namespace).map_err(|_| not_found(write.kind, name))?;
+    confirm(policy, user, write.kind, write.namespace, rules)
         .map_err(|message| forbidden(write.kind, &binding.metadata.name, message))
 }
 
 /// Whether the user holds all these rules; if not, the message that lists what is missing.
-fn confirm(policy: &Policy, user: &User, namespace: &str, rules: &[PolicyRule]) -> Result<(), String> {
+fn confirm(
+    policy: &Policy,
+    user: &User,
+    kind: RbacKind,
+    namespace: &str,
+    rules: &[PolicyRule],
+) -> Result<(), String> {
     let holdings = policy.holdings(user, namespace);
     let uncovered = uncovered(&holdings.rules, rules);
     if uncovered.is_empty() {
@@ -105,15 +107,16 @@ fn confirm(policy: &Policy, user: &User, namespace: &str, rules: &[PolicyRule]) 
         lines.join("\n")
     );
     if !holdings.missing.is_empty() {
-        // The stores are asked here, not the authorizer: their message has the plural.
-        let missing: Vec<_> = holdings
-            .missing
-            .iter()
-            .map(|role| role.to_string().replacen("role.rbac", "roles.rbac", 1))
-            .collect();
+        let missing: Vec<_> =
+            holdings.missing.iter().map(|role| not_found(kind, &role.role_ref.name)).collect();
         message.push_str(&format!("; resolution errors: [{}]", joined(&missing)));
     }
     Err(message)
+}
+
+/// kube-apiserver names the resource that is being written where the role is missing that it refers to.
+fn not_found(kind: RbacKind, name: &str) -> Refusal {
+    Refusal::NotFound { group: GROUP, resource: kind.resource(), name: name.to_owned() }
 }
 
 fn forbidden(kind: RbacKind, name: &str, message: String) -> Refusal {

@@ -47,7 +47,7 @@ pub enum Refusal {
     Invalid {
         /// The API group of the kind.
         group: &'static str,
-        /// The kind.
+        /// The kind; empty where kube-apiserver's answer has none.
         kind: &'static str,
         /// The name, where the answer has one.
         name: String,

@@ -65,17 +65,15 @@ impl TokenRequest {
     pub fn read(request: &Value, account: Account<'_>, audiences: &[String]) -> Result<Self, Refusal> {
         let Account { namespace, name, uid } = account;
         let said = |field: &str| request["metadata"][field].as_str().filter(|text| !text.is_empty());
-        for (field, own) in [("name", name), ("namespace", namespace)] {
-            if let Some(said) = said(field).filter(|said| *said != own) {
-                let detail = format!("must match the service account {field} if specified");
-                let cause = Cause::invalid(&format!("metadata.{field}"), &json!(said), &detail);
-                return Err(Refusal::Invalid {
-                    group: GROUP,
-                    kind: KIND,
-                    name: name.to_owned(),
-                    causes: vec![cause],
-                });
-            }
+        if said("namespace").is_some_and(|said| said != namespace) {
+            let message =
+                "the namespace of the provided object does not match the namespace sent on the request";
+            return Err(Refusal::BadRequest(message.to_owned()));
+        }
+        if let Some(said) = said("name").filter(|said| *said != name) {
+            let detail = "must match the service account name if specified";
+            let causes = vec![Cause::invalid("metadata.name", &json!(said), detail)];
+            return Err(Refusal::Invalid { group: GROUP, kind: KIND, name: name.to_owned(), causes });
         }
         if let Some(said) = said("uid").filter(|said| *said != uid) {
             return Err(conflict(

@@ -1,5 +1,7 @@
 //! Random roles, bindings, users and questions, of few words so that they meet. A real API server takes all objects.
 
+use std::{collections::HashSet, ops::RangeInclusive};
+
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
@@ -42,12 +44,12 @@ const GROUPS: [&str; 3] = ["", "apps", "*"];
 const RESOURCES: [&str; 7] =
     ["pods", "pods/log", "*/log", "deployments", "deployments/scale", "*/scale", "*"];
 const PATHS: [&str; 5] = ["/healthz", "/metrics", "/metrics/*", "/api*", "*"];
-const NAMES: [&str; 3] = ["a", "b", "c"];
+const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 const ACCOUNTS: [&str; 2] = ["s1", "s2"];
 
-pub(crate) fn worlds(size: usize) -> impl Strategy<Value = World> {
-    vec(object(), 1..=size).prop_map(|objects| {
-        let mut seen = std::collections::HashSet::new();
+pub(crate) fn worlds(size: RangeInclusive<usize>) -> impl Strategy<Value = World> {
+    vec(object(), size).prop_map(|objects| {
+        let mut seen = HashSet::new();
         let name =
             |object: &Value| format!("{}/{}", object["metadata"]["namespace"], object["metadata"]["name"]);
         objects.into_iter().filter(|(kind, object)| seen.insert((*kind, name(object)))).collect()
@@ -87,13 +89,13 @@ pub(crate) fn questions() -> impl Strategy<Value = Question> {
 
 /// Rules of a Role, which has no paths.
 pub(crate) fn resource_rules() -> impl Strategy<Value = Vec<Value>> {
-    vec(resource_rule(), 0..=3)
+    vec(resource_rule(), 0..=4)
 }
 
 pub(crate) fn cluster_rules() -> impl Strategy<Value = Vec<Value>> {
     let path = (some(&VERBS), some(&PATHS))
         .prop_map(|(verbs, urls)| json!({"verbs": verbs, "nonResourceURLs": urls}));
-    vec(prop_oneof![3 => resource_rule(), 1 => path], 0..=3)
+    vec(prop_oneof![3 => resource_rule(), 1 => path], 0..=4)
 }
 
 fn resource_rule() -> impl Strategy<Value = Value> {
@@ -121,10 +123,9 @@ fn object() -> impl Strategy<Value = (RbacKind, Value)> {
                 let meta = json!({"name": name, "namespace": namespace});
                 (RbacKind::RoleBinding, bound(meta, &kind, &role, &subjects))
             });
-    let cluster_binding =
-        (words(&["a", "b", "c", "d"]), role_name(), subjects(true)).prop_map(|(name, role, subjects)| {
-            (RbacKind::ClusterRoleBinding, bound(json!({"name": name}), "ClusterRole", &role, &subjects))
-        });
+    let cluster_binding = (words(&NAMES), role_name(), subjects(true)).prop_map(|(name, role, subjects)| {
+        (RbacKind::ClusterRoleBinding, bound(json!({"name": name}), "ClusterRole", &role, &subjects))
+    });
     prop_oneof![role, cluster_role, binding, cluster_binding]
 }
 
@@ -134,7 +135,7 @@ fn bound(metadata: Value, kind: &str, role: &str, subjects: &[Value]) -> Value {
 }
 
 fn role_name() -> impl Strategy<Value = String> {
-    words(&["a", "a", "b", "b", "c", "missing"])
+    words(&["a", "b", "c", "d", "e", "missing"])
 }
 
 /// A service account of a RoleBinding may leave its namespace out.
