@@ -69,18 +69,16 @@ pub fn serving<S: Into<String>>(
     signed(authority, params, ExtendedKeyUsagePurpose::ServerAuth)
 }
 
-/// Makes a client's certificate: the user's name and groups, signed by the authority.
+/// Makes a client's certificate: the user's name and group, signed by the authority.
 pub fn client(
     authority: &Identity,
     user: &str,
-    groups: &[&str],
+    group: &str,
     now: Timestamp,
     life: SignedDuration,
 ) -> Result<Identity, CertificatesError> {
     let mut params = params(user, now, life)?;
-    for group in groups {
-        params.distinguished_name.push(DnType::OrganizationName, *group);
-    }
+    params.distinguished_name.push(DnType::OrganizationName, group);
     signed(authority, params, ExtendedKeyUsagePurpose::ClientAuth)
 }
 

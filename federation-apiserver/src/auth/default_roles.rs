@@ -5,6 +5,9 @@
 //! `system:masters` and need none.
 
 mod namespaced;
+mod reconcile;
+
+pub use reconcile::reconciled;
 
 use serde_json::{Value, json};
 

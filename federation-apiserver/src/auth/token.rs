@@ -220,13 +220,13 @@ impl TokenKeys {
             .is_some_and(|claims| claims.iss == self.issuer)
     }
 
-    /// The document at `/.well-known/openid-configuration`.
-    pub fn discovery(&self) -> serde_json::Value {
+    /// The document at `/.well-known/openid-configuration` of the server at this URL.
+    pub fn discovery(&self, server: &str) -> serde_json::Value {
         let mut algorithms: Vec<_> = self.checking.iter().map(|key| format!("{:?}", key.algorithm)).collect();
         algorithms.dedup();
         serde_json::json!({
             "issuer": self.issuer,
-            "jwks_uri": format!("{}/openid/v1/jwks", self.issuer),
+            "jwks_uri": format!("{server}/openid/v1/jwks"),
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": algorithms,

@@ -70,3 +70,32 @@ fn nothing_is_left_of_a_rule_without_resources() {
     assert_eq!(named("admin")["rules"], json!([]));
     assert_eq!(named("cluster-admin")["rules"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_newer_server_adds_and_takes_nothing_away() {
+    let roles = cluster_roles(&|_, _| true);
+    for object in roles.iter().chain(&cluster_role_bindings()) {
+        assert_eq!(reconciled(object, object), None, "{object}");
+    }
+    let edit = roles.iter().find(|role| role["metadata"]["name"] == "system:aggregate-to-edit").unwrap();
+    let mut old = edit.clone();
+    let rules = old["rules"].as_array_mut().unwrap();
+    let lost = rules.remove(1);
+    rules.push(json!({"verbs": ["get"], "apiGroups": ["mine"], "resources": ["things"]}));
+    old["metadata"]["labels"] = json!({"mine": "too"});
+    let new = reconciled(&old, edit).unwrap();
+    let rules = new["rules"].as_array().unwrap();
+    assert_eq!(rules.last(), Some(&lost));
+    assert!(rules.iter().any(|rule| rule["apiGroups"] == json!(["mine"])));
+    assert_eq!(new["metadata"]["labels"]["mine"], "too");
+    assert_eq!(new["metadata"]["labels"]["kubernetes.io/bootstrapping"], "rbac-defaults");
+    assert_eq!(reconciled(&new, edit), None);
+
+    old["metadata"]["annotations"]["rbac.authorization.kubernetes.io/autoupdate"] = json!("false");
+    assert_eq!(reconciled(&old, edit), None);
+
+    let mut binding = cluster_role_bindings().remove(4);
+    binding["subjects"] = json!([{"kind": "User", "name": "x"}]);
+    let new = reconciled(&binding, &cluster_role_bindings()[4]).unwrap();
+    assert_eq!(new["subjects"].as_array().unwrap().len(), 3);
+}
