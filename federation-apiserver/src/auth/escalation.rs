@@ -149,3 +149,6 @@ fn only_collection_fields_change(old: &Value, new: &Value) -> bool {
     };
     without(old) == without(new)
 }
+
+#[cfg(test)]
+mod tests;

@@ -285,3 +285,6 @@ pub(super) fn joined<T: fmt::Display>(errors: &[T]) -> String {
     }
     if texts.len() == 1 { texts.concat() } else { format!("[{}]", texts.join(", ")) }
 }
+
+#[cfg(test)]
+mod tests;
