@@ -14,6 +14,7 @@ pub mod aggregation;
 mod attributes;
 mod authenticate;
 mod binding;
+mod binding_index;
 pub mod certificates;
 mod claims;
 pub mod client_certificate;
@@ -30,6 +31,7 @@ mod role;
 mod rule;
 mod tls;
 mod token;
+mod token_error;
 mod token_request;
 mod user;
 
@@ -49,7 +51,8 @@ pub use refusal::{Cause, Refusal};
 pub use role::{AggregationRule, LabelSelector, Role, RoleMeta, SelectorRequirement};
 pub use rule::PolicyRule;
 pub use tls::server_config;
-pub use token::{TokenError, TokenKeys, Verified};
+pub use token::{TokenKeys, Verified};
+pub use token_error::TokenError;
 pub use token_request::{Account, BoundObject, Grant, TokenRequest};
 pub use user::{
     ALL_SERVICE_ACCOUNTS, ANONYMOUS, AUTHENTICATED, CREDENTIAL_ID, MASTERS, UNAUTHENTICATED, User,

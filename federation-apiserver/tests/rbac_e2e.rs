@@ -1,5 +1,7 @@
 //! Decisions, refusals, default roles, reviews and tokens against a real kube-apiserver.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt as _, stream};
@@ -105,7 +107,7 @@ async fn refused_grants(real: &Real<'_>, random: &mut TestRunner, policy: &Polic
             RbacKind::Role | RbacKind::ClusterRole => object["rules"] = json!(rules),
             _ => object["roleRef"] = role_ref,
         }
-        if kind == RbacKind::ClusterRole && round % 3 == 0 {
+        if kind == RbacKind::ClusterRole && round.is_multiple_of(3) {
             object["aggregationRule"] = json!({"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]});
         }
         let path = format!("{}?dryRun=All", collection(kind, namespace));
@@ -142,11 +144,11 @@ async fn refused_updates(real: &Real<'_>, random: &mut TestRunner, policy: &Poli
             1 => new["metadata"]["labels"] = json!({"a": "b"}),
             _ if kind == RbacKind::Role => new["rules"] = json!(sample(random, worlds::resource_rules())),
             _ if kind == RbacKind::ClusterRole => {
-                new["rules"] = json!(sample(random, worlds::cluster_rules()))
+                new["rules"] = json!(sample(random, worlds::cluster_rules()));
             }
             _ => {
                 new["subjects"] =
-                    json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "x"}])
+                    json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "x"}]);
             }
         }
         let user = writer(random, round);
@@ -166,7 +168,7 @@ async fn refused_updates(real: &Real<'_>, random: &mut TestRunner, policy: &Poli
 fn writer(random: &mut TestRunner, round: usize) -> User {
     let mut user = sample(random, worlds::users());
     user.groups.push("writers".to_owned());
-    if round % 3 == 0 {
+    if round.is_multiple_of(3) {
         user.groups.push("granters".to_owned());
     }
     user.authenticated()
