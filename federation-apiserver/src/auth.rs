@@ -6,7 +6,7 @@
 //!
 //! * [`User`] comes from a client certificate, a static token or a service account's token.
 //! * [`Policy`] holds roles and bindings, indexed by subject, and answers [`Policy::authorize`].
-//! * [`escalation`] keeps users from granting more than they hold.
+//! * [`escalation`] keeps users from granting more than they hold, [`impersonation`] from being whom they may not be.
 //! * [`default_roles`] is what a server starts with.
 
 mod access_review;
@@ -23,6 +23,7 @@ pub mod default_roles;
 pub mod escalation;
 mod fingerprint;
 mod identity_review;
+pub mod impersonation;
 mod kubeconfig;
 mod policy;
 mod quote;

@@ -204,7 +204,7 @@ async fn denials(real: &Real<'_>, policy: &Policy) {
         let answer = real.send(Some(&user), method, path, None).await;
         let decision = policy.authorize(&user, &attributes);
         assert!(!decision.allowed, "{path}");
-        assert_eq!(answer["message"], attributes.forbidden_message(&user, &decision.reason), "{path}");
+        assert_eq!(answer["message"], attributes.refusal(&user, &decision.reason).to_string(), "{path}");
         assert_eq!(answer["code"], 403);
     }
 }

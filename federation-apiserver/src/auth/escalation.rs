@@ -119,7 +119,12 @@ fn not_found(kind: RbacKind, name: &str) -> Refusal {
 }
 
 fn forbidden(kind: RbacKind, name: &str, message: String) -> Refusal {
-    Refusal::Forbidden { group: GROUP, resource: kind.resource(), name: name.to_owned(), message }
+    Refusal::Forbidden {
+        group: GROUP.into(),
+        resource: kind.resource().into(),
+        name: name.to_owned(),
+        message,
+    }
 }
 
 /// An aggregation may gather anything, so it takes the right to everything.
