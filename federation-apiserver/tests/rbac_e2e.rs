@@ -17,6 +17,8 @@ use federation_apiserver::auth::{
     Attributes, Policy, RbacKind, ResourceTarget, User, default_roles, escalation,
 };
 
+#[path = "rbac/impersonation.rs"]
+mod impersonation;
 #[path = "rbac/naive.rs"]
 mod naive;
 #[path = "rbac/real.rs"]
@@ -49,6 +51,7 @@ async fn answers_are_those_of_a_real_api_server() {
     reviews::wrong_reviews(&real, &policy).await;
     reviews::all_rules(&real, &policy).await;
     tokens::tokens(&real).await;
+    impersonation::impersonations(&real, &server, &policy).await;
     defaults(&real, &server).await;
 }
 

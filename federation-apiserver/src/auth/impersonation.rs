@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use http::HeaderMap;
 
 use crate::auth::{
-    ANONYMOUS, AUTHENTICATED, Attributes, MASTERS, Policy, Refusal, ResourceTarget, UNAUTHENTICATED, User,
-    quote::quoted, service_account_groups,
+    ANONYMOUS, Attributes, MASTERS, Policy, Refusal, ResourceTarget, UNAUTHENTICATED, User, quote::quoted,
+    service_account_groups,
 };
 
 const AUTHENTICATION: &str = "authentication.k8s.io";

@@ -1,12 +1,15 @@
 //! A real kube-apiserver, and how it is asked.
 
-use http::Request;
+use http::{HeaderMap, Request};
 use kube::Client;
 use serde_json::{Value, json};
 
 use federation_apiserver::auth::{Attributes, Policy, RbacKind, ResourceTarget, Target, User};
 
-use crate::worlds::{NAMESPACES, World};
+use crate::{
+    impersonation,
+    worlds::{NAMESPACES, World},
+};
 
 pub(crate) const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 pub(crate) const KINDS: [RbacKind; 4] =
@@ -25,13 +28,25 @@ impl Real<'_> {
         path: &str,
         body: Option<&Value>,
     ) -> Value {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut headers = HeaderMap::new();
         if let Some(user) = user {
-            request = request.header("Impersonate-User", &user.name);
+            headers.insert("impersonate-user", user.name.parse().unwrap());
             for group in &user.groups {
-                request = request.header("Impersonate-Group", group);
+                headers.append("impersonate-group", group.parse().unwrap());
             }
         }
+        self.send_with(headers, method, path, body).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        headers: HeaderMap,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Value {
+        let mut request = Request::builder().method(method).uri(path);
+        request.headers_mut().unwrap().extend(headers);
         let request = request.header("Content-Type", "application/json");
         let body = body.map(Value::to_string).unwrap_or_default().into_bytes();
         let response = self.client.send(request.body(body.into()).unwrap()).await.unwrap();
@@ -54,17 +69,25 @@ impl Real<'_> {
     /// Creates the world and two groups: `writers` may write roles and bindings, `granters` also some that give more than
     /// they hold. Waits until the authorizer knows.
     pub(crate) async fn create_world(&self, world: &World) {
-        for namespace in NAMESPACES {
+        for namespace in NAMESPACES.into_iter().chain([impersonation::NAMESPACE]) {
             self.create("/api/v1/namespaces", "Namespace", &json!({"metadata": {"name": namespace}})).await;
         }
         let mut objects = world.clone();
         let group = "rbac.authorization.k8s.io";
-        let subject = |name: &str| json!([{"apiGroup": group, "kind": "Group", "name": name}]);
+        let agents = format!("system:serviceaccounts:{}", impersonation::NAMESPACE);
+        let subject = |name: &str| {
+            let name = if name == "impersonators" { &agents } else { name };
+            json!([{"apiGroup": group, "kind": "Group", "name": name}])
+        };
         let all = ["roles", "clusterroles", "rolebindings", "clusterrolebindings"];
         let writing = json!({"verbs": ["create", "get", "update"], "apiGroups": [group], "resources": all});
         let escalating = json!({"verbs": ["escalate"], "apiGroups": [group], "resources": ["roles"]});
         let binding = json!({"verbs": ["bind"], "apiGroups": [group], "resources": ["clusterroles"], "resourceNames": ["a"]});
-        for (name, rules) in [("writers", json!([writing])), ("granters", json!([escalating, binding]))] {
+        for (name, rules) in [
+            ("writers", json!([writing])),
+            ("granters", json!([escalating, binding])),
+            ("impersonators", impersonation::rules()),
+        ] {
             let role = json!({"apiGroup": group, "kind": "ClusterRole", "name": name});
             let meta = json!({"name": name});
             objects.push((RbacKind::ClusterRole, json!({"metadata": meta, "rules": rules})));

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::auth::RbacKind;
+use crate::auth::{AUTHENTICATED, RbacKind};
 
 fn policy() -> Policy {
     let mut policy = Policy::default();
