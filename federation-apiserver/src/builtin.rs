@@ -1,0 +1,22 @@
+//! The kinds that a Kubernetes API server has itself: what they are called, where they are stored, and what is
+//! particular to each.
+//!
+//! Names, verbs, subresources and keys are Kubernetes 1.36's, so that its clients, and a kube-apiserver that is started
+//! on the same store, find everything where they look for it.
+
+mod kind;
+mod kinds;
+
+pub use kind::{GroupVersion, Kind, Profile, Subresource, VERBS};
+pub use kinds::{GROUP_VERSIONS, KINDS};
+
+/// The kinds of a profile, in discovery's order of groups and by plural name within each.
+pub fn kinds(profile: Profile) -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().filter(move |kind| kind.profile == Profile::Federation || profile == Profile::Member)
+}
+
+/// The kind served as `plural` in a group and version.
+pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
+    let wanted = |kind: &&Kind| kind.group() == group && kind.version() == version && kind.plural == plural;
+    KINDS.iter().find(wanted)
+}
