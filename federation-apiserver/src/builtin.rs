@@ -4,11 +4,21 @@
 //! Names, verbs, subresources and keys are Kubernetes 1.36's, so that its clients, and a kube-apiserver that is started
 //! on the same store, find everything where they look for it.
 
+mod defaults;
+mod generation;
 mod kind;
 mod kinds;
+mod quantity;
+pub mod schemas;
+pub mod service;
+mod strategy;
+pub mod typed;
 
+pub use defaults::set_defaults;
+pub use generation::bumps_generation;
 pub use kind::{GroupVersion, Kind, Profile, Subresource, VERBS};
 pub use kinds::{GROUP_VERSIONS, KINDS};
+pub use strategy::{prepare_create, prepare_update};
 
 /// The kinds of a profile, in discovery's order of groups and by plural name within each.
 pub fn kinds(profile: Profile) -> impl Iterator<Item = &'static Kind> {
