@@ -13,12 +13,14 @@ pub mod schemas;
 pub mod service;
 mod strategy;
 pub mod typed;
+mod validate;
 
 pub use defaults::set_defaults;
 pub use generation::bumps_generation;
 pub use kind::{GroupVersion, Kind, Profile, Subresource, VERBS};
 pub use kinds::{GROUP_VERSIONS, KINDS};
 pub use strategy::{prepare_create, prepare_update};
+pub use validate::{NameRule, validate, validate_metadata};
 
 /// The kinds of a profile, in discovery's order of groups and by plural name within each.
 pub fn kinds(profile: Profile) -> impl Iterator<Item = &'static Kind> {
