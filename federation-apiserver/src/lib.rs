@@ -1,1 +1,8 @@
 //! A Kubernetes API server as a library.
+
+pub mod builtin;
+mod field_error;
+pub mod select;
+pub mod syntax;
+
+pub use field_error::{Cause, FieldError};
