@@ -1,5 +1,6 @@
 //! A Kubernetes API server as a library.
 
+pub mod auth;
 pub mod builtin;
 mod field_error;
 pub mod select;

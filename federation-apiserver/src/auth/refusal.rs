@@ -1,0 +1,136 @@
+//! What is wrong with a request, in the terms of the `Status` that answers it.
+
+use std::fmt;
+
+use crate::auth::{attributes::qualified, quote::quoted};
+
+/// Why a request is refused. Its `Display` is the answer's message, in kube-apiserver's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// 400, reason `BadRequest`.
+    BadRequest(
+        /// The message.
+        String,
+    ),
+    /// 403, reason `Forbidden`.
+    Forbidden {
+        /// The API group of the object.
+        group: &'static str,
+        /// Its plural name.
+        resource: &'static str,
+        /// Its name.
+        name: String,
+        /// Why.
+        message: String,
+    },
+    /// 404, reason `NotFound`.
+    NotFound {
+        /// The API group of what is missing.
+        group: &'static str,
+        /// Its plural name.
+        resource: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// 409, reason `Conflict`.
+    Conflict {
+        /// The API group that the answer names.
+        group: &'static str,
+        /// The resource that the answer names; a kind in places, as kube-apiserver has it.
+        resource: &'static str,
+        /// The name.
+        name: String,
+        /// Why.
+        message: String,
+    },
+    /// 422, reason `Invalid`.
+    Invalid {
+        /// The API group of the kind.
+        group: &'static str,
+        /// The kind; empty where kube-apiserver's answer has none.
+        kind: &'static str,
+        /// The name, where the answer has one.
+        name: String,
+        /// Every field that is wrong; at least one.
+        causes: Vec<Cause>,
+    },
+    /// 500 without a reason.
+    Internal(
+        /// The message.
+        String,
+    ),
+}
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// metav1's `CauseType`, such as `FieldValueInvalid`.
+    pub reason: &'static str,
+    /// The field's path.
+    pub field: String,
+    /// What is wrong, with the value where the reason calls for one.
+    pub message: String,
+}
+
+impl Cause {
+    /// A value that is not allowed; `value` as JSON.
+    pub(crate) fn invalid(field: &str, value: &serde_json::Value, detail: &str) -> Self {
+        let value = match value {
+            serde_json::Value::String(text) => quoted(text),
+            other => other.to_string(),
+        };
+        Self {
+            reason: "FieldValueInvalid",
+            field: field.to_owned(),
+            message: format!("Invalid value: {value}: {detail}"),
+        }
+    }
+
+    /// A value that is missing.
+    pub(crate) fn required(field: &str, detail: &str) -> Self {
+        Self {
+            reason: "FieldValueRequired",
+            field: field.to_owned(),
+            message: format!("Required value: {detail}"),
+        }
+    }
+}
+
+impl Refusal {
+    /// The HTTP status.
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::BadRequest(_) => 400,
+            Self::Forbidden { .. } => 403,
+            Self::NotFound { .. } => 404,
+            Self::Conflict { .. } => 409,
+            Self::Invalid { .. } => 422,
+            Self::Internal(_) => 500,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadRequest(message) | Self::Internal(message) => f.write_str(message),
+            Self::Forbidden { group, resource, name, message } => {
+                write!(f, "{} {} is forbidden: {message}", qualified(group, resource), quoted(name))
+            }
+            Self::NotFound { group, resource, name } => {
+                write!(f, "{} {} not found", qualified(group, resource), quoted(name))
+            }
+            Self::Conflict { group, resource, name, message } => {
+                let resource = qualified(group, resource);
+                write!(f, "Operation cannot be fulfilled on {resource} {}: {message}", quoted(name))
+            }
+            Self::Invalid { group, kind, name, causes } => {
+                let causes: Vec<_> =
+                    causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+                let causes =
+                    if causes.len() == 1 { causes.concat() } else { format!("[{}]", causes.join(", ")) };
+                write!(f, "{} {} is invalid: {causes}", qualified(group, kind), quoted(name))
+            }
+        }
+    }
+}

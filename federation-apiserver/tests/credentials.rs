@@ -1,0 +1,8 @@
+//! Certificates and tokens: who is let in, and who is not.
+
+#[path = "credentials/certificates.rs"]
+mod certificates;
+#[path = "credentials/requests.rs"]
+mod requests;
+#[path = "credentials/tokens.rs"]
+mod tokens;
