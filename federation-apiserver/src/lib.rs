@@ -1,9 +1,19 @@
 //! A Kubernetes API server as a library.
 
+pub mod admission;
 pub mod auth;
+pub mod body;
 pub mod builtin;
+pub mod conversion;
 mod field_error;
+pub mod object;
+mod ownership;
+mod raw;
+pub mod request;
+pub mod resource;
+pub mod rest;
 pub mod select;
+pub mod status;
 pub mod syntax;
 
 pub use field_error::{Cause, FieldError};
