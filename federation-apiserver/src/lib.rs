@@ -5,5 +5,6 @@ pub mod builtin;
 mod field_error;
 pub mod select;
 pub mod syntax;
+pub mod table;
 
 pub use field_error::{Cause, FieldError};
