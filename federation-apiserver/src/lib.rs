@@ -2,7 +2,9 @@
 
 pub mod auth;
 pub mod builtin;
+pub mod discovery;
 mod field_error;
+pub mod openapi;
 pub mod select;
 pub mod syntax;
 pub mod table;
