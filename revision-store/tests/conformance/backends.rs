@@ -1,11 +1,15 @@
 //! The backends, and a test for each.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use revision_store::{MemoryStore, Store};
+use revision_store::{MemoryStore, SqliteStore, Store};
 
 pub(crate) fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new())
+}
+
+pub(crate) async fn sqlite(folder: &Path) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(folder.join("data.db")).await.unwrap())
 }
 
 /// Runs each of these functions on each backend.
@@ -16,6 +20,16 @@ macro_rules! on_every_backend {
                 #[tokio::test]
                 async fn $test() {
                     super::$test($crate::backends::memory()).await;
+                }
+            )*
+        }
+
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let folder = tempfile::tempdir().unwrap();
+                    super::$test($crate::backends::sqlite(folder.path()).await).await;
                 }
             )*
         }
