@@ -1,0 +1,34 @@
+//! The kinds that a Kubernetes API server has itself: what they are called, where they are stored, and what is
+//! particular to each.
+//!
+//! Names, verbs, subresources and keys are Kubernetes 1.36's, so that its clients, and a kube-apiserver that is started
+//! on the same store, find everything where they look for it.
+
+mod defaults;
+mod generation;
+mod kind;
+mod kinds;
+mod quantity;
+pub mod schemas;
+pub mod service;
+mod strategy;
+pub mod typed;
+mod validate;
+
+pub use defaults::set_defaults;
+pub use generation::bumps_generation;
+pub use kind::{GroupVersion, Kind, Profile, Subresource, VERBS};
+pub use kinds::{GROUP_VERSIONS, KINDS};
+pub use strategy::{prepare_create, prepare_update};
+pub use validate::{NameRule, validate, validate_metadata};
+
+/// The kinds of a profile, in discovery's order of groups and by plural name within each.
+pub fn kinds(profile: Profile) -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().filter(move |kind| kind.profile == Profile::Federation || profile == Profile::Member)
+}
+
+/// The kind served as `plural` in a group and version.
+pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
+    let wanted = |kind: &&Kind| kind.group() == group && kind.version() == version && kind.plural == plural;
+    KINDS.iter().find(wanted)
+}

@@ -1,0 +1,45 @@
+//! Rules for autoscalers and disruption budgets.
+
+use serde_json::Value;
+
+use super::check::{Check, text};
+use crate::syntax;
+
+pub(super) fn autoscaler(check: &mut Check, object: &Value) {
+    let spec = &object["spec"];
+    let (least, most) = (spec["minReplicas"].as_i64(), spec["maxReplicas"].as_i64().unwrap_or(0));
+    if least.is_some_and(|least| least < 1) {
+        check.invalid("spec.minReplicas", &spec["minReplicas"], "must be greater than or equal to 1");
+    }
+    let most_value = Value::from(most);
+    if most == 0 {
+        check.required("spec.maxReplicas", "must be set and greater than 0");
+    } else if most < 0 {
+        check.invalid("spec.maxReplicas", &most_value, "must be greater than or equal to 1");
+    }
+    if least.is_some_and(|least| most < least) {
+        check.invalid("spec.maxReplicas", &most_value, "must be greater than or equal to `minReplicas`");
+    }
+    for name in ["kind", "name"] {
+        let path = format!("spec.scaleTargetRef.{name}");
+        match text(&spec["scaleTargetRef"], name) {
+            "" => check.required(path, ""),
+            value => check.syntax(&path, value, syntax::path_segment(value)),
+        }
+    }
+}
+
+pub(super) fn disruption_budget(check: &mut Check, object: &Value) {
+    let spec = &object["spec"];
+    for name in ["minAvailable", "maxUnavailable"] {
+        let path = format!("spec.{name}");
+        check.number_or_percent(&path, &spec[name]);
+        check.at_most_all(&path, &spec[name]);
+    }
+    if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
+        check.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set");
+    }
+    check.selector("spec.selector", &spec["selector"]);
+    let policies = ["AlwaysAllow", "IfHealthyBudget"];
+    check.one_of("spec.unhealthyPodEvictionPolicy", &spec["unhealthyPodEvictionPolicy"], &policies);
+}

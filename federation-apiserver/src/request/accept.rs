@@ -1,0 +1,101 @@
+//! What form of answer a client wants: the `Accept` header, as far as the API has forms.
+
+/// How objects are represented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Representation {
+    /// As they are.
+    #[default]
+    Whole,
+    /// As a `Table`, for people.
+    Table,
+    /// Their metadata only (`PartialObjectMetadata`).
+    Metadata,
+}
+
+/// The form that was agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accept {
+    /// How objects are represented.
+    pub representation: Representation,
+    /// Indented JSON was asked for.
+    pub pretty: bool,
+}
+
+/// One media type of the header, in the client's order of preference.
+fn media_types(header: &str) -> impl Iterator<Item = (&str, Vec<(&str, &str)>)> {
+    header.split(',').map(|one| {
+        let mut parts = one.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        (name, parts.filter_map(|parameter| parameter.split_once('=')).collect())
+    })
+}
+
+impl Accept {
+    /// The first form in the header that is served; `None` where there is none (406).
+    pub fn negotiate(header: Option<&str>) -> Option<Self> {
+        let Some(header) = header.filter(|header| !header.trim().is_empty()) else {
+            return Some(Self::default());
+        };
+        media_types(header).find_map(|(name, parameters)| {
+            if !matches!(name, "application/json" | "*/*" | "application/*") {
+                return None;
+            }
+            let get = |wanted: &str| parameters.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
+            let representation = match get("as") {
+                None => Representation::Whole,
+                // The version was v1beta1 for a while; clients that ask for it list v1 first.
+                Some("Table") if get("v") != Some("v1beta1") => Representation::Table,
+                Some("PartialObjectMetadata" | "PartialObjectMetadataList") if get("v") != Some("v1beta1") => {
+                    Representation::Metadata
+                }
+                Some(_) => return None,
+            };
+            Some(Self { representation, pretty: get("pretty") == Some("1") })
+        })
+    }
+
+    /// Whether aggregated discovery (`as=APIGroupDiscoveryList`) comes before the plain form.
+    pub fn wants_aggregated_discovery(header: Option<&str>) -> bool {
+        media_types(header.unwrap_or_default())
+            .find_map(|(name, parameters)| {
+                if !matches!(name, "application/json" | "*/*") {
+                    return None;
+                }
+                let get =
+                    |wanted: &str| parameters.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
+                match (get("as"), get("v")) {
+                    (None, _) => Some(false),
+                    (Some("APIGroupDiscoveryList"), Some("v2")) => Some(true),
+                    _ => None,
+                }
+            })
+            .unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_form_that_is_served_wins() {
+        let form = |header: &str| Accept::negotiate(Some(header)).map(|accept| accept.representation);
+        let kubectl_get = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
+        assert_eq!(form(kubectl_get), Some(Representation::Table));
+        assert_eq!(form("application/vnd.kubernetes.protobuf, application/json"), Some(Representation::Whole));
+        assert_eq!(form("application/vnd.kubernetes.protobuf"), None);
+        assert_eq!(form("*/*"), Some(Representation::Whole));
+        assert_eq!(
+            form("application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"),
+            Some(Representation::Metadata)
+        );
+    }
+
+    #[test]
+    fn aggregated_discovery_is_served_to_those_who_prefer_it() {
+        let kubectl = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
+        assert!(Accept::wants_aggregated_discovery(Some(kubectl)));
+        assert!(!Accept::wants_aggregated_discovery(Some("application/json")));
+        assert!(!Accept::wants_aggregated_discovery(None));
+    }
+}

@@ -1,0 +1,171 @@
+//! From one state of an object to the next: what create, update, patch and delete share.
+
+use revision_store::{Entry, Write, WriteError};
+use serde_json::Value;
+
+use super::{At, Caller, Rest, encode, write_error};
+use crate::admission::{Attributes, Operation};
+use crate::object;
+use crate::resource::Resource;
+use crate::status::ApiError;
+
+/// Why a change was not made.
+pub(super) enum Refused {
+    /// The object was changed in between: the caller may look again.
+    Stale,
+    /// For good.
+    Error(ApiError),
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// What became of an object.
+pub(super) struct Changed {
+    /// The object as it is now, or was at last.
+    pub(super) object: Value,
+    /// It is gone: its last finalizer was removed.
+    pub(super) gone: bool,
+}
+
+/// An object as it is, stored and read.
+pub(super) struct Current {
+    pub(super) entry: Entry,
+    pub(super) object: Value,
+}
+
+impl Rest {
+    /// The object as it is now.
+    pub(super) async fn current(&self, at: &At<'_>) -> Result<Current, ApiError> {
+        self.find(at)
+            .await?
+            .ok_or_else(|| ApiError::not_found(at.resource.group_resource(), at.name))
+    }
+
+    /// The object as it is now, if it is there.
+    pub(super) async fn find(&self, at: &At<'_>) -> Result<Option<Current>, ApiError> {
+        let got = self.store.get(&at.key(), None).await.map_err(super::store_error)?;
+        let Some(entry) = got.entry else { return Ok(None) };
+        let object = self.decode(at.resource, &entry).await?;
+        Ok(Some(Current { entry, object }))
+    }
+
+    /// Stores a changed object, after everything that has a say has had it.
+    pub(super) async fn store_change(
+        &self,
+        at: &At<'_>,
+        caller: &Caller,
+        current: &Current,
+        new: Value,
+        dry_run: bool,
+    ) -> Result<Changed, Refused> {
+        let old = &current.object;
+        let mut write = Attributes {
+            operation: Operation::Update,
+            resource: at.resource,
+            subresource: at.subresource,
+            namespace: at.namespace,
+            name: at.name,
+            object: new,
+            old: Some(old),
+            user: &caller.user,
+            dry_run,
+            warnings: Vec::new(),
+        };
+        self.admit(&mut write).await?;
+        settle(at, &mut write.object, old);
+        let errors = at.resource.rules.validate(&write.object, Some(old));
+        if !errors.is_empty() {
+            let Resource { group, kind, .. } = at.resource;
+            return Err(ApiError::invalid(group, kind, at.name, &errors).into());
+        }
+        self.validate(&mut write).await?;
+        write.warnings.extend(at.resource.rules.warnings(&write.object, Some(old)));
+        write.warnings.iter().for_each(|text| caller.warn(text));
+        let mut new = write.object;
+        if object::is_deleting(&new) && is_released(at.resource, &new) && is_released_after(at, old, &new) {
+            let object = self.remove(at, &current.entry, new, dry_run).await?;
+            return Ok(Changed { object, gone: true });
+        }
+        let stored = self.to_storage(at.resource, new.clone()).await?;
+        if stored == current.entry.value || dry_run {
+            let version = current.entry.mod_revision.to_string();
+            object::set(&mut new, "resourceVersion", Some(version.into()));
+            return Ok(Changed { object: new, gone: false });
+        }
+        let update = Write::Update {
+            key: current.entry.key.clone(),
+            value: stored,
+            expected: current.entry.mod_revision,
+            lease: at.resource.lease,
+        };
+        let written = self.store.write(update).await.map_err(|error| stale(error, at))?;
+        object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));
+        Ok(Changed { object: new, gone: false })
+    }
+
+    /// Takes an object away.
+    pub(super) async fn remove(
+        &self,
+        at: &At<'_>,
+        entry: &Entry,
+        mut last: Value,
+        dry_run: bool,
+    ) -> Result<Value, Refused> {
+        if !dry_run {
+            let delete = Write::Delete { key: entry.key.clone(), expected: entry.mod_revision };
+            let written = self.store.write(delete).await.map_err(|error| stale(error, at))?;
+            object::set(&mut last, "resourceVersion", Some(written.revision.to_string().into()));
+        }
+        Ok(last)
+    }
+
+    /// The bytes in which an object is stored.
+    pub(super) async fn to_storage(
+        &self,
+        resource: &Resource,
+        object: Value,
+    ) -> Result<bytes::Bytes, ApiError> {
+        encode(resource.conversion.one(object, &resource.storage_version).await?)
+    }
+}
+
+fn stale(error: WriteError, at: &At<'_>) -> Refused {
+    match error {
+        WriteError::Conflict { .. } => Refused::Stale,
+        other => Refused::Error(write_error(other, at)),
+    }
+}
+
+/// Whether nothing keeps an object that is to go.
+pub(super) fn is_released(resource: &Resource, object: &Value) -> bool {
+    let spec_finalizers = object["spec"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+    let is_namespace = resource.group.is_empty() && resource.plural == "namespaces";
+    object::finalizers(object).is_empty() && !(is_namespace && spec_finalizers)
+}
+
+/// An object goes with the update that releases it; one that nothing kept is waiting for something else, such as
+/// the end of its grace period.
+fn is_released_after(at: &At<'_>, old: &Value, new: &Value) -> bool {
+    !is_released(at.resource, old) || new["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
+}
+
+/// What the server keeps of an object, whatever the client or a plugin wrote: its identity, its times, and what the
+/// kind's rules keep.
+pub(super) fn settle(at: &At<'_>, new: &mut Value, old: &Value) {
+    let resource = at.resource;
+    object::set_top(new, "apiVersion", Some(resource.api_version().into()));
+    object::set_top(new, "kind", Some(resource.kind.clone().into()));
+    for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        let kept = old["metadata"].get(field).filter(|value| !value.is_null()).cloned();
+        object::set(new, field, kept);
+    }
+    if object::uid(new).is_empty() {
+        object::set(new, "uid", old["metadata"].get("uid").cloned());
+    }
+    object::set(new, "selfLink", None);
+    resource.rules.prepare_update(at.subresource.unwrap_or_default(), new, old);
+}

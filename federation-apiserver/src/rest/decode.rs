@@ -1,0 +1,148 @@
+//! From what is stored to what is served, and from what a client sends to an object.
+
+use std::collections::BTreeSet;
+
+use revision_store::Entry;
+use serde_json::Value;
+
+use super::{Caller, Rest};
+use crate::body::Parsed;
+use crate::object;
+use crate::request::FieldValidation;
+use crate::resource::Resource;
+use crate::status::{ApiError, GroupResource};
+
+impl Rest {
+    /// A stored object in the version of the resource.
+    pub(crate) async fn decode(&self, resource: &Resource, entry: &Entry) -> Result<Value, ApiError> {
+        let mut all = self.decode_all(resource, std::slice::from_ref(entry)).await?;
+        all.pop().ok_or_else(|| ApiError::internal("a conversion gave nothing back"))
+    }
+
+    /// Stored objects in the version of the resource, in the same order.
+    pub(crate) async fn decode_all(
+        &self,
+        resource: &Resource,
+        entries: &[Entry],
+    ) -> Result<Vec<Value>, ApiError> {
+        let mut objects = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let mut object: Value = serde_json::from_slice(&entry.value).map_err(|error| {
+                ApiError::internal(format!("{} cannot be read: {error}", entry.key))
+            })?;
+            object::set(&mut object, "resourceVersion", Some(entry.mod_revision.to_string().into()));
+            objects.push(object);
+        }
+        let mut objects = resource.conversion.all(objects, &resource.api_version()).await?;
+        if resource.defaults_on_read {
+            for object in &mut objects {
+                resource.rules.default(object);
+            }
+        }
+        Ok(objects)
+    }
+}
+
+/// Reads an object that a client sent: of the resource's kind and version, without what the kind does not have.
+pub(super) fn read(
+    resource: &Resource,
+    body: Parsed,
+    unknown: FieldValidation,
+    caller: &Caller,
+) -> Result<Value, ApiError> {
+    let Parsed { mut value, duplicates } = body;
+    check_kind(resource, &mut value)?;
+    let Resource { kind, version, rules, .. } = resource;
+    let misfit = |why: &str| {
+        ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
+    };
+    let (value, dropped) = rules.read(value).map_err(|why| misfit(&why))?;
+    let found: BTreeSet<String> = (duplicates.iter().map(|field| format!("duplicate field \"{field}\"")))
+        .chain(dropped.iter().map(|field| format!("unknown field \"{field}\"")))
+        .collect();
+    match unknown {
+        _ if found.is_empty() => {}
+        FieldValidation::Ignore => {}
+        FieldValidation::Warn => found.into_iter().for_each(|text| caller.warn(text)),
+        FieldValidation::Strict => {
+            let all = found.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(misfit(&format!("strict decoding error: {all}")));
+        }
+    }
+    Ok(value)
+}
+
+fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
+    if !object.is_object() {
+        return Err(ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type {})",
+            resource.kind
+        )));
+    }
+    let wanted = resource.api_version();
+    let custom = resource.custom;
+    let said = |field: &str| object[field].as_str().unwrap_or_default();
+    let (version, kind) = (said("apiVersion"), said("kind"));
+    // Built-in kinds are known by the path alone; custom resources must say what they are.
+    if custom && kind.is_empty() {
+        return Err(ApiError::bad_request(format!(
+            "Object 'Kind' is missing in '{object}'"
+        )));
+    }
+    if custom && version.is_empty() {
+        return Err(ApiError::bad_request(format!(
+            "Object 'apiVersion' is missing in '{object}'"
+        )));
+    }
+    if !version.is_empty() && version != wanted {
+        return Err(ApiError::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({wanted})"
+        )));
+    }
+    if !kind.is_empty() && kind != resource.kind {
+        let (group, served) = (&resource.group, &resource.version);
+        return Err(ApiError::bad_request(if custom {
+            let group = GroupResource { group, resource: kind };
+            format!("{kind} in version \"{served}\" cannot be handled as a {}: no kind \"{kind}\" is registered for {group}", resource.kind)
+        } else {
+            format!("{kind} in version \"{served}\" cannot be handled as a {}", resource.kind)
+        }));
+    }
+    object::set_top(object, "apiVersion", Some(wanted.into()));
+    object::set_top(object, "kind", Some(resource.kind.clone().into()));
+    Ok(())
+}
+
+/// Puts the path's namespace and name into an object, which must not say otherwise.
+pub(super) fn check_place(
+    resource: &Resource,
+    namespace: Option<&str>,
+    name: Option<&str>,
+    object: &mut Value,
+) -> Result<(), ApiError> {
+    if let Some(namespace) = namespace.filter(|_| resource.namespaced) {
+        match object::namespace(object) {
+            "" => object::set(object, "namespace", Some(namespace.into())),
+            said if said == namespace => {}
+            _ => {
+                return Err(ApiError::bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request",
+                ));
+            }
+        }
+    } else {
+        object::set(object, "namespace", None);
+    }
+    if let Some(name) = name {
+        match object::name(object) {
+            "" => object::set(object, "name", Some(name.into())),
+            said if said == name => {}
+            said => {
+                return Err(ApiError::bad_request(format!(
+                    "the name of the object ({said}) does not match the name on the URL ({name})"
+                )));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The `scale` subresource: one way to read and write the replicas of any kind (`autoscaling/v1 Scale`).
+
+use serde_json::{Value, json};
+
+use super::change::Refused;
+use super::update::ATTEMPTS;
+use super::{At, Caller, PatchType, Rest, Written};
+use crate::object;
+use crate::request::WriteOptions;
+use crate::resource::ScalePaths;
+use crate::status::ApiError;
+
+/// What a `Scale` is changed by.
+pub enum ScaleChange {
+    /// A whole new one.
+    Replace(Value),
+    /// A patch.
+    Patch(PatchType, Value),
+}
+
+impl Rest {
+    /// Reads the scale of an object.
+    pub async fn scale(&self, at: At<'_>) -> Result<Value, ApiError> {
+        let paths = paths(&at)?;
+        let current = self.current(&at).await?;
+        Ok(scale_of(&current.object, paths))
+    }
+
+    /// Writes the wanted replicas of an object.
+    pub async fn set_scale(
+        &self,
+        at: At<'_>,
+        change: ScaleChange,
+        options: &WriteOptions,
+        caller: &Caller,
+    ) -> Result<Written, ApiError> {
+        let paths = paths(&at)?;
+        for _ in 0..ATTEMPTS {
+            let current = self.current(&at).await?;
+            let before = scale_of(&current.object, paths);
+            let wanted = match &change {
+                ScaleChange::Replace(scale) => scale.clone(),
+                ScaleChange::Patch(PatchType::Json, patch) => object_patch::json_patch(&before, patch)?,
+                ScaleChange::Patch(_, patch) => object_patch::merge_patch(&before, patch),
+            };
+            super::update::check_current(&at, &wanted, &current)?;
+            let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
+            if replicas < 0 {
+                let error = crate::FieldError {
+                    cause: crate::Cause::Invalid,
+                    field: "spec.replicas".to_owned(),
+                    message: format!("Invalid value: {replicas}: must be greater than or equal to 0"),
+                };
+                return Err(ApiError::invalid("autoscaling", "Scale", at.name, &[error]));
+            }
+            let mut new = current.object.clone();
+            set(&mut new, &paths.spec_replicas, replicas.into());
+            let manager = caller.manager(options.field_manager.as_deref());
+            match self.replace(&At { subresource: Some("scale"), ..at }, caller, &current, new, &manager, options.dry_run).await {
+                Ok(changed) => {
+                    return Ok(Written { code: 200, object: scale_of(&changed.object, paths) });
+                }
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Stale) => {}
+            }
+        }
+        Err(ApiError::modified(at.resource.group_resource(), at.name))
+    }
+}
+
+fn paths<'a>(at: &At<'a>) -> Result<&'a ScalePaths, ApiError> {
+    at.resource.scale.as_ref().ok_or_else(ApiError::no_such_path)
+}
+
+fn scale_of(object: &Value, paths: &ScalePaths) -> Value {
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let mut status = json!({"replicas": number(&paths.status_replicas)});
+    let selector = paths.label_selector.as_deref().and_then(|pointer| object.pointer(pointer));
+    match selector {
+        Some(Value::String(selector)) => status["selector"] = selector.as_str().into(),
+        Some(labels @ Value::Object(_)) => {
+            if let Some(selector) = crate::select::LabelSelector::of_object(labels) {
+                status["selector"] = selector.to_string().into();
+            }
+        }
+        _ => {}
+    }
+    let meta = |field: &str| object["metadata"].get(field).cloned().unwrap_or_default();
+    let mut metadata = json!({
+        "name": object::name(object), "uid": meta("uid"), "resourceVersion": meta("resourceVersion"),
+        "creationTimestamp": meta("creationTimestamp"),
+    });
+    if !object::namespace(object).is_empty() {
+        metadata["namespace"] = object::namespace(object).into();
+    }
+    json!({
+        "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata,
+        "spec": {"replicas": number(&paths.spec_replicas)}, "status": status,
+    })
+}
+
+/// Sets a value at a pointer, with the objects on the way to it.
+fn set(object: &mut Value, pointer: &str, value: Value) {
+    let mut place = object;
+    for field in pointer.split('/').skip(1) {
+        if !place.is_object() {
+            *place = json!({});
+        }
+        place = &mut place[field];
+    }
+    *place = value;
+}

@@ -1,0 +1,93 @@
+//! An object replaced as a whole.
+
+use serde_json::Value;
+
+use super::change::{Changed, Current, Refused, settle};
+use super::decode::{check_place, read};
+use super::{At, Caller, Rest, Written};
+use crate::body::Parsed;
+use crate::{Cause, FieldError};
+use crate::object;
+use crate::ownership;
+use crate::request::WriteOptions;
+use crate::status::ApiError;
+
+/// How often a write without a version is tried again when others write at the same time.
+pub(super) const ATTEMPTS: usize = 5;
+
+impl Rest {
+    /// Replaces an object by what a client sent.
+    pub async fn update(
+        &self,
+        at: At<'_>,
+        body: Parsed,
+        options: &WriteOptions,
+        caller: &Caller,
+    ) -> Result<Written, ApiError> {
+        let resource = at.resource;
+        let mut new = read(resource, body, options.field_validation, caller)?;
+        check_place(resource, at.namespace, Some(at.name), &mut new)?;
+        let unconditional = object::text(&new, "resourceVersion").is_empty();
+        for _ in 0..ATTEMPTS {
+            let current = self.current(&at).await?;
+            if unconditional && resource.custom {
+                let error = FieldError {
+                    cause: Cause::Invalid,
+                    field: "metadata.resourceVersion".to_owned(),
+                    message: "Invalid value: 0: must be specified for an update".to_owned(),
+                };
+                return Err(ApiError::invalid(&resource.group, &resource.plural, at.name, &[error]));
+            }
+            check_current(&at, &new, &current)?;
+            let manager = caller.manager(options.field_manager.as_deref());
+            match self.replace(&at, caller, &current, new.clone(), &manager, options.dry_run).await {
+                Ok(changed) => return Ok(Written { code: 200, object: changed.object }),
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Stale) if unconditional => {}
+                Err(Refused::Stale) => break,
+            }
+        }
+        Err(ApiError::modified(resource.group_resource(), at.name))
+    }
+
+    /// Replaces the current object, with the fields that changed becoming the manager's.
+    pub(super) async fn replace(
+        &self,
+        at: &At<'_>,
+        caller: &Caller,
+        current: &Current,
+        mut new: Value,
+        manager: &str,
+        dry_run: bool,
+    ) -> Result<Changed, Refused> {
+        settle(at, &mut new, &current.object);
+        ownership::updated(
+            at.resource,
+            at.subresource,
+            Some(&current.object),
+            &mut new,
+            manager,
+            (self.now)(),
+        );
+        self.store_change(at, caller, current, new, dry_run).await
+    }
+}
+
+/// Whether the client means the object that is there: the version and the uid that it gives, if any.
+pub(super) fn check_current(at: &At<'_>, new: &Value, current: &Current) -> Result<(), ApiError> {
+    let resource = at.resource.group_resource();
+    let (said, is) = (object::uid(new), object::uid(&current.object));
+    if !said.is_empty() && said != is {
+        return Err(ApiError::conflict(
+            resource,
+            at.name,
+            &format!("Precondition failed: UID in precondition: {said}, UID in object meta: {is}"),
+        ));
+    }
+    let said = object::text(new, "resourceVersion");
+    if !said.is_empty() && said != "0" && said != current.entry.mod_revision.to_string() {
+        crate::request::check_version(said, &at.resource.group, &at.resource.kind, at.name)?;
+        return Err(ApiError::modified(resource, at.name));
+    }
+    Ok(())
+}

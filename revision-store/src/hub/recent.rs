@@ -1,0 +1,51 @@
+//! The newest events, kept in memory.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::{Event, Revision};
+
+/// How many events are kept, and how many bytes at most: enough for a client that comes back after a short break to
+/// go on without a read of the table.
+const EVENTS: usize = 4096;
+const BYTES: usize = 8 << 20;
+
+/// All events after some revision.
+pub(super) struct Recent {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+    /// Every event after this one is in `events`.
+    after: Revision,
+}
+
+impl Recent {
+    pub(super) fn after(after: Revision) -> Self {
+        Self { events: VecDeque::new(), bytes: 0, after }
+    }
+
+    pub(super) fn push(&mut self, event: Arc<Event>) {
+        self.bytes += event.weight();
+        self.events.push_back(event);
+        while self.events.len() > EVENTS || self.bytes > BYTES {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= oldest.weight();
+            self.after = oldest.revision();
+        }
+    }
+
+    /// At most `most` events after a revision under a prefix, and whether that is all; `None` if some of them are no
+    /// longer here.
+    pub(super) fn since(
+        &self,
+        position: Revision,
+        prefix: &str,
+        most: usize,
+    ) -> Option<(Vec<Arc<Event>>, bool)> {
+        if position < self.after {
+            return None;
+        }
+        let first = self.events.partition_point(|event| event.revision() <= position);
+        let mut events = self.events.range(first..).filter(|event| event.entry.key.starts_with(prefix));
+        let taken = events.by_ref().take(most).cloned().collect();
+        Some((taken, events.next().is_none()))
+    }
+}

@@ -1,0 +1,1 @@
+//! Random use against a simple model.
