@@ -360,7 +360,8 @@ impl From<crate::auth::Refusal> for ApiError {
             Refusal::BadRequest(_) => Self::bad_request(message),
             Refusal::Internal(_) => Self::internal(message),
             Refusal::Forbidden { group, resource, name, .. } => {
-                Self::about(Reason::Forbidden, GroupResource { group, resource }, &name, message)
+                let resource = GroupResource { group: &group, resource: &resource };
+                Self::about(Reason::Forbidden, resource, &name, message)
             }
             Refusal::NotFound { group, resource, name } => {
                 Self::about(Reason::NotFound, GroupResource { group, resource }, &name, message)
