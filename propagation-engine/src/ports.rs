@@ -15,6 +15,7 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 use crate::observed::Observed;
+use crate::version_record::VersionRecord;
 
 /// Why an API server did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -168,6 +169,14 @@ pub trait Host: Send + Sync + 'static {
         key: &ObjectKey,
         patch: Value,
     ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
+    /// Lists the records of what was last written: all `PropagatedVersion`s, or all `ClusterPropagatedVersion`s.
+    fn versions(&self, namespaced: bool) -> BoxFuture<'_, Result<Vec<VersionRecord>, ApiFailure>>;
+    /// Creates a record with its owner and its status, or makes the one that has its name so.
+    fn create_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>>;
+    /// Writes the status of a record that exists.
+    fn update_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>>;
+    /// Deletes a record.
+    fn delete_version(&self, key: &ObjectKey) -> BoxFuture<'_, Result<(), ApiFailure>>;
     /// Takes an event to be shown; it may be dropped when there are too many.
     fn notice(&self, notice: Notice);
 }

@@ -4,4 +4,5 @@
 mod cells;
 mod faults;
 mod propagation;
+mod versions;
 mod world;
