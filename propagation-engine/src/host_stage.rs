@@ -129,6 +129,7 @@ fn changed(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey, change: HostC
         }
         HostChange::Wanted => {
             warn_of_withheld(core, ty, key);
+            ty.forget_corrections(key);
             core.fan_out(ty, key, Priority::Change);
         }
     }

@@ -104,6 +104,9 @@ pub struct Probe {
     pub zones: Vec<String>,
 }
 
+/// Field manager of the engine's writes to members.
+pub const FIELD_MANAGER: &str = "fedd";
+
 /// Access to one member's API server with one set of credentials.
 ///
 /// Every call has a time-out of its own; none hangs.
@@ -117,8 +120,8 @@ pub trait Member: Send + Sync + 'static {
         key: &ObjectKey,
         object: Value,
     ) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
-    /// Reads an object, managed or not.
-    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
+    /// Reads an object, managed or not, as a whole.
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<Value, ApiFailure>>;
     /// Deletes an object.
     fn delete(
         &self,

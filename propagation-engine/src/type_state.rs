@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::contest::Corrections;
 use crate::entry::Entry;
 use crate::federated_type::FederatedType;
 use crate::observed::ObservedCache;
@@ -59,6 +60,8 @@ pub struct ClusterWork {
     pub recorded: Option<Recorded>,
     /// Failures in a row.
     pub failures: u32,
+    /// What was done about changes that others made there.
+    pub corrections: Corrections,
 }
 
 impl ObjectWork {
@@ -222,6 +225,19 @@ impl TypeState {
     /// Looks at, or changes, what came of the work on an object. The closure must not wait.
     pub fn with_work<R>(&self, key: &ObjectKey, f: impl FnOnce(&mut ObjectWork) -> R) -> R {
         f(&mut self.work.entry(key.clone()).or_default())
+    }
+
+    /// What was done about changes that others made to an object in a cluster.
+    pub fn corrections(&self, key: &ObjectKey, cluster: &str) -> Corrections {
+        let of = |work: &ObjectWork| work.clusters.get(cluster).map(|c| c.corrections.clone());
+        self.work.get(key).and_then(|work| of(&work)).unwrap_or_default()
+    }
+
+    /// The federated object changed: whoever undid what it said before may let what it says now stand.
+    pub fn forget_corrections(&self, key: &ObjectKey) {
+        if let Some(mut work) = self.work.get_mut(key) {
+            work.clusters.values_mut().for_each(|c| c.corrections = Corrections::default());
+        }
     }
 
     /// What was last written for a cluster.

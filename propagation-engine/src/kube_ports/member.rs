@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::connect::Timeouts;
 use super::{events, within};
 use crate::observed::Observed;
-use crate::ports::{ApiFailure, Member, NamedObserved, Probe, WatchEvent};
+use crate::ports::{ApiFailure, FIELD_MANAGER, Member, NamedObserved, Probe, WatchEvent};
 use crate::retain::RetainedKind;
 
 /// Access to a member with one set of credentials.
@@ -27,9 +27,6 @@ pub struct KubeMember {
     client: Client,
     timeouts: Timeouts,
 }
-
-/// Field manager of the engine's writes.
-const FIELD_MANAGER: &str = "fedd";
 
 impl KubeMember {
     /// Access through a client.
@@ -91,9 +88,13 @@ impl Member for KubeMember {
         self.send(ty, request)
     }
 
-    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<Value, ApiFailure>> {
         let request = url(ty, key.namespace.as_deref()).get(&key.name, &kube::api::GetParams::default());
-        self.send(ty, request)
+        async move {
+            let request = request.map_err(|e| ApiFailure::Unreachable(e.to_string()))?;
+            within(self.timeouts.request, self.client.request(request)).await
+        }
+        .boxed()
     }
 
     fn delete(

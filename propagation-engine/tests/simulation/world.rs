@@ -271,14 +271,11 @@ impl Member for SimMember {
         .boxed()
     }
 
-    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<Value, ApiFailure>> {
         let (ty, key) = (ty.clone(), key.clone());
         async move {
             self.0.fault().await?;
-            self.0
-                .get(&ty.plural, &key)
-                .map(|o| named(&ty, &o))
-                .ok_or_else(|| refused(404, "NotFound", "not found"))
+            self.0.get(&ty.plural, &key).ok_or_else(|| refused(404, "NotFound", "not found"))
         }
         .boxed()
     }
