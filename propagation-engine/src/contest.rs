@@ -104,8 +104,12 @@ fn advice() -> String {
     )
 }
 
-/// Per field manager other than `ours`: the fields that it owns, and whose values are not as wanted.
+/// Per field manager other than `ours`: the fields that it owns, and whose values are not as wanted. Nobody, when the
+/// two are in different versions of their group: then fields cannot be compared.
 pub fn contenders(live: &Value, wanted: &Value, ours: &str) -> BTreeMap<String, BTreeSet<String>> {
+    if live.get("apiVersion") != wanted.get("apiVersion") {
+        return BTreeMap::new();
+    }
     let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
     let mut parties: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in entries.into_iter().flatten() {
@@ -302,6 +306,10 @@ mod tests {
             words.starts_with("autoscaler keeps changing spec.replicas, injector keeps changing"),
             "{words}"
         );
-        assert!(words_of_changes(&json!({}), &wanted, "us").starts_with("somebody"));
+        let mut other = live.clone();
+        other["apiVersion"] = "apps/v1beta1".into();
+        for unknown in [json!({}), other] {
+            assert!(words_of_changes(&unknown, &wanted, "us").starts_with("somebody"));
+        }
     }
 }

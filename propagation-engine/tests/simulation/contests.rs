@@ -9,17 +9,12 @@ use tokio::task::JoinHandle;
 use crate::world::{Server, World, key, on};
 
 /// Looks ten times a second, and does something about the object if it is not as it likes.
-fn opponent(
-    server: &Arc<Server>,
-    plural: &'static str,
-    act: fn(&mut Value) -> Option<Value>,
-) -> JoinHandle<()> {
+fn opponent(server: &Arc<Server>, plural: &'static str, act: fn(Value) -> Option<Value>) -> JoinHandle<()> {
     let server = server.clone();
     tokio::spawn(async move {
         loop {
-            if let Some(mut object) = server.get(plural, &key("x")) {
-                let before = object.clone();
-                let after = act(&mut object);
+            if let Some(before) = server.get(plural, &key("x")) {
+                let after = act(before.clone());
                 if after.as_ref() != Some(&before) {
                     server.meddle(plural, &key("x"), after);
                 }
@@ -30,13 +25,13 @@ fn opponent(
 }
 
 /// Wants seven replicas.
-fn autoscaler(object: &mut Value) -> Option<Value> {
+fn autoscaler(mut object: Value) -> Value {
     object["spec"]["replicas"] = 7.into();
     object["metadata"]["managedFields"] = json!([
         {"manager": "autoscaler", "operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
         {"manager": "fedd", "operation": "Update", "fieldsV1": {"f:spec": {"f:image": {}}}},
     ]);
-    Some(object.clone())
+    object
 }
 
 fn deployment(replicas: u32) -> Value {
@@ -64,7 +59,7 @@ async fn a_fight_costs_24_writes_an_hour_is_told_with_the_other_partys_name_and_
     let of_status = |w: &World| updates(&w.host.server, "status federateddeployments bank/x");
     let statuses = of_status(&world);
 
-    let fight = opponent(world.server("a"), "deployments", autoscaler);
+    let fight = opponent(world.server("a"), "deployments", |object| Some(autoscaler(object)));
     world.until("it is told", |w| word(w, "a") == "Contested" && word(w, "b").is_empty()).await;
     let words = message(&world, "FederatedDeployment");
     assert!(words.starts_with("autoscaler keeps changing spec.replicas; "), "{words}");
@@ -93,7 +88,7 @@ async fn a_fight_costs_24_writes_an_hour_is_told_with_the_other_partys_name_and_
 async fn a_change_of_the_federated_object_is_written_at_once_and_may_end_the_fight() {
     let world = World::new(&["a"]);
     world.apply("FederatedDeployment", "bank", "x", on(deployment(3), &["a"], None));
-    let _fight = opponent(world.server("a"), "deployments", autoscaler);
+    let _fight = opponent(world.server("a"), "deployments", |object| Some(autoscaler(object)));
     world.until("it is told", |w| word(w, "a") == "Contested").await;
     tokio::time::sleep(Duration::from_secs(600)).await;
 
