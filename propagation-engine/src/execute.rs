@@ -180,7 +180,9 @@ pub(crate) async fn release_orphan(
     let mut ok = true;
     for cluster in clusters.iter().filter(|c| c.ready && core.may_write()) {
         let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
-        if cache.get(&target).is_none() {
+        // To a cell with name templates, the same object may be that of another federated one.
+        let is_anyones = || core.origins(ty, &lane.server, &target).iter().any(|key| ty.entry(key).is_some());
+        if cache.get(&target).is_none() || is_anyones() {
             continue;
         }
         let Some(member) = core.member(&cluster.name) else { continue };

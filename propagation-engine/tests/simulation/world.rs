@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_model::{
-    FeatureGates, FederatedObject, FederatedTypeConfig, KubeFedCluster, ObjectKey, Settings, label,
+    Feature, FeatureGates, FederatedObject, FederatedTypeConfig, KubeFedCluster, ObjectKey, Settings, label,
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{BoxStream, StreamExt as _};
@@ -586,9 +586,16 @@ impl World {
 
     pub(crate) fn set_ready(&mut self, name: &str, ready: bool) {
         let (cluster, server) = &self.clusters[name];
-        let mut info = ClusterInfo::of(cluster, self.core.scope_keys(), true);
-        info.ready = ready;
-        info.trouble = if ready { String::new() } else { "cluster is not reachable".to_owned() };
+        let mut cluster = cluster.clone();
+        cluster.status = serde_json::from_value(json!({"conditions": [{
+            "type": "Ready",
+            "status": if ready { "True" } else { "False" },
+            "message": "cluster is not reachable",
+            "lastProbeTime": "2026-01-01T00:00:00Z",
+        }]}))
+        .unwrap();
+        let cells = self.settings.gates.is_on(Feature::Cells);
+        let mut info = ClusterInfo::of(&cluster, self.core.scope_keys(), cells);
         info.server = Some(server.as_str().into());
         self.core.set_cluster(info, Some(Arc::new(SimMember(self.servers[server].clone()))));
     }
