@@ -15,6 +15,7 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 use crate::observed::Observed;
+use crate::version_record::VersionRecord;
 
 /// Why an API server did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +104,9 @@ pub struct Probe {
     pub zones: Vec<String>,
 }
 
+/// Field manager of the engine's writes to members.
+pub const FIELD_MANAGER: &str = "fedd";
+
 /// Access to one member's API server with one set of credentials.
 ///
 /// Every call has a time-out of its own; none hangs.
@@ -116,8 +120,8 @@ pub trait Member: Send + Sync + 'static {
         key: &ObjectKey,
         object: Value,
     ) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
-    /// Reads an object, managed or not.
-    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
+    /// Reads an object, managed or not, as a whole.
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<Value, ApiFailure>>;
     /// Deletes an object.
     fn delete(
         &self,
@@ -168,6 +172,14 @@ pub trait Host: Send + Sync + 'static {
         key: &ObjectKey,
         patch: Value,
     ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
+    /// Lists the records of what was last written: all `PropagatedVersion`s, or all `ClusterPropagatedVersion`s.
+    fn versions(&self, namespaced: bool) -> BoxFuture<'_, Result<Vec<VersionRecord>, ApiFailure>>;
+    /// Creates a record with its owner and its status, or makes the one that has its name so.
+    fn create_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>>;
+    /// Writes the status of a record that exists.
+    fn update_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>>;
+    /// Deletes a record.
+    fn delete_version(&self, key: &ObjectKey) -> BoxFuture<'_, Result<(), ApiFailure>>;
     /// Takes an event to be shown; it may be dropped when there are too many.
     fn notice(&self, notice: Notice);
 }

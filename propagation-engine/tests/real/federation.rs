@@ -68,7 +68,7 @@ impl Federation {
         let mut crds = core_crds();
         let mut configs = Vec::new();
         for ty in default_types().iter().filter(|t| {
-            ["namespaces", "configmaps", "services", "deployments", "secrets"]
+            ["namespaces", "configmaps", "services", "deployments", "secrets", "horizontalpodautoscalers"]
                 .contains(&t.target.plural_name.as_str())
         }) {
             let config = type_config(&ty.target, NAMESPACE);

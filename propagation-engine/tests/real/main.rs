@@ -3,4 +3,5 @@
 
 mod federation;
 mod propagation;
+mod records;
 mod trouble;
