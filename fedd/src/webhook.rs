@@ -165,7 +165,14 @@ pub async fn run(
             tasks.spawn(keeper.run(shutdown.clone()));
         }
     }
-    let lookups = Arc::new(Lookups::start(&client, &options.namespace, &mut tasks, &shutdown));
+    let only_namespace = (settings.scope == Scope::Namespaced).then(|| options.namespace.clone());
+    let lookups = Arc::new(Lookups::start(
+        &client,
+        &options.namespace,
+        only_namespace.as_deref(),
+        &mut tasks,
+        &shutdown,
+    ));
     tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
         // Before everything is known nothing may be answered: an unknown topology type would be taken for none.
@@ -184,10 +191,7 @@ pub async fn run(
     info!(address = %listener.local_addr()?, "webhooks are served");
     let router = handlers::router(lookups, rules, &options.limits);
     tasks.spawn(server::serve(listener, server::tls_config(current)?, router, shutdown.clone()));
-    let registration = Registration {
-        address: options.address,
-        only_namespace: (settings.scope == Scope::Namespaced).then(|| options.namespace.clone()),
-    };
+    let registration = Registration { address: options.address, only_namespace };
     let registered = CancellationToken::new();
     tasks.spawn(register::run(client, registration, bundles, registered.clone(), shutdown.clone()));
     tokio::select! {

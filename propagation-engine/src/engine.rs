@@ -184,9 +184,21 @@ impl Shell {
         }
     }
 
+    /// The namespace that everything is in, for a control plane of one namespace.
+    fn only_namespace(&self) -> Option<&str> {
+        (self.options.settings.scope == Scope::Namespaced).then_some(self.options.namespace.as_str())
+    }
+
     fn follow(&self) -> SelectAll<BoxStream<'static, Event>> {
         let (client, namespace) = (&self.options.host, self.options.namespace.as_str());
         let all = watcher::Config::default;
+        // By name, a namespace can be watched by who may see no other.
+        let (namespaces, cells) = match self.only_namespace() {
+            Some(name) => {
+                (all().fields(&format!("metadata.name={name}")), Api::namespaced(client.clone(), name))
+            }
+            None => (all(), Api::all(client.clone())),
+        };
         let mut streams: SelectAll<BoxStream<'static, Event>> = SelectAll::new();
         streams.push(
             events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o)
@@ -204,12 +216,12 @@ impl Shell {
                 .boxed(),
         );
         streams.push(
-            events(watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), all()), |o| o)
+            events(watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), namespaces), |o| o)
                 .map(Event::Namespace)
                 .boxed(),
         );
         if self.cells.is_some() {
-            streams.push(events(watcher(Api::all(client.clone()), all()), |o| o).map(Event::Cell).boxed());
+            streams.push(events(watcher(cells, all()), |o| o).map(Event::Cell).boxed());
         }
         streams
     }
@@ -329,7 +341,13 @@ impl Shell {
         }
         let member = match self.clients.get(&access).and_then(Weak::upgrade) {
             Some(member) => member,
-            None => Arc::new(access.connect(self.options.timeouts).map_err(|e| e.to_string())?),
+            None => {
+                let member = access.connect(self.options.timeouts).map_err(|e| e.to_string())?;
+                Arc::new(match self.only_namespace() {
+                    Some(namespace) => member.within_namespace(namespace),
+                    None => member,
+                })
+            }
         };
         self.clients.retain(|_, client| client.strong_count() > 0);
         self.clients.insert(access.clone(), Arc::downgrade(&member));

@@ -38,23 +38,32 @@ pub struct Lookups {
 }
 
 impl Lookups {
-    /// Starts the watches on `tasks`; they end with `shutdown`.
+    /// Starts the watches on `tasks`; they end with `shutdown`. Of namespaces, `only_namespace` alone is followed, if it
+    /// is given.
     pub fn start(
         client: &Client,
         federation_namespace: &str,
+        only_namespace: Option<&str>,
         tasks: &mut JoinSet<()>,
         shutdown: &CancellationToken,
     ) -> Self {
+        let all = watcher::Config::default;
         let registry = Arc::new(ArcSwap::from_pointee(Registry::default()));
         let rebuilt = Arc::clone(&registry);
         let topology_types =
-            reflect(Api::all(client.clone()), tasks, shutdown, move |types: &Store<TopologyType>| {
+            reflect(Api::all(client.clone()), all(), tasks, shutdown, move |types: &Store<TopologyType>| {
                 rebuilt.store(Arc::new(build_registry(&types.state())));
             });
         let in_federation = federation_namespace;
-        let clusters = reflect(Api::namespaced(client.clone(), in_federation), tasks, shutdown, |_| ());
-        let namespaces = reflect(Api::all(client.clone()), tasks, shutdown, |_| ());
-        let type_configs = reflect(Api::namespaced(client.clone(), in_federation), tasks, shutdown, |_| ());
+        let clusters =
+            reflect(Api::namespaced(client.clone(), in_federation), all(), tasks, shutdown, |_| ());
+        let named = match only_namespace {
+            Some(name) => all().fields(&format!("metadata.name={name}")),
+            None => all(),
+        };
+        let namespaces = reflect(Api::all(client.clone()), named, tasks, shutdown, |_| ());
+        let type_configs =
+            reflect(Api::namespaced(client.clone(), in_federation), all(), tasks, shutdown, |_| ());
         Self {
             client: client.clone(),
             federation_namespace: federation_namespace.to_owned(),
@@ -135,6 +144,7 @@ impl Lookups {
 /// Follows a kind into a store, until `shutdown`; `changed` is told after every change.
 fn reflect<K>(
     api: Api<K>,
+    config: watcher::Config,
     tasks: &mut JoinSet<()>,
     shutdown: &CancellationToken,
     changed: impl Fn(&Store<K>) + Send + 'static,
@@ -145,7 +155,7 @@ where
 {
     let (reader, writer) = store();
     let kind = K::kind(&K::DynamicType::default()).into_owned();
-    let events = watcher(api, watcher::Config::default())
+    let events = watcher(api, config)
         .default_backoff()
         .modify(|object| {
             object.managed_fields_mut().clear();

@@ -26,12 +26,21 @@ use crate::retain::RetainedKind;
 pub struct KubeMember {
     client: Client,
     timeouts: Timeouts,
+    /// The only namespace whose objects are watched; all when none.
+    namespace: Option<String>,
 }
 
 impl KubeMember {
     /// Access through a client.
     pub fn new(client: Client, timeouts: Timeouts) -> Self {
-        Self { client, timeouts }
+        Self { client, timeouts, namespace: None }
+    }
+
+    /// The same access, whose watches ask for the objects of this namespace only, and of namespaces for this one only:
+    /// its credentials need no more (KubeFed's `Namespaced` scope).
+    #[must_use]
+    pub fn within_namespace(self, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..self }
     }
 
     /// Sends an object as `written`, and reads the stored one back, as `ty`: what is kept of it is compared with what
@@ -164,8 +173,15 @@ impl Member for KubeMember {
 
     fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<NamedObserved>> {
         let kind = RetainedKind::of(&ty.group, &ty.kind);
-        let api: Api<MemberObject> = Api::all_with(self.client.clone(), ty);
         let config = watcher::Config::default().labels(&format!("{}=true", label::MANAGED)).page_size(PAGE);
+        let (api, config): (Api<MemberObject>, _) = match &self.namespace {
+            None => (Api::all_with(self.client.clone(), ty), config),
+            // The only type without a namespace that a control plane of one namespace has.
+            Some(name) if ty.group.is_empty() && ty.plural == "namespaces" => {
+                (Api::all_with(self.client.clone(), ty), config.fields(&format!("metadata.name={name}")))
+            }
+            Some(name) => (Api::namespaced_with(self.client.clone(), name, ty), config),
+        };
         events(watcher(api, config), move |object| {
             let key = ObjectKey::of(&object.metadata);
             NamedObserved { key, observed: Observed::of(&kind, object.object) }
