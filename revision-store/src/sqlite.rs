@@ -54,6 +54,7 @@ struct Shared {
     hub: Arc<Hub>,
     /// The oldest revision that can be read; raised before what is older is deleted.
     oldest: Arc<AtomicU64>,
+    /// Before `requests`, as in `close`: the writer has to be the last to close the file.
     readers: Readers,
     /// `None` once the store is closed.
     requests: Mutex<Option<mpsc::Sender<Request>>>,
@@ -235,9 +236,11 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        drop(self.shared.requests.lock().take());
-        // The readers go first: the writer can then put everything into the one file.
+        let requests = self.shared.requests.lock().take();
+        // The readers go first: the last connection puts everything into the one file, and only a writer can.
         self.shared.readers.close().await;
+        // The writer does what it was asked for before, and ends.
+        drop(requests);
         let writer = self.shared.writer.lock().take();
         if let Some(writer) = writer {
             // It only ends by a panic if something here is wrong; the file is then free too.

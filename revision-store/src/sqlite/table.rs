@@ -6,7 +6,7 @@
 //! deletion. As in kine 0.17 (`pkg/drivers/sqlite`, `pkg/drivers/generic`).
 
 use bytes::Bytes;
-use rusqlite::{Row, types::Type};
+use rusqlite::{Row, types::ValueRef};
 
 use crate::{Entry, Event, EventKind, Revision};
 
@@ -101,12 +101,9 @@ fn lease(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {
 }
 
 fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
-    use rusqlite::types::ValueRef;
     match row.get_ref(column)? {
         ValueRef::Null => Ok(Bytes::new()),
         ValueRef::Blob(bytes) | ValueRef::Text(bytes) => Ok(Bytes::copy_from_slice(bytes)),
-        other => {
-            Err(rusqlite::Error::InvalidColumnType(column, "value".to_owned(), Type::from(other.data_type())))
-        }
+        other => Err(rusqlite::Error::InvalidColumnType(column, "value".to_owned(), other.data_type())),
     }
 }
