@@ -177,6 +177,7 @@ pub async fn run(
             workspace_group: settings.workspace_group_label.clone(),
         }),
         masks: settings.gates.is_on(Feature::PlacementMask),
+        cells: settings.gates.is_on(Feature::Cells),
     };
     let listener = TcpListener::bind(options.listen)
         .await

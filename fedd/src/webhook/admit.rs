@@ -6,7 +6,7 @@ mod placed;
 
 pub use self::federated::{FederatedFacts, mutate_federated, validate_federated};
 pub use self::kinds::{
-    default_config, validate_cell, validate_cluster, validate_config, validate_topology_type,
+    CellRules, default_config, validate_cell, validate_cluster, validate_config, validate_topology_type,
     validate_type_config,
 };
 pub use self::placed::{cell_deletion, placed_on};

@@ -16,7 +16,7 @@ use tenancy::{Labels, Scope, ScopeKeys};
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
-use super::admit::{self, FederatedFacts};
+use super::admit::{self, CellRules, FederatedFacts};
 use super::review::{Request, Verdict, parse, respond};
 use super::state::Lookups;
 use super::{CONVERT_PATH, Limits, path};
@@ -40,6 +40,8 @@ pub(super) struct Rules {
     pub(super) keys: Option<ScopeKeys>,
     /// Whether there are placement masks.
     pub(super) masks: bool,
+    /// Whether there are cells.
+    pub(super) cells: bool,
 }
 
 impl Context {
@@ -208,7 +210,9 @@ async fn cell(State(context): State<Context>, body: Bytes) -> Response {
         let cluster =
             request.object.as_ref().and_then(|o| o.pointer("/spec/clusterName")).and_then(Value::as_str);
         let scope = keys.zip(cluster).and_then(|(keys, cluster)| scope_of(&context.lookups, keys, cluster));
-        admit::validate_cell(request, keys, &namespace, scope.as_ref())
+        let rules =
+            CellRules { cells: context.rules.cells, keys, namespace: &namespace, cluster: scope.as_ref() };
+        admit::validate_cell(request, &rules)
     })
     .await
 }
