@@ -506,6 +506,14 @@ async fn other_refusals(host: &Host) {
 async fn cells_that_hold_something(host: &Host) {
     let cell_api: Api<Cell> = Api::namespaced(host.client.clone(), BANK);
     create(&host.by_cell(), cells("held", &["rz01a"], json!({}))).await.unwrap();
+    // It is placed where its namespace is.
+    let kind = GroupVersionKind::gvk("types.kubefed.io", "v1beta2", "FederatedNamespace");
+    let resource = ApiResource::from_gvk_with_plural(&kind, "federatednamespaces");
+    let namespaces = Api::namespaced_with(host.client.clone(), BANK, &resource);
+    let namespace = json!({"apiVersion": "types.kubefed.io/v1beta2", "kind": "FederatedNamespace",
+        "metadata": {"name": BANK, "namespace": BANK},
+        "spec": {"topologyType": "cell", "placement": {"topologySelector": {}}}});
+    create(&namespaces, namespace).await.unwrap();
     let message = refusal(cell_api.delete("rz01a", &DeleteParams::default()).await);
     assert!(message.contains("FederatedConfigMap bank-prod/held"), "{message}");
     assert!(message.contains("take the cell out"), "{message}");
@@ -516,6 +524,7 @@ async fn cells_that_hold_something(host: &Host) {
     // Taken out of the placement, it is free once the status says that it holds nothing more.
     let out = json!({"spec": {"placement": {"topologies": []}}});
     merge(&host.by_cell(), "held", out).await.unwrap();
+    merge(&namespaces, BANK, json!({"spec": {"placement": {"topologySelector": null}}})).await.unwrap();
     let there = json!({"status": {"clusters": [{"name": "rz01a.bank-prod", "status": "WaitingForRemoval"}]}});
     host.by_cluster().patch_status("held", &PatchParams::default(), &Patch::Merge(&there)).await.unwrap();
     refusal(cell_api.delete("rz01a", &DeleteParams::default()).await);
