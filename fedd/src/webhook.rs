@@ -173,6 +173,7 @@ pub async fn run(
         .await
         .with_context(|| format!("cannot listen on {} (--webhook-addr)", options.listen))?;
     info!(address = %listener.local_addr()?, "webhooks are served");
+    let federated = lookups.federated();
     let router = handlers::router(lookups, settings.clone(), &options.limits);
     tasks.spawn(server::serve(listener, server::tls_config(current)?, router, shutdown.clone()));
     let registration = Registration {

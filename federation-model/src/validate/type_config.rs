@@ -3,7 +3,9 @@
 use kube::ResourceExt as _;
 
 use super::{Violation, brought_in, is_dns_subdomain};
-use crate::{ApiResourceReference, CLUSTER_FORM_VERSION, FederatedTypeConfig, TOPOLOGY_FORM_VERSION};
+use crate::{
+    ApiResourceReference, CLUSTER_FORM_VERSION, FederatedTypeConfig, TOPOLOGY_FORM_VERSION, TYPES_GROUP,
+};
 
 /// What is wrong with a type config; `old` is the one that it replaces. Patterns of `propagatingAnnotations` are the
 /// annotation policy's to check.
@@ -23,6 +25,15 @@ fn all(config: &FederatedTypeConfig) -> Vec<Violation> {
     resource("spec.targetType", &filled.spec.target_type, false, &mut found);
     resource("spec.federatedType", &filled.spec.federated_type, true, &mut found);
     let federated = &filled.spec.federated_type;
+    if federated.group.ends_with(".k8s.io") || federated.group.ends_with(".kubernetes.io") {
+        found.push(Violation::new(
+            "spec.federatedType.group",
+            format!(
+                "{} is Kubernetes' own; federated types are in one such as {TYPES_GROUP}",
+                federated.group
+            ),
+        ));
+    }
     if federated.version == TOPOLOGY_FORM_VERSION {
         found.push(Violation::new(
             "spec.federatedType.version",
@@ -78,6 +89,9 @@ mod tests {
         config.spec.target_type.version = "V 1".to_owned();
         let fields: Vec<_> = validate_type_config(&config, None).into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["metadata.name", "spec.targetType.version", "spec.federatedType.group"]);
+        let mut config = type_config(&default_types()[6].target, "fed");
+        config.spec.federated_type.group = "rbac.authorization.k8s.io".to_owned();
+        assert_eq!(validate_type_config(&config, None)[0].field, "spec.federatedType.group");
         let mut config = type_config(&default_types()[6].target, "fed");
         config.spec.federated_type.version = "v1beta2".to_owned();
         let found = validate_type_config(&config, None);
