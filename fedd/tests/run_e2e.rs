@@ -148,7 +148,15 @@ async fn an_object_reaches_its_member_and_goes() {
     // No controller ends namespaces on this member, so its federated namespace stays, and is in the way.
     let unjoin = ["unjoin", "m1", "--cluster-kubeconfig", kubeconfig.to_str().unwrap()];
     assert_eq!(fedd(&host, &unjoin).output().await.unwrap().status.code(), Some(1));
+    let of_m1 = |metrics: &str| metrics.lines().any(|line| line.contains("cluster=\"m1\""));
+    assert!(of_m1(&ask(&health, "/metrics").await));
     done(&host, &[&unjoin[..], &["--force"]].concat()).await;
+    within("its series are gone", async {
+        while of_m1(&ask(&health, "/metrics").await) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
 
     let id = control_plane.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());

@@ -17,10 +17,13 @@ use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use topology_convert::Registry;
 use tracing::warn;
+
+use super::register::{FederatedResource, FederatedResources};
 
 /// Labels of an object.
 pub type Labels = BTreeMap<String, String>;
@@ -34,6 +37,7 @@ pub struct Lookups {
     clusters: Store<PartialObjectMeta<KubeFedCluster>>,
     namespaces: Store<PartialObjectMeta<Namespace>>,
     type_configs: Store<FederatedTypeConfig>,
+    federated: FederatedResources,
     synced: AtomicBool,
 }
 
@@ -62,8 +66,21 @@ impl Lookups {
             None => all(),
         };
         let namespaces = reflect(Api::all(client.clone()), named, tasks, shutdown, |_| ());
-        let type_configs =
-            reflect(Api::namespaced(client.clone(), in_federation), all(), tasks, shutdown, |_| ());
+        let (known, federated) = watch::channel(None);
+        let type_configs = reflect(
+            Api::namespaced(client.clone(), in_federation),
+            all(),
+            tasks,
+            shutdown,
+            move |configs: &Store<FederatedTypeConfig>| {
+                let found = Some(FederatedResource::of_all(&with_defaults(configs)));
+                known.send_if_modified(|known| {
+                    let is_news = *known != found;
+                    *known = found;
+                    is_news
+                });
+            },
+        );
         Self {
             client: client.clone(),
             federation_namespace: federation_namespace.to_owned(),
@@ -72,6 +89,7 @@ impl Lookups {
             clusters,
             namespaces,
             type_configs,
+            federated,
             synced: AtomicBool::new(false),
         }
     }
@@ -111,11 +129,12 @@ impl Lookups {
 
     /// The type configs, with their defaults filled in.
     pub fn type_configs(&self) -> Vec<FederatedTypeConfig> {
-        self.type_configs
-            .state()
-            .iter()
-            .map(|config| FederatedTypeConfig::clone(config).with_defaults())
-            .collect()
+        with_defaults(&self.type_configs)
+    }
+
+    /// The federated types, as they change.
+    pub fn federated(&self) -> FederatedResources {
+        self.federated.clone()
     }
 
     /// The config whose federated type is this kind.
@@ -139,6 +158,10 @@ impl Lookups {
     pub fn client(&self) -> &Client {
         &self.client
     }
+}
+
+fn with_defaults(configs: &Store<FederatedTypeConfig>) -> Vec<FederatedTypeConfig> {
+    configs.state().iter().map(|config| FederatedTypeConfig::clone(config).with_defaults()).collect()
 }
 
 /// Follows a kind into a store, until `shutdown`; `changed` is told after every change.
