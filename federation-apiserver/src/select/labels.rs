@@ -77,6 +77,28 @@ impl LabelSelector {
     }
 }
 
+/// As `labelSelector` parameters have it.
+impl std::fmt::Display for LabelSelector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, Requirement { key, operator, values }) in self.requirements.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            let values = values.join(",");
+            match operator {
+                Operator::In if !values.contains(',') => write!(f, "{key}={values}")?,
+                Operator::In => write!(f, "{key} in ({values})")?,
+                Operator::NotIn => write!(f, "{key} notin ({values})")?,
+                Operator::Exists => f.write_str(key)?,
+                Operator::DoesNotExist => write!(f, "!{key}")?,
+                Operator::GreaterThan => write!(f, "{key}>{values}")?,
+                Operator::LessThan => write!(f, "{key}<{values}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Requirement {
     fn matches(&self, value: Option<&str>) -> bool {
         let listed = || value.is_some_and(|value| self.values.iter().any(|one| one == value));
