@@ -216,7 +216,7 @@ fn mark_what_is_below(arena: &mut [Node]) {
     for node in arena.iter_mut() {
         node.has_embedded = node.embedded;
         node.has_list_types = node.list_type != ListType::Atomic;
-        //HASRULES
+        node.has_rules = node.keywords.as_ref().is_some_and(|keywords| !keywords.rules.is_empty());
     }
     let mut changed = true;
     while changed {
