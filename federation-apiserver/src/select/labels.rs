@@ -2,6 +2,8 @@
 
 mod parse;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::SelectorError;
@@ -22,6 +24,8 @@ struct Requirement {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {
+    Equals,
+    NotEquals,
     In,
     NotIn,
     Exists,
@@ -43,7 +47,7 @@ impl LabelSelector {
         let selector = selector.as_object()?;
         for (key, value) in selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
             let values = vec![value.as_str()?.to_owned()];
-            requirements.push(Requirement { key: key.clone(), operator: Operator::In, values });
+            requirements.push(Requirement { key: key.clone(), operator: Operator::Equals, values });
         }
         for expression in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
             let operator = match expression["operator"].as_str()? {
@@ -77,25 +81,35 @@ impl LabelSelector {
     }
 }
 
-/// As `labelSelector` parameters have it.
-impl std::fmt::Display for LabelSelector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (i, Requirement { key, operator, values }) in self.requirements.iter().enumerate() {
-            if i > 0 {
-                f.write_str(",")?;
-            }
-            let values = values.join(",");
-            match operator {
-                Operator::In if !values.contains(',') => write!(f, "{key}={values}")?,
-                Operator::In => write!(f, "{key} in ({values})")?,
-                Operator::NotIn => write!(f, "{key} notin ({values})")?,
-                Operator::Exists => f.write_str(key)?,
-                Operator::DoesNotExist => write!(f, "!{key}")?,
-                Operator::GreaterThan => write!(f, "{key}>{values}")?,
-                Operator::LessThan => write!(f, "{key}<{values}")?,
-            }
+/// The selector in the syntax of requests, by key.
+impl fmt::Display for LabelSelector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut by_key: Vec<_> = self.requirements.iter().collect();
+        by_key.sort_by(|a, b| a.key.cmp(&b.key));
+        for (index, requirement) in by_key.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(formatter, "{comma}{requirement}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        let mut values: Vec<_> = self.values.iter().map(String::as_str).collect();
+        values.sort_unstable();
+        let values = values.join(",");
+        match self.operator {
+            Operator::Equals => write!(formatter, "{key}={values}"),
+            Operator::NotEquals => write!(formatter, "{key}!={values}"),
+            Operator::In => write!(formatter, "{key} in ({values})"),
+            Operator::NotIn => write!(formatter, "{key} notin ({values})"),
+            Operator::Exists => write!(formatter, "{key}"),
+            Operator::DoesNotExist => write!(formatter, "!{key}"),
+            Operator::GreaterThan => write!(formatter, "{key}>{values}"),
+            Operator::LessThan => write!(formatter, "{key}<{values}"),
+        }
     }
 }
 
@@ -105,8 +119,8 @@ impl Requirement {
         match self.operator {
             Operator::Exists => value.is_some(),
             Operator::DoesNotExist => value.is_none(),
-            Operator::In => listed(),
-            Operator::NotIn => !listed(),
+            Operator::Equals | Operator::In => listed(),
+            Operator::NotEquals | Operator::NotIn => !listed(),
             Operator::GreaterThan => self.compared(value).is_some_and(|(is, limit)| is > limit),
             Operator::LessThan => self.compared(value).is_some_and(|(is, limit)| is < limit),
         }
@@ -197,6 +211,7 @@ mod tests {
         let selector = LabelSelector::of_object(&selector).unwrap();
         assert!(selector.matches(&json!({"metadata": {"labels": {"a": "b", "c": ""}}})));
         assert!(!selector.matches(&json!({"metadata": {"labels": {"a": "b"}}})));
+        assert_eq!(selector.to_string(), "a=b,c");
         assert!(LabelSelector::of_object(&json!({})).unwrap().is_empty());
         assert_eq!(LabelSelector::of_object(&Value::Null), None);
     }

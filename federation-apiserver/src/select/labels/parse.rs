@@ -106,8 +106,8 @@ impl Parser {
         let (operator, values) = match self.next().text() {
             "in" => (Operator::In, self.set()?),
             "notin" => (Operator::NotIn, self.set()?),
-            "=" | "==" => (Operator::In, self.exact()?),
-            "!=" => (Operator::NotIn, self.exact()?),
+            "=" | "==" => (Operator::Equals, self.exact()?),
+            "!=" => (Operator::NotEquals, self.exact()?),
             ">" => (Operator::GreaterThan, self.exact()?),
             "<" => (Operator::LessThan, self.exact()?),
             other => return Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")),
