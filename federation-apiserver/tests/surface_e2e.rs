@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use federation_apiserver::builtin::{self, Kind, Profile};
 use federation_apiserver::discovery::{self, Described};
+use federation_apiserver::openapi::OpenApi;
 use federation_apiserver::select::{FieldSelector, LabelSelector};
 use federation_apiserver::table::{IncludeObject, TableFormat, TableOptions};
 use http::Request;
@@ -34,6 +35,7 @@ async fn the_surface_is_that_of_a_real_api_server() {
     selectors(&real, &mut differences).await;
     created_objects(&real, &mut differences).await;
     custom_resource_tables(&real, &definition, &mut differences).await;
+    openapi_documents(&real, &definition, &mut differences).await;
     refused_objects(&real, &mut differences).await;
     refused_updates(&real, &mut differences).await;
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
@@ -245,11 +247,17 @@ async fn created_objects(real: &Real, differences: &mut Vec<String>) {
         let table_path = format!("{path}/{}", object["metadata"]["name"].as_str().unwrap());
         for include in ["None", "Metadata", "Object"] {
             let accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
-            let shown = real
+            let mut shown = real
                 .call("GET", &format!("{table_path}?includeObject={include}"), accept, None)
                 .await
                 .unwrap();
             let stored = real.get(&table_path).await.unwrap();
+            // Meant: kube-apiserver makes this annotation from a field of its internal form, when the metadata has
+            // already been taken for the row.
+            if kind.kind == "DaemonSet" && include == "Metadata" {
+                shown["rows"][0]["object"]["metadata"]["annotations"] =
+                    stored["metadata"]["annotations"].clone();
+            }
             let metadata = json!({"resourceVersion": stored["metadata"]["resourceVersion"]});
             let options = TableOptions {
                 version: "v1",
@@ -320,6 +328,86 @@ async fn custom_resource_tables(real: &Real, definition: &Value, differences: &m
             theirs,
             differences,
         );
+    }
+}
+
+/// Every definition and every operation is one of the real server's documents.
+async fn openapi_documents(real: &Real, definition: &Value, differences: &mut Vec<String>) {
+    let all = described(definition);
+    let openapi = OpenApi::new(&all);
+    // Definitions of custom resources come a moment after the resources.
+    while real.get("/openapi/v3/apis/example.com/v1beta1").await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let index = openapi.index();
+    for path in index["paths"].as_object().unwrap().keys() {
+        let ours: Value = serde_json::from_slice(&openapi.document(path).unwrap().text).unwrap();
+        let theirs = real.get(&format!("/openapi/v3/{path}")).await.unwrap();
+        let schemas = |document: &Value| document["components"]["schemas"].as_object().unwrap().clone();
+        let published = schemas(&theirs);
+        for (name, mut schema) in schemas(&ours) {
+            let mut wanted = published.get(&name).cloned().unwrap_or_default();
+            without_enums(&mut wanted);
+            // Meant: of custom resources, the groups in which there is something else to delete are not listed.
+            if path.contains("example.com") && name.ends_with(".DeleteOptions") {
+                wanted["x-kubernetes-group-version-kind"] = schema["x-kubernetes-group-version-kind"].clone();
+            }
+            // Meant: the description of a list of custom resources is this project's.
+            if name.ends_with("WidgetList") {
+                for schema in [&mut schema, &mut wanted] {
+                    schema.as_object_mut().unwrap().remove("description");
+                    schema["properties"].as_object_mut().unwrap().values_mut().for_each(|property| {
+                        property.as_object_mut().unwrap().remove("description");
+                    });
+                }
+            }
+            compare(&format!("openapi {path} {name}"), &schema, &wanted, differences);
+        }
+        for (at, operations) in ours["paths"].as_object().unwrap() {
+            for (method, operation) in
+                operations.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+            {
+                let wanted = &theirs["paths"][at][method];
+                for field in ["operationId", "x-kubernetes-action", "x-kubernetes-group-version-kind", "tags"]
+                {
+                    compare(
+                        &format!("openapi {at} {method} {field}"),
+                        &operation[field],
+                        &wanted[field],
+                        differences,
+                    );
+                }
+                // Some parameters are the path's there.
+                let queries = |of: &Value| names(of.get("parameters").unwrap_or(&json!([])), "name");
+                let mut known = queries(wanted);
+                known.extend(queries(&theirs["paths"][at]));
+                let extra: Vec<_> = queries(operation).difference(&known).cloned().collect();
+                compare(&format!("openapi {at} {method} parameters"), &json!(extra), &json!([]), differences);
+            }
+        }
+    }
+}
+
+/// Meant: what Kubernetes publishes with a release does not list the values of its enumerations; a server does.
+fn without_enums(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.get("enum").is_some_and(Value::is_array) {
+                fields.remove("enum");
+            }
+            if let Some(Value::String(text)) = fields.get_mut("description")
+                && let Some(at) = text.find("Possible enum values:")
+            {
+                text.truncate(at);
+                text.truncate(text.trim_end().len());
+                if text.is_empty() {
+                    fields.remove("description");
+                }
+            }
+            fields.values_mut().for_each(without_enums);
+        }
+        Value::Array(all) => all.iter_mut().for_each(without_enums),
+        _ => {}
     }
 }
 

@@ -56,6 +56,15 @@ fn job_template() -> Value {
 pub(crate) fn all() -> Vec<Value> {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}});
     vec![
+        // Before there are limits to be added to them.
+        object("v1", "Pod", "lone", json!({"spec": template()["spec"]})),
+        object(
+            "v1",
+            "Pod",
+            "best",
+            json!({"spec": {"containers": [{"name": "a", "image": "nginx:1"}],
+            "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}]}}),
+        ),
         object("v1", "Namespace", "team", json!({"metadata": {"labels": {"a": "b"}}})),
         object("v1", "ConfigMap", "full", json!({"data": {"a": "b"}, "binaryData": {"c": "YWJj"}})),
         object(
@@ -89,7 +98,7 @@ pub(crate) fn all() -> Vec<Value> {
             "Lease",
             "held",
             json!({"spec": {"holderIdentity": "me",
-            "renewTime": "2020-01-01T02:00:00.5+02:00", "leaseDurationSeconds": 15}}),
+            "renewTime": "2020-01-01T02:00:00.500000+02:00", "leaseDurationSeconds": 15}}),
         ),
         object("rbac.authorization.k8s.io/v1", "Role", "none", json!({})),
         object(
@@ -204,7 +213,7 @@ pub(crate) fn all() -> Vec<Value> {
             "Endpoints",
             "web",
             json!({"subsets": [{"addresses": [{"ip": "10.1.1.1"}, {"ip": "10.1.1.2"}],
-            "ports": [{"port": 80}, {"port": 81, "name": "b"}]}]}),
+            "ports": [{"port": 80, "name": "a"}, {"port": 81, "name": "b"}]}]}),
         ),
         object(
             "discovery.k8s.io/v1",
@@ -325,26 +334,7 @@ pub(crate) fn all() -> Vec<Value> {
             "web",
             json!({"spec": {"minAvailable": "50%", "selector": selector()}}),
         ),
-        object("v1", "Pod", "lone", template()["spec"].clone().pod()),
-        object(
-            "v1",
-            "Pod",
-            "best",
-            json!({"spec": {"containers": [{"name": "a", "image": "nginx:1"}],
-            "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}]}}),
-        ),
     ]
-}
-
-trait Pod {
-    fn pod(self) -> Value;
-}
-
-impl Pod for Value {
-    fn pod(mut self) -> Value {
-        self.as_object_mut().unwrap().remove("serviceAccountName");
-        json!({"spec": self})
-    }
 }
 
 /// A definition with two versions, one of which has columns of its own.
