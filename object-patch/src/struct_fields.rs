@@ -21,7 +21,7 @@ pub(crate) fn fill_struct_fields(object: &mut Value, resource: &Resource<'_>) {
 }
 
 fn is_built_in(schema: SchemaRef<'_>) -> bool {
-    schema.node().source.is_null()
+    schema.node().is_built_in()
 }
 
 fn is_struct(schema: SchemaRef<'_>) -> bool {

@@ -158,6 +158,9 @@ impl<'a> Compiler<'a> {
             int_or_string: flag("x-kubernetes-int-or-string") || text("format") == Some("int-or-string"),
             default: object.get("default").filter(|value| !value.is_null()).cloned(),
             required: strings(object.get("required")),
+            built_in: matches!(self.origin, Origin::BuiltIn),
+            has_format: matches!(self.origin, Origin::Custom)
+                && !matches!(text("format"), None | Some("" | "byte")),
             additional_forbidden: object.get("additionalProperties") == Some(&Value::Bool(false)),
             keywords: match self.origin {
                 Origin::Custom => self.keywords(object, path)?.map(Arc::new),

@@ -114,8 +114,7 @@ impl<'a> Type<'a> {
             Some(Kind::Integer | Kind::Number) => Forms { scalar: Some(Scalar::Number), ..Forms::NONE },
             Some(Kind::Boolean) => Forms { scalar: Some(Scalar::Boolean), ..Forms::NONE },
             Some(Kind::String) => {
-                let format = at.node().source.get("format").and_then(Value::as_str).unwrap_or_default();
-                let scalar = if matches!(format, "" | "byte") { Scalar::String } else { Scalar::Any };
+                let scalar = if at.node().has_format() { Scalar::Any } else { Scalar::String };
                 Forms { scalar: Some(scalar), ..Forms::NONE }
             }
         }
