@@ -52,6 +52,14 @@ pub(super) fn start(
     })
 }
 
+struct EndsWatches(Arc<Hub>);
+
+impl Drop for EndsWatches {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 struct Writer {
     connection: Connection,
     path: Arc<Path>,
@@ -204,7 +212,6 @@ impl Writer {
 
     fn end(self) {
         self.checkpoint();
-        self.hub.close();
         if let Err((_, error)) = self.connection.close() {
             tracing::warn!(%error, "the database was not closed in order");
         }
