@@ -91,6 +91,14 @@ impl FieldError {
         Self::new(Cause::TooLong, field, "Too long", None, &format!("may not be more than {most} bytes"))
     }
 
+    /// An error whose value is shown in Go's words: kube-apiserver prints its internal structs, whose fields have the
+    /// names of the source.
+    pub(crate) fn shown(cause: Cause, field: impl Into<String>, value: &str, detail: &str) -> Self {
+        let title = if cause == Cause::Duplicate { "Duplicate value" } else { "Invalid value" };
+        let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+        Self { cause, field: field.into(), message: format!("{title}: {value}{detail}") }
+    }
+
     fn new(cause: Cause, field: impl Into<String>, title: &str, value: Option<&Value>, detail: &str) -> Self {
         let mut message = title.to_owned();
         if let Some(value) = value {

@@ -16,6 +16,7 @@ pub mod request;
 pub mod resource;
 pub mod rest;
 pub mod select;
+pub mod server;
 pub mod status;
 pub mod syntax;
 pub mod table;

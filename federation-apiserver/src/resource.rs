@@ -9,8 +9,10 @@ use structural_schema::Schema;
 
 use crate::FieldError;
 use crate::conversion::Conversion;
+use crate::discovery::Described;
 use crate::select::SelectableFields;
 use crate::status::GroupResource;
+use crate::table::TableFormat;
 
 /// Where the `scale` subresource finds its fields, as JSON pointers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,20 +55,12 @@ pub struct Resource {
     pub version: String,
     /// The plural name, as paths have it.
     pub plural: String,
-    /// The singular name.
-    pub singular: String,
     /// The kind of its objects.
     pub kind: String,
     /// The kind of its lists.
     pub list_kind: String,
-    /// Names for people in a hurry.
-    pub short_names: Vec<String>,
-    /// Groups of resources, such as `all`.
-    pub categories: Vec<String>,
     /// Objects are in namespaces.
     pub namespaced: bool,
-    /// The verbs, as discovery tells them.
-    pub verbs: Vec<String>,
     /// `status` is a subresource.
     pub status: bool,
     /// `scale` is a subresource.
@@ -87,6 +81,10 @@ pub struct Resource {
     pub special: Vec<String>,
     /// Fields that selectors may name.
     pub selectable: SelectableFields,
+    /// What discovery says of it.
+    pub described: Described,
+    /// How objects are shown to people.
+    pub table: TableFormat,
     /// What is particular to the kind.
     pub rules: Arc<dyn Rules>,
     /// Seconds after which objects go by themselves; 0: never.

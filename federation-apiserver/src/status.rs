@@ -290,6 +290,22 @@ impl ApiError {
             .with_cause("FieldValueRequired", Some("fieldManager"), WHY)
     }
 
+    /// Only server-side apply can be forced.
+    pub(crate) fn force_is_for_apply() -> Self {
+        const WHY: &str = "Forbidden: may not be specified for non-apply patch";
+        Self::new(Reason::Invalid, format!("PatchOptions.meta.k8s.io \"\" is invalid: force: {WHY}"))
+            .about_options("PatchOptions")
+            .with_cause("FieldValueForbidden", Some("force"), WHY)
+    }
+
+    /// A body of a kind that is not read.
+    pub(crate) fn unsupported_media_type(media_type: &str) -> Self {
+        Self::new(
+            Reason::UnsupportedMediaType,
+            format!("the body of the request was in an unknown format - accepted media types include: application/json; got {media_type}"),
+        )
+    }
+
     /// A kind of patch that the resource does not take.
     pub(crate) fn unsupported_patch() -> Self {
         Self::new(

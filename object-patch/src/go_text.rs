@@ -1,5 +1,7 @@
 //! Values as Go prints them, since kube-apiserver's messages hold them in that form.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Number, Value};
 
 /// A value as `%v` prints it: `map[a:1 b:[x y]]`.
@@ -34,6 +36,109 @@ pub(crate) fn plain_number(number: &Number) -> String {
         return integer.to_string();
     }
     float(number.as_f64().unwrap_or_default(), -4, 6)
+}
+
+/// A value as structured-merge-diff shows it in paths: strings are quoted.
+pub(crate) fn quoted(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::String(text) => quote(text),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(quoted).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Object(fields) => {
+            fields.iter().map(|(name, field)| format!("{name}={}", quoted(field))).collect()
+        }
+        scalar => plain(scalar),
+    }
+}
+
+/// A string as `%q` prints it.
+pub(crate) fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            control if control.is_ascii_control() => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// A value as `%#v` prints it.
+pub(crate) fn source(value: &Value) -> String {
+    match value {
+        Value::Null => "interface {}(nil)".to_owned(),
+        Value::String(text) => quote(text),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(source).collect();
+            format!("{LIST_TYPE}{{{}}}", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let mut names: Vec<_> = fields.keys().collect();
+            names.sort();
+            let fields: Vec<_> =
+                names.into_iter().map(|name| format!("{}:{}", quote(name), source(&fields[name]))).collect();
+            format!("{MAP_TYPE}{{{}}}", fields.join(", "))
+        }
+        scalar => plain(scalar),
+    }
+}
+
+/// A value as Go's encoder writes it: whole numbers without a point, and `<`, `>`, `&` escaped.
+pub(crate) fn json(value: &Value) -> String {
+    match value {
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => integer.to_string(),
+            None => float(number.as_f64().unwrap_or_default(), -6, 21),
+        },
+        Value::String(text) => json_string(text),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(json).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Object(fields) => {
+            let mut names: Vec<_> = fields.keys().collect();
+            names.sort();
+            let fields: Vec<_> = names
+                .into_iter()
+                .map(|name| format!("{}:{}", json_string(name), json(&fields[name])))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A string as Go's encoder writes it.
+pub(crate) fn json_string(text: &str) -> String {
+    let mut written = String::with_capacity(text.len() + 2);
+    written.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => written.push_str("\\\""),
+            '\\' => written.push_str("\\\\"),
+            '\n' => written.push_str("\\n"),
+            '\r' => written.push_str("\\r"),
+            '\t' => written.push_str("\\t"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..'\u{20}' => {
+                let _ = write!(written, "\\u{:04x}", u32::from(character));
+            }
+            other => written.push(other),
+        }
+    }
+    written.push('"');
+    written
 }
 
 /// A float with its fewest digits; with an exponent of at least two digits where it is below `low` or at least

@@ -117,7 +117,12 @@ impl SqliteStore {
                     return;
                 }
                 let found = shared.read(move |connection| queries::leases(connection, after, upto)).await;
-                let Ok(leases) = found else { return };
+                let leases = match found {
+                    Ok(leases) => leases,
+                    Err(error) => {
+                        return tracing::warn!(%error, "older leases do not end before the next start");
+                    }
+                };
                 after = leases.reached;
                 if !leases.found.is_empty() && shared.request(Request::Leases(leases.found)).await.is_err() {
                     return;

@@ -158,6 +158,9 @@ impl<'a> Compiler<'a> {
             int_or_string: flag("x-kubernetes-int-or-string") || text("format") == Some("int-or-string"),
             default: object.get("default").filter(|value| !value.is_null()).cloned(),
             required: strings(object.get("required")),
+            built_in: matches!(self.origin, Origin::BuiltIn),
+            has_format: matches!(self.origin, Origin::Custom)
+                && !matches!(text("format"), None | Some("" | "byte")),
             additional_forbidden: object.get("additionalProperties") == Some(&Value::Bool(false)),
             keywords: match self.origin {
                 Origin::Custom => self.keywords(object, path)?.map(Arc::new),
@@ -216,7 +219,7 @@ fn mark_what_is_below(arena: &mut [Node]) {
     for node in arena.iter_mut() {
         node.has_embedded = node.embedded;
         node.has_list_types = node.list_type != ListType::Atomic;
-        //HASRULES
+        node.has_rules = node.keywords.as_ref().is_some_and(|keywords| !keywords.rules.is_empty());
     }
     let mut changed = true;
     while changed {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::formats::Format;
 use crate::go_regex;
 use crate::go_text::Num;
-//USE
+use crate::rules::Rule;
 
 /// What a schema asks of values beyond their structure.
 #[derive(Debug, Default, PartialEq)]
@@ -49,7 +49,8 @@ pub(crate) struct Keywords {
     pub(crate) one_of: Vec<usize>,
     /// `not`.
     pub(crate) not: Option<usize>,
-    //RULES
+    /// `x-kubernetes-validations`.
+    pub(crate) rules: Vec<Rule>,
 }
 
 /// `pattern`, and what it compiled to. A pattern that Go would not compile matches nothing.
@@ -105,6 +106,7 @@ impl Keywords {
             minimum: float("minimum"),
             exclusive_minimum: flag("exclusiveMinimum"),
             multiple_of: float("multipleOf"),
+            rules: Rule::all_of(object),
             ..Self::default()
         }
     }

@@ -22,6 +22,7 @@ mod node;
 mod open_api;
 mod path;
 mod prune;
+mod rules;
 mod validate;
 
 pub use compile::CompileError;

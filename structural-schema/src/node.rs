@@ -100,6 +100,10 @@ pub struct Node {
     pub default: Option<Value>,
     /// `required`.
     pub required: Vec<String>,
+    /// It is of a built-in type.
+    pub(crate) built_in: bool,
+    /// `format`, other than `byte`, of a custom resource's field.
+    pub(crate) has_format: bool,
     /// `additionalProperties: false`.
     pub(crate) additional_forbidden: bool,
     /// An object of a built-in type of which no field is told: any value.
@@ -115,6 +119,16 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether it is of a built-in type, not of a custom resource definition.
+    pub fn is_built_in(&self) -> bool {
+        self.built_in
+    }
+
+    /// Whether a string has a format that says more than that it is a text (`byte` does not).
+    pub fn has_format(&self) -> bool {
+        self.has_format
+    }
+
     /// The nodes right below that hold values: properties, a map's values, a list's elements.
     pub(crate) fn children(&self) -> impl Iterator<Item = usize> {
         let values = match self.additional {

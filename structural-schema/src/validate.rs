@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use crate::field_error::FieldError;
+use crate::field_error::{Cause, FieldError};
 use crate::node::Schema;
-use crate::path::Path;
-use crate::{embedded, list_types, open_api};
+use crate::path::{NIL, Path};
+use crate::rules::Budget;
+use crate::{embedded, list_types, open_api, rules};
 
 impl Schema {
     /// What is wrong with a custom resource: OpenAPI keywords first, then embedded resources, lists that are sets or
@@ -18,6 +19,7 @@ impl Schema {
         let mut errors = open_api::validate(self.root(), object, old, None);
         embedded::validate(self.root(), object, &Path::Root, false, &mut errors);
         self.validate_lists(object, old, &mut errors);
+        self.validate_rules(object, old, &mut errors);
         errors
     }
 
@@ -30,7 +32,22 @@ impl Schema {
             _ => Vec::new(),
         };
         self.validate_lists(object, Some(old), &mut errors);
+        self.validate_rules(object, Some(old), &mut errors);
         errors
+    }
+
+    /// Rules are evaluated of objects whose values are of the types and sizes that the rules were written for.
+    fn validate_rules(&self, object: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
+        if !self.root().node().has_rules {
+            return;
+        }
+        if errors.iter().any(|error| is_blocking(error.cause)) {
+            let detail = "some validation rules were not checked because the object was invalid; correct the existing \
+                          errors to complete validation";
+            errors.push(FieldError::invalid(NIL, &Value::Null, detail));
+            return;
+        }
+        errors.extend(rules::validate(self.root(), object, old, true, &Path::Root, &Budget::new()));
     }
 
     /// Lists in which something stands twice are not refused where there were such lists before.
@@ -45,4 +62,11 @@ impl Schema {
             errors.extend(new);
         }
     }
+}
+
+fn is_blocking(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::NotSupported | Cause::Required | Cause::TooLong | Cause::TooMany | Cause::TypeInvalid
+    )
 }

@@ -1,7 +1,8 @@
 //! fedd as a process, as people run it.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub(crate) async fn done(kubeconfig: &Path, arguments: &[&str]) {
 
 /// A part of the control plane that runs until this is dropped.
 pub(crate) struct Daemon {
-    _child: Child,
+    child: Child,
     health: String,
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -47,7 +48,7 @@ impl Daemon {
         let webhook = format!("127.0.0.1:{port}");
         let mut child = fedd(&kubeconfig, arguments)
             .args(["--webhook-addr", &webhook, "--webhook-url", &format!("https://{webhook}")])
-            .args(["--healthz-addr", "127.0.0.1:0", "--metrics-addr", "off", "--log-format", "json"])
+            .args(["--healthz-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0", "--log-format", "json"])
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -71,7 +72,7 @@ impl Daemon {
                 kept.lock().push(line);
             }
         });
-        let daemon = Self { _child: child, health, log };
+        let daemon = Self { child, health, log };
         let ready = tokio::time::timeout(PATIENCE, async {
             // Readiness is asked for; that is what it is.
             while !daemon.is_ready().await {
@@ -90,8 +91,24 @@ impl Daemon {
         answer.starts_with("HTTP/1.1 200")
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn terminated(mut self) -> ExitStatus {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        within("it ends", self.child.wait()).await.unwrap()
+    }
+
     /// The lines that it has logged so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().clone()
+    }
+}
+
+impl Drop for Daemon {
+    /// Shows the log when the test fails.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.log().join("\n"));
+        }
     }
 }

@@ -58,11 +58,13 @@ fn visit(types: &Types, shape: &Shape, value: &mut Value) {
 /// What an absent field is written as: a declared default, the zero value of a field that is always written, or null
 /// where a list, map or time is always written.
 fn unwritten(within: &str, name: &str, field: &Field) -> Option<Value> {
-    const NULL: [(&str, &str); 7] = [
+    const NULL: [(&str, &str); 9] = [
         ("autoscaling.v2.HorizontalPodAutoscalerStatus", "currentMetrics"),
         ("core.v1.Event", "eventTime"),
         ("core.v1.Event", "firstTimestamp"),
         ("core.v1.Event", "lastTimestamp"),
+        ("events.v1.Event", "deprecatedFirstTimestamp"),
+        ("events.v1.Event", "deprecatedLastTimestamp"),
         ("events.v1.Event", "eventTime"),
         ("rbac.v1.ClusterRole", "rules"),
         ("rbac.v1.Role", "rules"),

@@ -9,7 +9,9 @@ use super::{prepare_create, prepare_update, schemas, set_defaults, typed, valida
 use crate::FieldError;
 use crate::conversion::Conversion;
 use crate::definition::DefinitionRules;
+use crate::discovery::Described;
 use crate::resource::{Resource, Rules, ScalePaths};
+use crate::table::TableFormat;
 
 /// How long an event is kept: kube-apiserver's default of `--event-ttl`.
 const EVENT_SECONDS: u32 = 3600;
@@ -20,7 +22,6 @@ pub fn resources(profile: Profile) -> impl Iterator<Item = Resource> {
 }
 
 fn resource(kind: &'static Kind) -> Resource {
-    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let rules: Arc<dyn Rules> = match kind.kind {
         "CustomResourceDefinition" => Arc::new(DefinitionRules::new(BuiltinRules { kind })),
         _ => Arc::new(BuiltinRules { kind }),
@@ -30,13 +31,9 @@ fn resource(kind: &'static Kind) -> Resource {
         group: kind.group().to_owned(),
         version: kind.version().to_owned(),
         plural: kind.plural.to_owned(),
-        singular: kind.singular(),
         kind: kind.kind.to_owned(),
         list_kind: kind.list_kind(),
-        short_names: owned(kind.short_names),
-        categories: owned(kind.categories),
         namespaced: kind.namespaced,
-        verbs: owned(kind.verbs),
         status: kind.has("status"),
         scale: kind.has("scale").then(|| ScalePaths {
             spec_replicas: "/spec/replicas".to_owned(),
@@ -51,6 +48,8 @@ fn resource(kind: &'static Kind) -> Resource {
         custom: false,
         special: special.filter(|name| !["status", "scale"].contains(name)).map(str::to_owned).collect(),
         selectable: kind.selectable_fields(),
+        described: Described::from(kind),
+        table: TableFormat::of_kind(kind),
         rules,
         lease: if kind.kind == "Event" { EVENT_SECONDS } else { 0 },
         deprecation_warning: None,

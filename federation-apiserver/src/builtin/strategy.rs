@@ -8,6 +8,8 @@ use super::defaults::set_defaults;
 use super::generation::{Generation, bumps_generation};
 use super::kind::Kind;
 
+/// How often a DaemonSet's template has changed; no longer a field, but still counted.
+const TEMPLATES: &str = "deprecated.daemonset.template.generation";
 const PVC_PROTECTION: &str = "kubernetes.io/pvc-protection";
 const PV_PROTECTION: &str = "kubernetes.io/pv-protection";
 
@@ -30,6 +32,7 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
         "Namespace" => add_text(fields, "/spec", "finalizers", "kubernetes"),
         "Pod" => prepare_pod(fields),
         "Job" => select_by_uid(fields),
+        "DaemonSet" => count_templates(fields, 1),
         "PersistentVolumeClaim" => add_text(fields, "/metadata", "finalizers", PVC_PROTECTION),
         "PersistentVolume" => add_text(fields, "/metadata", "finalizers", PV_PROTECTION),
         _ => {}
@@ -58,6 +61,13 @@ pub fn prepare_update(kind: &Kind, subresource: &str, object: &mut Value, old: &
                     }
                 }
                 "Namespace" => keep(fields, old, "spec"),
+                "DaemonSet" => {
+                    let before = &old["metadata"]["annotations"][TEMPLATES];
+                    let before = before.as_str().and_then(|count| count.parse().ok()).unwrap_or(0);
+                    let template = |spec: Option<&Value>| spec.and_then(|spec| spec.get("template")).cloned();
+                    let changed = template(fields.get("spec")) != template(old.get("spec"));
+                    count_templates(fields, before + i64::from(changed));
+                }
                 _ => {}
             }
         }
@@ -110,6 +120,13 @@ fn add_text(fields: &mut Map<String, Value>, within: &str, list: &str, text: &st
         if let Some(list) = list.as_array_mut().filter(|list| !list.iter().any(|one| one == text)) {
             list.push(text.into());
         }
+    }
+}
+
+fn count_templates(fields: &mut Map<String, Value>, count: i64) {
+    let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    if let Some(annotations) = nested(metadata, &["annotations"]) {
+        annotations.insert(TEMPLATES.to_owned(), count.to_string().into());
     }
 }
 

@@ -25,6 +25,9 @@ use check::Check;
 pub fn validate(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut errors = validate_metadata(object, old, kind.namespaced, NameRule::of(kind));
     let mut check = Check::new();
+    if old.is_none() && !matches!(kind.group(), "coordination.k8s.io" | "admissionregistration.k8s.io") {
+        metadata::built_in_finalizers(&mut check, object);
+    }
     match kind.kind {
         "ConfigMap" => config::config_map(&mut check, object, old),
         "Secret" => config::secret(&mut check, object, old),
@@ -45,7 +48,7 @@ pub fn validate(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldEr
         "Service" => network::service(&mut check, object, old),
         "Ingress" => network::ingress(&mut check, object),
         "NetworkPolicy" => network::policy(&mut check, object),
-        "HorizontalPodAutoscaler" => scaling::autoscaler(&mut check, object),
+        "HorizontalPodAutoscaler" => scaling::autoscaler(&mut check, object, old),
         "PodDisruptionBudget" => scaling::disruption_budget(&mut check, object),
         _ => {}
     }

@@ -8,8 +8,10 @@ use structural_schema::Schema;
 use super::converters::{Converters, conversion};
 use super::custom::CustomRules;
 use super::rules::{storage_version, versions};
+use crate::discovery::Described;
 use crate::resource::{Resource, ScalePaths, api_version};
 use crate::select::SelectableFields;
+use crate::table::TableFormat;
 
 /// The served versions of an established definition.
 pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<Resource> {
@@ -39,14 +41,10 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
                 storage_version: api_version(&group, storage),
                 deprecation_warning: deprecation(&group, &name, &text(&names["kind"]), version),
                 group: group.clone(),
-                version: name,
-                singular: text(&names["singular"]),
+                version: name.clone(),
                 kind: text(&names["kind"]),
                 list_kind: text(&names["listKind"]),
-                short_names: texts(&names["shortNames"]),
-                categories: texts(&names["categories"]),
                 namespaced,
-                verbs: crate::builtin::VERBS.iter().map(|verb| (*verb).to_owned()).collect(),
                 status,
                 scale: scale(&subresources["scale"]),
                 conversion: conversion.clone(),
@@ -55,6 +53,8 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
                 custom: true,
                 special: Vec::new(),
                 selectable,
+                described: Described::of_definition(definition, &name)?,
+                table: TableFormat::of_custom_resource(&version["additionalPrinterColumns"]),
                 rules: Arc::new(rules),
                 lease: 0,
                 plural,
@@ -65,10 +65,6 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().map(text).collect()
 }
 
 fn scale(paths: &Value) -> Option<ScalePaths> {

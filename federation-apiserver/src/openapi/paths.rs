@@ -121,10 +121,13 @@ impl Operation<'_> {
             "get" => "read",
             "put" => "replace",
             "patch" => "patch",
-            "deletecollection" => "deleteCollection",
             _ => "delete",
         };
         let within = if self.of.namespaced && !self.everywhere { "Namespaced" } else { "" };
+        let within = match self.action {
+            "deletecollection" => format!("Collection{within}"),
+            _ => within.to_owned(),
+        };
         let part = self.part.map(|part| camel(&part.name, true)).unwrap_or_default();
         let all = if self.everywhere { "ForAllNamespaces" } else { "" };
         let (group, version) = (camel(&self.of.group, true), camel(&self.of.version, true));
@@ -133,6 +136,20 @@ impl Operation<'_> {
 
     fn queries(&self) -> Value {
         let names: &[(&str, &str)] = match self.action {
+            "deletecollection" if self.of.builtin.is_some() => &[
+                ("continue", "string"),
+                ("dryRun", "string"),
+                ("fieldSelector", "string"),
+                ("gracePeriodSeconds", "integer"),
+                ("labelSelector", "string"),
+                ("limit", "integer"),
+                ("orphanDependents", "boolean"),
+                ("propagationPolicy", "string"),
+                ("resourceVersion", "string"),
+                ("resourceVersionMatch", "string"),
+                ("sendInitialEvents", "boolean"),
+                ("timeoutSeconds", "integer"),
+            ],
             "list" | "deletecollection" => &[
                 ("allowWatchBookmarks", "boolean"),
                 ("continue", "string"),
@@ -218,7 +235,9 @@ impl Operation<'_> {
     }
 
     fn kind(&self) -> Value {
-        match self.part.and_then(|part| part.kind.as_ref()) {
+        // The scale of a custom resource goes by the resource's kind.
+        let part = self.part.filter(|_| self.of.builtin.is_some());
+        match part.and_then(|part| part.kind.as_ref()) {
             Some((group, version, kind)) => json!({"group": group, "version": version, "kind": kind}),
             None => json!({"group": self.of.group, "version": self.of.version, "kind": self.of.kind}),
         }

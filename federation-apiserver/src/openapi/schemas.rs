@@ -148,7 +148,7 @@ fn custom_list(resource: &Described) -> Value {
             "metadata": {"allOf": [{"$ref": format!("{PREFIX}{META}.ListMeta")}]},
             "items": {
                 "type": "array",
-                "items": {"allOf": [{"$ref": format!("{PREFIX}{}", name(resource))}]},
+                "items": {"$ref": format!("{PREFIX}{}", name(resource))},
             },
         },
         "x-kubernetes-group-version-kind": group_version_kind(resource, &resource.list_kind),

@@ -20,8 +20,8 @@ use crate::status::ApiError;
 /// What a watch sends: events, each with its object in the form asked for.
 pub type Watching = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 
-/// How an object is written into an event.
-pub type Represent = Arc<dyn Fn(Representable) -> Result<Bytes, ApiError> + Send + Sync>;
+/// How an object is written into an event. It is called for one event after the other, and may tell the first apart.
+pub type Represent = Box<dyn FnMut(Representable) -> Result<Bytes, ApiError> + Send + Sync>;
 
 /// Times of watches.
 #[derive(Clone, Copy, Debug)]
@@ -252,7 +252,7 @@ impl Session {
 }
 
 impl View {
-    fn bookmark(&self, revision: u64, initial_end: bool) -> Result<Bytes, ApiError> {
+    fn bookmark(&mut self, revision: u64, initial_end: bool) -> Result<Bytes, ApiError> {
         let mut metadata = json!({"creationTimestamp": null, "resourceVersion": revision.to_string()});
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
@@ -282,12 +282,12 @@ impl View {
         }
     }
 
-    fn written(&self, object: Representable) -> Result<Bytes, ApiError> {
+    fn written(&mut self, object: Representable) -> Result<Bytes, ApiError> {
         (self.represent)(object)
     }
 
     /// The event as this watch sees it: an object that begins to match is added, one that ceases to is deleted.
-    async fn event(&self, change: Event) -> Result<Bytes, ApiError> {
+    async fn event(&mut self, change: Event) -> Result<Bytes, ApiError> {
         let gone = matches!(change.kind, EventKind::Delete);
         let created = change.is_create();
         let object = self.seen(&change.entry).await?;

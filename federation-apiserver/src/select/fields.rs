@@ -148,10 +148,8 @@ impl FieldSelector {
         let mut terms = Vec::new();
         for (label, equal, value) in read {
             // An empty field with an empty value selects everything.
-            let everything = label.is_empty() && value.is_empty();
-            let field = selectable.find(label)?.clone();
-            if !everything {
-                terms.push(Term { field, equal, value });
+            if !label.is_empty() || !value.is_empty() {
+                terms.push(Term { field: selectable.find(label)?.clone(), equal, value });
             }
         }
         Ok(Self { terms })

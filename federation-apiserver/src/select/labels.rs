@@ -2,6 +2,8 @@
 
 mod parse;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::SelectorError;
@@ -22,6 +24,8 @@ struct Requirement {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {
+    Equals,
+    NotEquals,
     In,
     NotIn,
     Exists,
@@ -43,7 +47,7 @@ impl LabelSelector {
         let selector = selector.as_object()?;
         for (key, value) in selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
             let values = vec![value.as_str()?.to_owned()];
-            requirements.push(Requirement { key: key.clone(), operator: Operator::In, values });
+            requirements.push(Requirement { key: key.clone(), operator: Operator::Equals, values });
         }
         for expression in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
             let operator = match expression["operator"].as_str()? {
@@ -77,14 +81,46 @@ impl LabelSelector {
     }
 }
 
+/// The selector in the syntax of requests, by key.
+impl fmt::Display for LabelSelector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut by_key: Vec<_> = self.requirements.iter().collect();
+        by_key.sort_by(|a, b| a.key.cmp(&b.key));
+        for (index, requirement) in by_key.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(formatter, "{comma}{requirement}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        let mut values: Vec<_> = self.values.iter().map(String::as_str).collect();
+        values.sort_unstable();
+        let values = values.join(",");
+        match self.operator {
+            Operator::Equals => write!(formatter, "{key}={values}"),
+            Operator::NotEquals => write!(formatter, "{key}!={values}"),
+            Operator::In => write!(formatter, "{key} in ({values})"),
+            Operator::NotIn => write!(formatter, "{key} notin ({values})"),
+            Operator::Exists => write!(formatter, "{key}"),
+            Operator::DoesNotExist => write!(formatter, "!{key}"),
+            Operator::GreaterThan => write!(formatter, "{key}>{values}"),
+            Operator::LessThan => write!(formatter, "{key}<{values}"),
+        }
+    }
+}
+
 impl Requirement {
     fn matches(&self, value: Option<&str>) -> bool {
         let listed = || value.is_some_and(|value| self.values.iter().any(|one| one == value));
         match self.operator {
             Operator::Exists => value.is_some(),
             Operator::DoesNotExist => value.is_none(),
-            Operator::In => listed(),
-            Operator::NotIn => !listed(),
+            Operator::Equals | Operator::In => listed(),
+            Operator::NotEquals | Operator::NotIn => !listed(),
             Operator::GreaterThan => self.compared(value).is_some_and(|(is, limit)| is > limit),
             Operator::LessThan => self.compared(value).is_some_and(|(is, limit)| is < limit),
         }
@@ -175,6 +211,7 @@ mod tests {
         let selector = LabelSelector::of_object(&selector).unwrap();
         assert!(selector.matches(&json!({"metadata": {"labels": {"a": "b", "c": ""}}})));
         assert!(!selector.matches(&json!({"metadata": {"labels": {"a": "b"}}})));
+        assert_eq!(selector.to_string(), "a=b,c");
         assert!(LabelSelector::of_object(&json!({})).unwrap().is_empty());
         assert_eq!(LabelSelector::of_object(&Value::Null), None);
     }

@@ -1,4 +1,4 @@
-//! The part of JSONPath that printer columns use: `.spec.a`, `.a[0]`, `.a[*].b`, `.a['b.c']`, `.a\.b`,
+//! The part of JSONPath that printer columns use: `.spec.a`, `.a[0]`, `.a[*].b`, `.a['b']`, `.a\.b`,
 //! `.a[?(@.type=="Ready")].status`.
 
 use serde_json::Value;
@@ -57,7 +57,7 @@ impl JsonPath {
                     if after.is_empty() || after.starts_with('[') { after } else { name(after, &mut steps)? };
             } else if let Some(after) = rest.strip_prefix('[') {
                 let end = closing(after)?;
-                steps.push(bracket(after[..end].trim())?);
+                steps.extend(bracket(after[..end].trim())?);
                 rest = &after[end + 1..];
             } else if steps.is_empty() {
                 rest = name(rest, &mut steps)?;
@@ -177,17 +177,18 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn bracket(inside: &str) -> Option<Step> {
+fn bracket(inside: &str) -> Option<Vec<Step>> {
     if inside == "*" {
-        return Some(Step::All);
+        return Some(vec![Step::All]);
     }
     if let Some(filter) = inside.strip_prefix("?(").and_then(|rest| rest.strip_suffix(')')) {
-        return filter_step(filter.trim());
+        return filter_step(filter.trim()).map(|step| vec![step]);
     }
     if let Some(name) = unquoted(inside) {
-        return Some(Step::Field(name.to_owned()));
+        // As in kubectl, a dot within the quotes divides as one outside does.
+        return JsonPath::parse(&format!(".{name}")).map(|path| path.steps);
     }
-    inside.parse().ok().map(Step::Index)
+    inside.parse().ok().map(|index| vec![Step::Index(index)])
 }
 
 fn filter_step(text: &str) -> Option<Step> {
@@ -233,7 +234,8 @@ mod tests {
             ("$.spec.a", json!(1)),
             ("spec.a", json!(1)),
             (r".spec.b\.c", json!(2)),
-            (".spec['b.c']", json!(2)),
+            (r".spec['b\.c']", json!(2)),
+            (".spec['a']", json!(1)),
             (".spec.l[1].n", json!("y")),
             (".spec.l[-1].n", json!("y")),
             (".spec.l[*].n", json!("x")),
@@ -245,7 +247,13 @@ mod tests {
         ] {
             assert_eq!(JsonPath::parse(path).unwrap().first(&object), Some(&expected), "{path}");
         }
-        for path in [".spec.none", ".spec.l[9]", ".spec.a.b", ".status.conditions[?(@.type==\"X\")].status"] {
+        for path in [
+            ".spec.none",
+            ".spec['b.c']",
+            ".spec.l[9]",
+            ".spec.a.b",
+            ".status.conditions[?(@.type==\"X\")].status",
+        ] {
             assert_eq!(JsonPath::parse(path).unwrap().first(&object), None, "{path}");
         }
         for path in [".a[", ".a[x]", "..", ".a[?(@.b==x)]"] {

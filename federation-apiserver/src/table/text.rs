@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::select::LabelSelector;
+
 /// The text at a pointer; empty where there is none.
 pub(super) fn of<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -72,27 +74,7 @@ pub(super) fn labels(labels: Option<&Map<String, Value>>) -> String {
 
 /// A label selector in the syntax of requests; empty where it has no requirement.
 pub(super) fn selector(selector: &Value) -> String {
-    let mut all: Vec<(&str, String)> = Vec::new();
-    for (key, value) in selector["matchLabels"].as_object().into_iter().flatten() {
-        all.push((key, format!("{key}={}", value.as_str().unwrap_or_default())));
-    }
-    for expression in list(selector, "/matchExpressions") {
-        let key = of(expression, "/key");
-        let mut values: Vec<_> = list(expression, "/values").iter().filter_map(Value::as_str).collect();
-        values.sort_unstable();
-        let values = values.join(",");
-        all.push((
-            key,
-            match of(expression, "/operator") {
-                "In" => format!("{key} in ({values})"),
-                "NotIn" => format!("{key} notin ({values})"),
-                "DoesNotExist" => format!("!{key}"),
-                _ => key.to_owned(),
-            },
-        ));
-    }
-    all.sort_by(|a, b| a.0.cmp(b.0));
-    all.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(",")
+    LabelSelector::of_object(selector).map(|selector| selector.to_string()).unwrap_or_default()
 }
 
 /// The first three, and how many more there are.

@@ -64,25 +64,36 @@ fn a_member_that_does_not_open_delays_nobody_says_why_and_catches_up() {
         holds(&shut, "1").await;
         becomes("all is well", federated(), "cm", settled).await;
 
+        // The certificate of another authority again, now that it is a member like any other.
+        set_authority(f, f.members["m1"].ca_pem()).await;
+        becomes("its condition says why", f.clusters(), SHUT, unhealthy(why)).await;
+        f.apply("FederatedConfigMap", TENANT, "cm", on_both("2")).await;
+        let took = holds(&f.members["m1"], "2").await;
+        assert!(took < AT_ONCE, "{took:?}");
+        becomes("the status says why", federated(), "cm", |o| troubled(o, SHUT, why)).await;
+        set_authority(f, shut.ca_pem()).await;
+        holds(&shut, "2").await;
+        becomes("all is well", federated(), "cm", settled).await;
+
         // Its account is gone, and the token with it. (The API server believes in a token for ten seconds more.)
         let accounts: Api<ServiceAccount> = Api::namespaced(shut.client(), "kube-system");
         accounts.delete("fedd", &DeleteParams::default()).await.unwrap();
         becomes("its condition says why", f.clusters(), SHUT, unhealthy("Unauthorized")).await;
-        f.apply("FederatedConfigMap", TENANT, "cm", on_both("2")).await;
-        let took = holds(&f.members["m1"], "2").await;
+        f.apply("FederatedConfigMap", TENANT, "cm", on_both("3")).await;
+        let took = holds(&f.members["m1"], "3").await;
         assert!(took < AT_ONCE, "{took:?}");
         becomes("the status says why", federated(), "cm", |o| troubled(o, SHUT, "Unauthorized")).await;
         let there = dynamic(&shut.client(), "v1", "ConfigMap", "configmaps", Some(TENANT));
-        assert_eq!(there.get("cm").await.unwrap().data["data"]["k"], "1");
+        assert_eq!(there.get("cm").await.unwrap().data["data"]["k"], "2");
 
         // Another token, in the same Secret; nothing is started anew.
         f.join_server(SHUT, &shut, &labels).await;
-        holds(&shut, "2").await;
+        holds(&shut, "3").await;
         becomes("all is well", federated(), "cm", settled).await;
 
         // The new access is what the member is watched by, too.
         there.delete("cm", &DeleteParams::default()).await.unwrap();
-        holds(&shut, "2").await;
+        holds(&shut, "3").await;
         f.clusters().delete(SHUT, &DeleteParams::default()).await.unwrap();
         let secrets = dynamic(&f.host.client(), "v1", "Secret", "secrets", Some(NAMESPACE));
         secrets.delete(SHUT, &DeleteParams::default()).await.unwrap();

@@ -45,11 +45,22 @@ pub(super) fn start(
 ) -> io::Result<JoinHandle<()>> {
     let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
     thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
-        let writer =
-            Writer { connection, path, hub, oldest, leases: Leases::default(), compactions: Vec::new() };
+        // However the thread ends: a watch must not wait for one that is gone.
+        let _ending = EndsWatches(Arc::clone(&hub));
+        let (leases, compactions) = (Leases::default(), Vec::new());
+        let writer = Writer { connection, path, hub, oldest, leases, compactions };
         runtime.block_on(writer.run(requests));
         drop(lock);
     })
+}
+
+/// Ends all watches when it is dropped.
+struct EndsWatches(Arc<Hub>);
+
+impl Drop for EndsWatches {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 struct Writer {
@@ -204,7 +215,6 @@ impl Writer {
 
     fn end(self) {
         self.checkpoint();
-        self.hub.close();
         if let Err((_, error)) = self.connection.close() {
             tracing::warn!(%error, "the database was not closed in order");
         }

@@ -17,7 +17,7 @@ macro_rules! on_every_backend {
     ($($test:ident),* $(,)?) => {
         mod memory {
             $(
-                #[tokio::test]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
                     super::$test($crate::backends::memory()).await;
                 }
@@ -26,7 +26,7 @@ macro_rules! on_every_backend {
 
         mod sqlite {
             $(
-                #[tokio::test]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
                     let folder = tempfile::tempdir().unwrap();
                     super::$test($crate::backends::sqlite(folder.path()).await).await;

@@ -6,4 +6,5 @@ mod bad_files;
 mod full;
 mod killed;
 mod locked;
+mod restarted;
 mod steps;

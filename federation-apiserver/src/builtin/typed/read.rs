@@ -190,7 +190,9 @@ fn time(text: &str, layout: &str) -> Result<Value, TypeError> {
     };
     let parsed: Timestamp = text.parse().map_err(|_| wrong(text, "2006"))?;
     let fraction = text.get(19..).unwrap_or_default();
-    if micro && !fraction.starts_with('.') {
+    // Go reads as many digits as its layout has.
+    let digits = fraction.strip_prefix('.').map(|rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    if micro && digits != Some(6) {
         return Err(wrong(fraction, ".000000"));
     }
     let format = if micro { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
@@ -234,7 +236,7 @@ mod tests {
         let read = read_as("deployments", "apps", object).unwrap();
         let limits = &read.object["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"];
         assert_eq!(limits, &json!({"cpu": "500m", "memory": "1Gi"}));
-        let lease = json!({"spec": {"renewTime": "2020-01-01T02:00:00.5+02:00"}});
+        let lease = json!({"spec": {"renewTime": "2020-01-01T02:00:00.500000+02:00"}});
         let read = read_as("leases", "coordination.k8s.io", lease).unwrap();
         assert_eq!(read.object["spec"]["renewTime"], "2020-01-01T00:00:00.500000Z");
     }

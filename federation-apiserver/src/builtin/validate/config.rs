@@ -27,7 +27,8 @@ pub(super) fn config_map(check: &mut Check, object: &Value, old: Option<&Value>)
         length += decoded_length(value);
     }
     if length > DATA_LENGTH {
-        check.add(FieldError::too_long("", DATA_LENGTH));
+        // The whole object, as a path prints it.
+        check.add(FieldError::too_long("[]", DATA_LENGTH));
     }
 }
 
@@ -133,5 +134,5 @@ pub(super) fn priority_class(check: &mut Check, object: &Value, old: Option<&Val
         let detail = format!("maximum allowed value of a user defined priority is {LARGEST_PRIORITY}");
         check.forbidden("value", &detail);
     }
-    check.one_of("preemptionPolicy", &object["preemptionPolicy"], &["Never", "PreemptLowerPriority"]);
+    check.one_of("preemptionPolicy", &object["preemptionPolicy"], &["PreemptLowerPriority", "Never"]);
 }

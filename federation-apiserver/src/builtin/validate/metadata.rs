@@ -136,6 +136,17 @@ fn finalizers(check: &mut Check, all: &Value) {
     }
 }
 
+/// Of built-in kinds, a finalizer without a domain is one of Kubernetes' own.
+pub(super) fn built_in_finalizers(check: &mut Check, object: &Value) {
+    for (index, finalizer) in list(&object["metadata"]["finalizers"]).iter().enumerate() {
+        let text = finalizer.as_str().unwrap_or_default();
+        if !text.contains('/') && !["kubernetes", "orphan", "foregroundDeletion"].contains(&text) {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            check.invalid(format!("metadata.finalizers[{index}]"), finalizer, detail);
+        }
+    }
+}
+
 /// Keys are as labels' are, but for their case; values are free.
 pub(super) fn annotations(check: &mut Check, path: &str, annotations: &Value) {
     let mut length = 0;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::check::{Check, list, text};
-use crate::field_error::FieldError;
+use crate::field_error::{Cause, FieldError};
 use crate::syntax;
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
@@ -107,9 +107,7 @@ fn duplicate_ports(check: &mut Check, ports: &[Value]) {
                 "{{\"Name\":\"\",\"Protocol\":{},\"AppProtocol\":null,\"Port\":{},\"TargetPort\":0,\"NodePort\":0}}",
                 port["protocol"], port["port"]
             );
-            let mut error = FieldError::duplicate(format!("spec.ports[{index}]"), &Value::Null);
-            error.message = format!("Duplicate value: {shown}");
-            check.add(error);
+            check.add(FieldError::shown(Cause::Duplicate, format!("spec.ports[{index}]"), &shown, ""));
         }
     }
 }
@@ -215,7 +213,7 @@ pub(super) fn policy(check: &mut Check, object: &Value) {
             let path = format!("spec.{direction}[{index}]");
             for (index, port) in list(&rule["ports"]).iter().enumerate() {
                 let path = format!("{path}.ports[{index}]");
-                check.one_of(&format!("{path}.protocol"), &port["protocol"], &PROTOCOLS);
+                check.one_of(&format!("{path}.protocol"), &port["protocol"], &["TCP", "UDP", "SCTP"]);
                 match &port["port"] {
                     Value::Null => {}
                     Value::String(name) => {
@@ -235,6 +233,6 @@ pub(super) fn policy(check: &mut Check, object: &Value) {
         }
     }
     for (index, kind) in list(&spec["policyTypes"]).iter().enumerate() {
-        check.one_of(&format!("spec.policyTypes[{index}]"), kind, &["Egress", "Ingress"]);
+        check.one_of(&format!("spec.policyTypes[{index}]"), kind, &["Ingress", "Egress"]);
     }
 }

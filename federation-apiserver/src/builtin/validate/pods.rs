@@ -43,7 +43,7 @@ fn spec(check: &mut Check, path: &str, spec: &Value) {
         }
     }
     check.one_of(&format!("{path}.restartPolicy"), &spec["restartPolicy"], &["Always", "OnFailure", "Never"]);
-    let policies = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
+    let policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     check.one_of(&format!("{path}.dnsPolicy"), &spec["dnsPolicy"], &policies);
     check.labels(&format!("{path}.nodeSelector"), &spec["nodeSelector"]);
     for name in ["serviceAccountName", "nodeName", "priorityClassName"] {

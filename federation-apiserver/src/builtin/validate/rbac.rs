@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::check::{Check, list, text};
-use crate::field_error::FieldError;
+use crate::field_error::{Cause, FieldError};
 use crate::syntax;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
@@ -72,7 +72,11 @@ pub(super) fn binding(check: &mut Check, object: &Value, old: Option<&Value>, na
     if let Some(old) = old
         && old["roleRef"] != *role
     {
-        check.invalid("roleRef", role, "cannot change roleRef");
+        let shown = format!(
+            "{{\"APIGroup\":{},\"Kind\":{},\"Name\":{}}}",
+            role["apiGroup"], role["kind"], role["name"]
+        );
+        check.add(FieldError::shown(Cause::Invalid, "roleRef", &shown, "cannot change roleRef"));
     }
 }
 

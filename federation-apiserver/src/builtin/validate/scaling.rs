@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::check::{Check, text};
+use crate::field_error::{Cause, FieldError};
 use crate::syntax;
 
-pub(super) fn autoscaler(check: &mut Check, object: &Value) {
+pub(super) fn autoscaler(check: &mut Check, object: &Value, old: Option<&Value>) {
     let spec = &object["spec"];
     let (least, most) = (spec["minReplicas"].as_i64(), spec["maxReplicas"].as_i64().unwrap_or(0));
     if least.is_some_and(|least| least < 1) {
@@ -27,6 +28,12 @@ pub(super) fn autoscaler(check: &mut Check, object: &Value) {
             value => check.syntax(&path, value, syntax::path_segment(value)),
         }
     }
+    // Those that were written before the rule stay valid.
+    let grouped = |object: &Value| text(&object["spec"]["scaleTargetRef"], "apiVersion").contains('/');
+    if !grouped(object) && old.is_none_or(grouped) {
+        let version = Value::from(text(&spec["scaleTargetRef"], "apiVersion"));
+        check.invalid("spec.scaleTargetRef.apiVersion", &version, "apiVersion must specify API group");
+    }
 }
 
 pub(super) fn disruption_budget(check: &mut Check, object: &Value) {
@@ -37,7 +44,15 @@ pub(super) fn disruption_budget(check: &mut Check, object: &Value) {
         check.at_most_all(&path, &spec[name]);
     }
     if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
-        check.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set");
+        let shown = format!(
+            "{{\"MinAvailable\":{},\"Selector\":{},\"MaxUnavailable\":{},\"UnhealthyPodEvictionPolicy\":{}}}",
+            spec["minAvailable"],
+            spec["selector"],
+            spec["maxUnavailable"],
+            spec["unhealthyPodEvictionPolicy"]
+        );
+        let detail = "minAvailable and maxUnavailable cannot be both set";
+        check.add(FieldError::shown(Cause::Invalid, "spec", &shown, detail));
     }
     check.selector("spec.selector", &spec["selector"]);
     let policies = ["AlwaysAllow", "IfHealthyBudget"];

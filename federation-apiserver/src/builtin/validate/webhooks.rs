@@ -83,10 +83,27 @@ fn client(check: &mut Check, path: &str, client: &Value) {
                 let detail = "port is not valid: must be between 1 and 65535, inclusive";
                 check.invalid(format!("{path}.port"), port, detail);
             }
-            let called = text(service, "path");
-            if !called.is_empty() && !called.starts_with('/') {
-                check.add(FieldError::invalid_text(format!("{path}.path"), called, "must start with a '/'"));
-            }
+            url_path(check, &format!("{path}.path"), text(service, "path"));
+        }
+    }
+}
+
+fn url_path(check: &mut Check, path: &str, called: &str) {
+    if called.is_empty() || called == "/" {
+        return;
+    }
+    let mut wrong = |detail: &str| check.add(FieldError::invalid_text(path, called, detail));
+    if !called.starts_with('/') {
+        wrong("must start with a '/'");
+    }
+    let within: String = called.chars().skip(1).collect();
+    for (index, segment) in within.strip_suffix('/').unwrap_or(&within).split('/').enumerate() {
+        if segment.is_empty() {
+            wrong(&format!("segment[{index}] may not be empty"));
+            continue;
+        }
+        for one in syntax::dns_subdomain(segment) {
+            wrong(&format!("segment[{index}]: {one}"));
         }
     }
 }

@@ -176,7 +176,8 @@ fn template(check: &mut Check, spec: &Value, of: &str) {
 fn matches(check: &mut Check, path: &str, spec: &Value) {
     let labels = &spec["template"]["metadata"]["labels"];
     let selector = LabelSelector::of_object(&spec["selector"]);
-    if selector.is_some_and(|selector| !selector.matches_labels(labels.as_object())) {
+    // A selector that is not there matches nothing.
+    if selector.is_none_or(|selector| !selector.matches_labels(labels.as_object())) {
         let detail = "`selector` does not match template `labels`";
         check.invalid(format!("{path}.template.metadata.labels"), labels, detail);
     }

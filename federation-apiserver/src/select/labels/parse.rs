@@ -99,15 +99,17 @@ impl Parser {
             other => return Err(format!("found '{}', expected: identifier", other.text())),
         };
         check("<nil>", &key, &syntax::label_key(&key))?;
+        if negated {
+            return Ok(Requirement { key, operator: Operator::DoesNotExist, values: Vec::new() });
+        }
         if matches!(self.peek(), Token::End | Token::Symbol(",")) {
-            let operator = if negated { Operator::DoesNotExist } else { Operator::Exists };
-            return Ok(Requirement { key, operator, values: Vec::new() });
+            return Ok(Requirement { key, operator: Operator::Exists, values: Vec::new() });
         }
         let (operator, values) = match self.next().text() {
             "in" => (Operator::In, self.set()?),
             "notin" => (Operator::NotIn, self.set()?),
-            "=" | "==" => (Operator::In, self.exact()?),
-            "!=" => (Operator::NotIn, self.exact()?),
+            "=" | "==" => (Operator::Equals, self.exact()?),
+            "!=" => (Operator::NotEquals, self.exact()?),
             ">" => (Operator::GreaterThan, self.exact()?),
             "<" => (Operator::LessThan, self.exact()?),
             other => return Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")),

@@ -11,8 +11,8 @@ pub(super) static DEPLOYMENT: Printer = Printer::new(
     &[
         NAME,
         string("Ready"),
-        integer("Up-to-date"),
-        integer("Available"),
+        string("Up-to-date"),
+        string("Available"),
         AGE,
         wide("Containers"),
         wide("Images"),
