@@ -15,6 +15,12 @@ pub trait Convert: Send + Sync {
     /// # Errors
     /// What the converter says, for the client.
     async fn convert(&self, objects: Vec<Value>, api_version: &str) -> Result<Vec<Value>, ApiError>;
+
+    /// One object, while the caller waits: field ownership is computed over several forms of an object at once.
+    ///
+    /// # Errors
+    /// What the converter says.
+    fn convert_now(&self, object: &Value, api_version: &str) -> Result<Value, String>;
 }
 
 /// How a resource's versions differ.

@@ -8,7 +8,6 @@ pub mod control;
 pub mod conversion;
 pub mod definition;
 pub mod discovery;
-mod field_error;
 pub mod object;
 pub mod openapi;
 mod ownership;
@@ -22,4 +21,4 @@ pub mod status;
 pub mod syntax;
 pub mod table;
 
-pub use field_error::{Cause, FieldError};
+pub use structural_schema::{Cause, FieldError};

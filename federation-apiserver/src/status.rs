@@ -197,7 +197,7 @@ impl ApiError {
         let message = format!("{resource} \"{name}\" is invalid: {list}");
         let causes: Vec<Value> = errors
             .iter()
-            .map(|e| json!({"reason": e.cause.as_str(), "message": e.message, "field": e.field}))
+            .map(|e| json!({"reason": e.cause.reason(), "message": e.message, "field": e.field}))
             .collect();
         let mut error = Self::about(Reason::Invalid, resource, name, message);
         if !causes.is_empty() {
@@ -402,9 +402,31 @@ impl From<object_patch::PatchError> for ApiError {
         use object_patch::PatchError;
         let message = error.to_string();
         match error {
-            PatchError::Malformed(_) => Self::bad_request(message),
-            PatchError::TooManyOperations { .. } => Self::new(Reason::RequestEntityTooLarge, message),
-            PatchError::DoesNotFit(_) => Self::new(Reason::Invalid, message),
+            PatchError::BadRequest(_) => Self::bad_request(message),
+            PatchError::TooLarge(_) => Self::new(Reason::RequestEntityTooLarge, message),
+            PatchError::Unprocessable { detail } => {
+                tracing::debug!(detail, "a patch does not fit its object");
+                Self::new(Reason::Invalid, message)
+            }
+            PatchError::Internal(_) => Self::new(Reason::InternalError, message),
+        }
+    }
+}
+
+impl From<object_patch::ApplyError> for ApiError {
+    fn from(error: object_patch::ApplyError) -> Self {
+        use object_patch::ApplyError;
+        let message = error.to_string();
+        match error {
+            ApplyError::Conflicts(conflicts) => {
+                let refused = Self::new(Reason::Conflict, message);
+                conflicts.iter().fold(refused, |refused, conflict| {
+                    let field = conflict.field.to_string();
+                    refused.with_cause("FieldManagerConflict", Some(&field), &conflict.to_string())
+                })
+            }
+            ApplyError::BadRequest(_) => Self::bad_request(message),
+            ApplyError::Internal(_) => Self::new(Reason::InternalError, message),
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Cause {
     TooLong,
     /// `FieldValueTooMany`.
     TooMany,
+    /// `FieldValueNotFound`.
+    NotFound,
     /// `InternalError`.
     Internal,
 }
@@ -39,6 +41,7 @@ impl Cause {
             Self::Forbidden => "FieldValueForbidden",
             Self::TooLong => "FieldValueTooLong",
             Self::TooMany => "FieldValueTooMany",
+            Self::NotFound => "FieldValueNotFound",
             Self::Internal => "InternalError",
         }
     }
@@ -53,6 +56,7 @@ impl Cause {
             Self::Forbidden => "Forbidden",
             Self::TooLong => "Too long",
             Self::TooMany => "Too many",
+            Self::NotFound => "Not found",
             Self::Internal => "Internal error",
         }
     }
@@ -84,30 +88,45 @@ impl FieldError {
         Self { cause, field: field.into(), message: joined(&title, detail) }
     }
 
-    pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
+    /// An error that shows a value in a form of its own, such as Go prints structs.
+    pub fn shown(cause: Cause, field: impl Into<String>, value: &str, detail: &str) -> Self {
+        let title = format!("{}: {value}", cause.title());
+        Self { cause, field: field.into(), message: joined(&title, detail) }
+    }
+
+    /// `Required value: detail`.
+    pub fn required(field: impl Into<String>, detail: &str) -> Self {
         Self::plain(Cause::Required, field, detail)
     }
 
-    pub(crate) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+    /// `Forbidden: detail`.
+    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
         Self::plain(Cause::Forbidden, field, detail)
     }
 
-    pub(crate) fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+    /// `Invalid value: value: detail`.
+    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
         Self::with_value(Cause::Invalid, field, value, detail)
     }
 
     /// As [`FieldError::invalid`], of a text.
-    pub(crate) fn invalid_text(field: impl Into<String>, value: &str, detail: &str) -> Self {
+    pub fn invalid_text(field: impl Into<String>, value: &str, detail: &str) -> Self {
         let title = format!("{}: {}", Cause::Invalid.title(), quote(value));
         Self { cause: Cause::Invalid, field: field.into(), message: joined(&title, detail) }
     }
 
-    pub(crate) fn not_supported<'a>(
+    /// `Duplicate value: value`.
+    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self::with_value(Cause::Duplicate, field, value, "")
+    }
+
+    /// `Unsupported value: value: supported values: "a", "b"`.
+    pub fn not_supported(
         field: impl Into<String>,
         value: &Value,
-        supported: impl IntoIterator<Item = &'a str>,
+        supported: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Self {
-        let supported: Vec<String> = supported.into_iter().map(quote).collect();
+        let supported: Vec<String> = supported.into_iter().map(|one| quote(one.as_ref())).collect();
         let detail = match supported.as_slice() {
             [] => String::new(),
             some => format!("supported values: {}", some.join(", ")),
@@ -115,8 +134,10 @@ impl FieldError {
         Self::with_value(Cause::NotSupported, field, value, &detail)
     }
 
-    pub(crate) fn too_long(field: impl Into<String>, max: i64) -> Self {
-        let bytes = if max == 1 { "byte" } else { "bytes" };
+    /// `Too long: may not be more than n bytes`.
+    pub fn too_long(field: impl Into<String>, max: impl std::fmt::Display) -> Self {
+        let max = max.to_string();
+        let bytes = if max == "1" { "byte" } else { "bytes" };
         Self::plain(Cause::TooLong, field, &format!("may not be more than {max} {bytes}"))
     }
 

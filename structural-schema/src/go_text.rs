@@ -87,7 +87,7 @@ fn plain(digits: &str, exponent: i32) -> String {
 }
 
 /// `%q`: a string in double quotes, with what cannot be printed escaped.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for char in text.chars() {

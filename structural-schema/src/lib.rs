@@ -15,7 +15,7 @@ mod embedded;
 mod field_error;
 mod formats;
 mod go_regex;
-mod go_text;
+pub mod go_text;
 mod keywords;
 mod list_types;
 mod node;

@@ -151,6 +151,11 @@ impl Schema {
     pub fn root(&self) -> SchemaRef<'_> {
         SchemaRef { arena: &self.arena, id: self.root }
     }
+
+    /// Whether a field somewhere has a default.
+    pub fn has_defaults(&self) -> bool {
+        self.arena.iter().any(|node| node.default.is_some())
+    }
 }
 
 /// A place in a schema.

@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use metadata::{NameRule, validate_metadata};
 
 use super::kind::Kind;
-use crate::field_error::FieldError;
+use crate::FieldError;
 use check::Check;
 
 /// What is wrong with an object that was read as its type and has its defaults. `old` is what it replaces.

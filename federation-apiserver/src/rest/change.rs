@@ -90,6 +90,7 @@ impl Rest {
             let object = self.remove(at, &current.entry, new, dry_run).await?;
             return Ok(Changed { object, gone: true });
         }
+        object_patch::keep_times(old, &mut new);
         let stored = self.to_storage(at.resource, new.clone()).await?;
         if stored == current.entry.value || dry_run {
             let version = current.entry.mod_revision.to_string();

@@ -32,7 +32,7 @@ impl Rest {
         object::set(&mut new, "managedFields", None);
         resource.rules.default(&mut new);
         let manager = caller.manager(options.field_manager.as_deref());
-        ownership::updated(resource, at.subresource, None, &mut new, &manager, (self.now)());
+        ownership::updated(&self.catalog.served(), &at, None, &mut new, &manager, (self.now)());
         self.create_prepared(at, new, options.dry_run, caller).await
     }
 

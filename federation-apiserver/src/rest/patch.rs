@@ -98,14 +98,8 @@ impl Rest {
     ) -> Result<Changed, Refused> {
         let applied = applied(at, patch, options, caller)?;
         check_current(at, &applied, current)?;
-        let mut new = ownership::apply(
-            at.resource,
-            at.subresource,
-            Some(&current.object),
-            &applied,
-            options,
-            (self.now)(),
-        )?;
+        let (served, live) = (self.catalog.served(), Some(&current.object));
+        let mut new = ownership::applied(&served, at, live, &applied, options, (self.now)())?;
         super::change::settle(at, &mut new, &current.object);
         self.store_change(at, caller, current, new, options.dry_run).await
     }
@@ -125,7 +119,8 @@ impl Rest {
                 "uid mismatch: the provided object specified uid, and no existing object was found",
             ));
         }
-        let new = ownership::apply(at.resource, at.subresource, None, &applied, options, (self.now)())?;
+        let served = self.catalog.served();
+        let new = ownership::applied(&served, &at, None, &applied, options, (self.now)())?;
         self.create_prepared(at, new, options.dry_run, caller).await
     }
 }
@@ -154,9 +149,12 @@ fn patched(
     current: &Value,
     patch: &Value,
 ) -> Result<Value, ApiError> {
-    match patch_type {
-        PatchType::Json => object_patch::json_patch(current, patch).map_err(ApiError::from),
-        PatchType::Merge | PatchType::Apply => Ok(object_patch::merge_patch(current, patch)),
-        PatchType::Strategic => Err(ApiError::unsupported_patch()),
-    }
+    let patched = match (patch_type, at.resource.schema.as_ref()) {
+        (PatchType::Json, _) => object_patch::json_patch(current, patch),
+        (PatchType::Strategic, Some(schema)) => object_patch::strategic_merge(current, patch, schema.root()),
+        (PatchType::Strategic | PatchType::Merge | PatchType::Apply, _) => {
+            object_patch::merge_patch(current, patch)
+        }
+    };
+    patched.map_err(ApiError::from)
 }

@@ -41,7 +41,7 @@ impl Rest {
             let wanted = match &change {
                 ScaleChange::Replace(scale) => scale.clone(),
                 ScaleChange::Patch(PatchType::Json, patch) => object_patch::json_patch(&before, patch)?,
-                ScaleChange::Patch(_, patch) => object_patch::merge_patch(&before, patch),
+                ScaleChange::Patch(_, patch) => object_patch::merge_patch(&before, patch)?,
             };
             super::update::check_current(&at, &wanted, &current)?;
             let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);

@@ -61,14 +61,8 @@ impl Rest {
         dry_run: bool,
     ) -> Result<Changed, Refused> {
         settle(at, &mut new, &current.object);
-        ownership::updated(
-            at.resource,
-            at.subresource,
-            Some(&current.object),
-            &mut new,
-            manager,
-            (self.now)(),
-        );
+        let served = self.catalog.served();
+        ownership::updated(&served, at, Some(&current.object), &mut new, manager, (self.now)());
         self.store_change(at, caller, current, new, dry_run).await
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::field_error::FieldError;
+use crate::FieldError;
 use crate::syntax;
 
 pub(super) const IMMUTABLE: &str = "field is immutable";

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use serde_json::{Map, Value};
 
 use super::check::{Check, entries, text};
-use crate::field_error::FieldError;
+use crate::FieldError;
 use crate::syntax;
 
 /// The values of a config map or secret hold at most this many bytes.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::check::{Check, IMMUTABLE, entries, list, text};
 use crate::builtin::kind::Kind;
-use crate::field_error::FieldError;
+use crate::FieldError;
 use crate::syntax;
 
 /// Annotations hold at most this many bytes, keys and values together.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::check::{Check, list, text};
-use crate::field_error::{Cause, FieldError};
+use crate::{Cause, FieldError};
 use crate::syntax;
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];

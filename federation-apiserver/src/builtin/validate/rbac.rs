@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::check::{Check, list, text};
-use crate::field_error::{Cause, FieldError};
+use crate::{Cause, FieldError};
 use crate::syntax;
 
 const GROUP: &str = "rbac.authorization.k8s.io";

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::check::{Check, text};
-use crate::field_error::{Cause, FieldError};
+use crate::{Cause, FieldError};
 use crate::syntax;
 
 pub(super) fn autoscaler(check: &mut Check, object: &Value, old: Option<&Value>) {

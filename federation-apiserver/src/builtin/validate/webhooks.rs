@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::check::{Check, list, text};
-use crate::field_error::FieldError;
+use crate::FieldError;
 use crate::syntax;
 
 const OPERATIONS: [&str; 5] = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];

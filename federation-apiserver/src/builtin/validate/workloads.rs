@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::check::{Check, list, percent, text};
 use super::pods;
-use crate::field_error::FieldError;
+use crate::FieldError;
 use crate::select::LabelSelector;
 
 pub(super) fn deployment(check: &mut Check, object: &Value, old: Option<&Value>) {

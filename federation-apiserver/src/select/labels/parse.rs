@@ -2,7 +2,7 @@
 //! of `k8s.io/apimachinery/pkg/labels`.
 
 use super::{Operator, Requirement};
-use crate::field_error::FieldError;
+use crate::FieldError;
 use crate::select::SelectorError;
 use crate::syntax;
 
