@@ -18,6 +18,7 @@ mod hand;
 mod stored;
 
 pub mod bootstrap;
+pub mod garbage;
 pub mod namespace_lifecycle;
 pub mod namespaces;
 pub mod policy;
