@@ -1,0 +1,13 @@
+//! The parts of the server that act by themselves, on a store in memory and in paused time.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod control {
+    mod bootstrap;
+    mod garbage;
+    mod garbage_properties;
+    mod namespace_lifecycle;
+    mod namespaces;
+    mod policy;
+    mod world;
+}
