@@ -17,8 +17,10 @@ mod changes;
 mod hand;
 mod stored;
 
+pub mod accounts;
 pub mod bootstrap;
 pub mod garbage;
 pub mod namespace_lifecycle;
 pub mod namespaces;
 pub mod policy;
+pub mod simulate;

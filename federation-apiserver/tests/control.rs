@@ -3,11 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod control {
+    mod accounts;
     mod bootstrap;
+    mod failing_store;
+    mod faults;
     mod garbage;
     mod garbage_properties;
     mod namespace_lifecycle;
     mod namespaces;
     mod policy;
+    mod services;
+    mod simulate;
     mod world;
 }

@@ -59,9 +59,9 @@ impl Changes {
         Self { store, listed, watched, phase: Phase::Waiting(Instant::now()) }
     }
 
-    /// Tells of events under this prefix in place of those that are listed.
-    pub(super) fn watching(self, prefix: impl Into<String>) -> Self {
-        Self { watched: vec![prefix.into()], ..self }
+    /// Tells of events under these prefixes in place of those that are listed.
+    pub(super) fn watching(self, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { watched: prefixes.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Begins again, after a pause: something that had to be done could not be done.

@@ -19,7 +19,9 @@ async fn a_second_start_writes_nothing() {
         assert_eq!(namespace["status"]["phase"], "Active");
     }
     let roles = world.names(ROLES, "").await;
-    assert!(["cluster-admin", "admin", "edit", "view"].iter().all(|role| roles.contains(&(*role).to_owned())));
+    assert!(
+        ["cluster-admin", "admin", "edit", "view"].iter().all(|role| roles.contains(&(*role).to_owned()))
+    );
     let bindings = world.names("clusterrolebindings.rbac.authorization.k8s.io", "").await;
     assert!(bindings.contains(&"cluster-admin".to_owned()));
 

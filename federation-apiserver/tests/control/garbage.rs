@@ -71,7 +71,9 @@ async fn in_the_foreground_the_owner_goes_last() {
     let child = map(&world, "child", &[&one]).await;
     map(&world, "grandchild", &[&child]).await;
     world
-        .edit("configmaps", "a", "grandchild", |map| map["metadata"]["finalizers"] = json!(["example.com/hold"]))
+        .edit("configmaps", "a", "grandchild", |map| {
+            map["metadata"]["finalizers"] = json!(["example.com/hold"]);
+        })
         .await;
     world.delete("configmaps", "a", "one", "Foreground").await.unwrap();
     settle().await;

@@ -28,17 +28,20 @@ pub(crate) struct World {
 impl World {
     /// All kinds, one namespace `a`, and no part that acts by itself.
     pub(crate) async fn new() -> Self {
-        Self::with(Vec::new()).await
+        Self::on(Arc::new(MemoryStore::new()), |_| Vec::new()).await
     }
 
-    /// The same with these plugins after the namespaces' own.
-    pub(crate) async fn with(plugins: Vec<Arc<dyn Plugin>>) -> Self {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    /// The same on this store, with these plugins after the namespaces' own.
+    pub(crate) async fn on(
+        store: Arc<dyn Store>,
+        plugins: impl FnOnce(&Arc<dyn Store>) -> Vec<Arc<dyn Plugin>>,
+    ) -> Self {
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(Profile::Member));
         let lifecycle: Arc<dyn Plugin> = Arc::new(NamespaceLifecycle::new(Arc::clone(&store)));
-        let plugins = [lifecycle].into_iter().chain(plugins).collect();
-        let world = Self { rest: Arc::new(Rest::new(store, catalog, plugins)), stop: CancellationToken::new() };
+        let plugins = [lifecycle].into_iter().chain(plugins(&store)).collect();
+        let world =
+            Self { rest: Arc::new(Rest::new(store, catalog, plugins)), stop: CancellationToken::new() };
         world.create("namespaces", "", json!({"metadata": {"name": "a"}})).await.unwrap();
         world
     }
@@ -48,7 +51,12 @@ impl World {
         self.rest.catalog().served().get(group, "v1", plural).cloned().unwrap()
     }
 
-    pub(crate) async fn create(&self, kind: Name<'_>, namespace: &str, object: Value) -> Result<Value, ApiError> {
+    pub(crate) async fn create(
+        &self,
+        kind: Name<'_>,
+        namespace: &str,
+        object: Value,
+    ) -> Result<Value, ApiError> {
         let resource = self.resource(kind);
         let body = Parsed { value: object, duplicates: Vec::new() };
         let written = self
@@ -105,7 +113,8 @@ impl World {
 
     /// Serves a namespaced kind `Widget` of `example.com`.
     pub(crate) async fn define_widgets(&self) {
-        let names = json!({"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"});
+        let names =
+            json!({"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"});
         let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
         let version =
             json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
