@@ -17,6 +17,8 @@ use testbed::Testbed;
 mod invalid;
 #[path = "surface/objects.rs"]
 mod objects;
+#[path = "surface/widgets.rs"]
+mod widgets;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_surface_is_that_of_a_real_api_server() {
@@ -307,7 +309,7 @@ async fn created_objects(real: &Real, differences: &mut Vec<String>) {
 
 async fn custom_resource_tables(real: &Real, definition: &Value, differences: &mut Vec<String>) {
     let path = "/apis/example.com/v1/namespaces/default/widgets";
-    for widget in objects::widgets() {
+    for widget in widgets::widgets() {
         real.create(path, &widget).await.unwrap();
     }
     for version in ["v1", "v1beta1"] {
