@@ -10,6 +10,7 @@
 //! | [`served`], [`replicas`] | what an API server serves: which type is meant by a name, and whether it has replicas |
 //! | [`manifest`], [`apply`], [`output`] | objects to be written, writing them in order, and saying so |
 //! | [`settings`] | `KubeFedConfig`, from the API or a file |
+//! | [`placed`], [`pages`] | what is on a cluster; long lists |
 //! | [`leader`] | leader election by Lease |
 //! | [`metrics`], [`http`] | `/metrics`, `/healthz`, `/readyz` |
 //! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
@@ -25,6 +26,8 @@ pub mod logging;
 pub mod manifest;
 pub mod metrics;
 pub mod output;
+pub mod pages;
+pub mod placed;
 pub mod replicas;
 pub mod served;
 pub mod settings;

@@ -1,8 +1,10 @@
 //! What is measured. Names are KubeFed's where they mean the same, controller-runtime's and client-go's where those do.
 //!
-//! Labels are types and clusters, never names of objects: their number is bounded by what is configured.
+//! Labels are types and clusters, never names of objects: their number is bounded by what is configured. A cluster that
+//! has left the federation has no series any more.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -54,6 +56,9 @@ pub struct Metrics {
     status_writes: Family<Reconciled, Counter>,
     cluster_states: Family<ClusterState, Gauge>,
     health_time: Histogram,
+    /// The clusters that have series, each with the actions that failed there.
+    of_clusters: Mutex<BTreeMap<String, BTreeSet<&'static str>>>,
+    core: OnceLock<Arc<Core>>,
 }
 
 /// Upper bounds, in seconds. KubeFed's begin at 10 ms; a write here takes less, so there are finer ones.
@@ -78,6 +83,8 @@ impl Default for Metrics {
             status_writes: Family::default(),
             cluster_states: Family::default(),
             health_time: histogram(),
+            of_clusters: Mutex::default(),
+            core: OnceLock::new(),
         };
         {
             let mut registry = metrics.registry.lock();
@@ -125,8 +132,10 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Adds what is read from an engine when asked for: queue lengths, and how many clusters there are.
+    /// Adds what is read from an engine when asked for: queue lengths, and which clusters there are. A process has one.
     pub fn follow(&self, core: Arc<Core>) {
+        // A second one would have series of its own; the clusters are the same.
+        let _ = self.core.set(core.clone());
         self.registry.lock().register_collector(Box::new(Engine(core)));
     }
 
@@ -140,9 +149,30 @@ impl Metrics {
     /// # Errors
     /// None in practice: text is written to memory.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
+        if let Some(core) = self.core.get() {
+            let clusters = core.clusters();
+            self.forget_clusters(|name| clusters.get(name).is_none());
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry.lock())?;
         Ok(text)
+    }
+
+    /// Takes away the series of clusters that have left. At each scrape, since a check or a write that was under way
+    /// when a cluster left is counted after.
+    fn forget_clusters(&self, has_left: impl Fn(&str) -> bool) {
+        self.of_clusters.lock().retain(|cluster, failed| {
+            if !has_left(cluster) {
+                return true;
+            }
+            for state in STATES {
+                self.cluster_states.remove(&ClusterState { state, cluster: cluster.clone() });
+            }
+            for action in failed.iter().copied() {
+                self.dispatch_failures.remove(&ClusterAction { cluster: cluster.clone(), action });
+            }
+            false
+        });
     }
 }
 
@@ -151,6 +181,8 @@ impl Telemetry for Metrics {
         self.dispatch.get_or_create(&Action { action: operation }).observe(took.as_secs_f64());
         if !ok {
             let labels = ClusterAction { cluster: cluster.to_owned(), action: operation };
+            let mut of_clusters = self.of_clusters.lock();
+            of_clusters.entry(cluster.to_owned()).or_default().insert(operation);
             self.dispatch_failures.get_or_create(&labels).inc();
         }
     }
@@ -169,6 +201,8 @@ impl Telemetry for Metrics {
     }
 
     fn probed(&self, cluster: &str, state: &'static str, took: Duration) {
+        let mut of_clusters = self.of_clusters.lock();
+        of_clusters.entry(cluster.to_owned()).or_default();
         for known in STATES {
             let labels = ClusterState { state: known, cluster: cluster.to_owned() };
             self.cluster_states.get_or_create(&labels).set(i64::from(known == state));
@@ -248,5 +282,22 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn a_cluster_that_has_left_has_no_series() {
+        let metrics = Metrics::default();
+        for cluster in ["left", "stays"] {
+            metrics.probed(cluster, "ready", Duration::from_millis(1));
+            metrics.dispatched("update", cluster, false, Duration::from_millis(1));
+        }
+        metrics.forget_clusters(|cluster| cluster == "left");
+        let text = metrics.text().unwrap();
+        let of = |cluster: &str| text.matches(&format!("cluster=\"{cluster}\"")).count();
+        assert_eq!((of("left"), of("stays")), (0, 4), "{text}");
+        // A check that was under way when it left.
+        metrics.probed("left", "offline", Duration::from_millis(1));
+        metrics.forget_clusters(|cluster| cluster == "left");
+        assert!(!metrics.text().unwrap().contains("left"));
     }
 }

@@ -18,9 +18,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use federation_model::{Feature, Scope, Settings};
+use federation_model::{Scope, Settings};
 use kube::Client;
-use tenancy::ScopeKeys;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,7 +30,6 @@ use self::address::WebhookAddress;
 use self::certificate::{
     CertificateDirectory, CertificateKeeper, CurrentCertificate, Lifetimes, SharedAuthorities,
 };
-use self::handlers::Rules;
 use self::register::Registration;
 use self::state::Lookups;
 use crate::args::{Listen, listen};
@@ -165,31 +163,36 @@ pub async fn run(
             tasks.spawn(keeper.run(shutdown.clone()));
         }
     }
-    let lookups = Arc::new(Lookups::start(&client, &options.namespace, &mut tasks, &shutdown));
+    let only_namespace = (settings.scope == Scope::Namespaced).then(|| options.namespace.clone());
+    let lookups = Arc::new(Lookups::start(
+        &client,
+        &options.namespace,
+        only_namespace.as_deref(),
+        &mut tasks,
+        &shutdown,
+    ));
     tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
         // Before everything is known nothing may be answered: an unknown topology type would be taken for none.
         () = lookups.wait_until_synced() => {}
     }
-    let rules = Rules {
-        keys: settings.gates.is_on(Feature::TenantIsolation).then(|| ScopeKeys {
-            tenant: settings.tenant_label.clone(),
-            workspace_group: settings.workspace_group_label.clone(),
-        }),
-        masks: settings.gates.is_on(Feature::PlacementMask),
-    };
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("cannot listen on {} (--webhook-addr)", options.listen))?;
     info!(address = %listener.local_addr()?, "webhooks are served");
-    let router = handlers::router(lookups, rules, &options.limits);
+    let federated = lookups.federated();
+    let router = handlers::router(lookups, settings.clone(), &options.limits);
     tasks.spawn(server::serve(listener, server::tls_config(current)?, router, shutdown.clone()));
-    let registration = Registration {
-        address: options.address,
-        only_namespace: (settings.scope == Scope::Namespaced).then(|| options.namespace.clone()),
-    };
+    let registration = Registration { address: options.address, only_namespace };
     let registered = CancellationToken::new();
-    tasks.spawn(register::run(client, registration, bundles, registered.clone(), shutdown.clone()));
+    tasks.spawn(register::run(
+        client,
+        registration,
+        bundles,
+        federated,
+        registered.clone(),
+        shutdown.clone(),
+    ));
     tokio::select! {
         () = registered.cancelled() => ready.store(true, Ordering::Release),
         () = shutdown.cancelled() => {}

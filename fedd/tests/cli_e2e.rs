@@ -259,8 +259,17 @@ async fn a_member_joins_and_leaves_nothing_when_it_goes() {
     let resource = ApiResource::from_gvk_with_plural(&kind, "federatedconfigmaps");
     let federated: Api<DynamicObject> = Api::namespaced_with(client.clone(), "bank-prod", &resource);
     federated.create(&PostParams::default(), &serde_json::from_value(placed).unwrap()).await.unwrap();
+    // It goes nowhere while its namespace does not.
+    done(&host, &[&unjoin[..], &["--dry-run"]].concat()).await;
+    let kind = GroupVersionKind::gvk("types.kubefed.io", "v1beta1", "FederatedNamespace");
+    let resource = ApiResource::from_gvk_with_plural(&kind, "federatednamespaces");
+    let namespaces: Api<DynamicObject> = Api::namespaced_with(client.clone(), "bank-prod", &resource);
+    let namespace = json!({"apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedNamespace",
+        "metadata": {"name": "bank-prod", "namespace": "bank-prod"}, "spec": {"placement": {"clusterSelector": {}}}});
+    namespaces.create(&PostParams::default(), &serde_json::from_value(namespace).unwrap()).await.unwrap();
     let stderr = refused(&host, &unjoin).await;
     assert!(stderr.contains("federatedconfigmap/bank-prod/c"), "{stderr}");
+    namespaces.delete("bank-prod", &DeleteParams::default()).await.unwrap();
     federated.delete("c", &DeleteParams::default()).await.unwrap();
 
     done(&host, &unjoin).await;

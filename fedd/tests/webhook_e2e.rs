@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fedd::apply::{apply, apply_definitions};
-use fedd::manifest::{Federation, choose_types};
+use fedd::manifest::{Federation, Manifest, choose_types};
 use fedd::webhook::address::WebhookAddress;
 use fedd::webhook::certificate::{
     CertificateKeeper, CurrentCertificate, Lifetimes, SECRET_NAME, SharedAuthorities,
 };
 use fedd::webhook::{Limits, WebhookOptions};
-use federation_model::{Cell, FederatedTypeConfig, KubeFedCluster, KubeFedConfig, Settings, TopologyType};
+use federation_model::{
+    Cell, ConversionWebhook, FederatedKind, FederatedTypeConfig, KubeFedCluster, KubeFedConfig, Settings,
+    TopologyType, default_types, federated_crd, type_config,
+};
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -24,6 +27,7 @@ use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
 };
 use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::wait::await_condition;
 use kube::{Client, Resource, ResourceExt as _};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -358,6 +362,7 @@ async fn refusals_say_which_field_and_what_to_write() {
     federated_refusals(&host).await;
     other_refusals(&host).await;
     cells_that_hold_something(&host).await;
+    federated_types_of_another_group(&host).await;
 
     // A KubeFedConfig that says next to nothing gets its defaults, as from KubeFed's webhook.
     let config =
@@ -506,6 +511,14 @@ async fn other_refusals(host: &Host) {
 async fn cells_that_hold_something(host: &Host) {
     let cell_api: Api<Cell> = Api::namespaced(host.client.clone(), BANK);
     create(&host.by_cell(), cells("held", &["rz01a"], json!({}))).await.unwrap();
+    // It is placed where its namespace is.
+    let kind = GroupVersionKind::gvk("types.kubefed.io", "v1beta2", "FederatedNamespace");
+    let resource = ApiResource::from_gvk_with_plural(&kind, "federatednamespaces");
+    let namespaces = Api::namespaced_with(host.client.clone(), BANK, &resource);
+    let namespace = json!({"apiVersion": "types.kubefed.io/v1beta2", "kind": "FederatedNamespace",
+        "metadata": {"name": BANK, "namespace": BANK},
+        "spec": {"topologyType": "cell", "placement": {"topologySelector": {}}}});
+    create(&namespaces, namespace).await.unwrap();
     let message = refusal(cell_api.delete("rz01a", &DeleteParams::default()).await);
     assert!(message.contains("FederatedConfigMap bank-prod/held"), "{message}");
     assert!(message.contains("take the cell out"), "{message}");
@@ -516,12 +529,76 @@ async fn cells_that_hold_something(host: &Host) {
     // Taken out of the placement, it is free once the status says that it holds nothing more.
     let out = json!({"spec": {"placement": {"topologies": []}}});
     merge(&host.by_cell(), "held", out).await.unwrap();
+    merge(&namespaces, BANK, json!({"spec": {"placement": {"topologySelector": null}}})).await.unwrap();
     let there = json!({"status": {"clusters": [{"name": "rz01a.bank-prod", "status": "WaitingForRemoval"}]}});
     host.by_cluster().patch_status("held", &PatchParams::default(), &Patch::Merge(&there)).await.unwrap();
     refusal(cell_api.delete("rz01a", &DeleteParams::default()).await);
     let gone = json!({"status": {"clusters": null}});
     host.by_cluster().patch_status("held", &PatchParams::default(), &Patch::Merge(&gone)).await.unwrap();
     cell_api.delete("rz01a", &DeleteParams::default()).await.unwrap();
+}
+
+/// A type config may name any group: what it names is judged and converted as the rest, as soon as it is there; and what
+/// it named stays readable in both forms when it is gone.
+async fn federated_types_of_another_group(host: &Host) {
+    let secrets = default_types().into_iter().find(|t| t.target.kind == "Secret").unwrap();
+    let mut config = type_config(&secrets.target, FEDERATION);
+    "types.example.com".clone_into(&mut config.spec.federated_type.group);
+    let definition = federated_crd(&config, &FederatedKind::default(), &ConversionWebhook::Pending);
+    apply_definitions(&host.client, &[Manifest::of(&definition).unwrap()], false, |_, _| Ok(()))
+        .await
+        .unwrap();
+    let api = |version: &str| -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("types.example.com", version, "FederatedSecret");
+        let resource = ApiResource::from_gvk_with_plural(&kind, "federatedsecrets");
+        Api::namespaced_with(host.client.clone(), BANK, &resource)
+    };
+    let secret = |version: &str, spec: Value| -> DynamicObject {
+        let object = json!({"apiVersion": format!("types.example.com/{version}"), "kind": "FederatedSecret",
+            "metadata": {"name": "s", "namespace": BANK}, "spec": spec});
+        serde_json::from_value(object).unwrap()
+    };
+    host.create::<FederatedTypeConfig>(serde_json::to_value(&config).unwrap()).await.unwrap();
+
+    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+    let token = secret("v1beta1", json!({"template": {"type": "kubernetes.io/service-account-token"}}));
+    let message = within("it is judged", async {
+        loop {
+            match api("v1beta1").create(&dry_run, &token).await {
+                Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                refused => break refusal(refused),
+            }
+        }
+    })
+    .await;
+    assert!(message.starts_with("spec.template.type: "), "{message}");
+    let by_cell = secret(
+        "v1beta2",
+        json!({"topologyType": "cell", "template": {}, "placement": {"topologies": [{"name": "rz00a"}]}}),
+    );
+    let created = value(api("v1beta2").create(&PostParams::default(), &by_cell).await.unwrap());
+    assert_eq!(created["metadata"]["labels"], scope("bank"));
+    assert_eq!(created["metadata"]["finalizers"], json!(["kubefed.io/sync-controller"]));
+    let stored = get(&api("v1beta1"), "s").await;
+    assert_eq!(names(&stored["spec"]["placement"]["clusters"]), ["rz00a.bank-prod"]);
+
+    let configs: Api<FederatedTypeConfig> = Api::namespaced(host.client.clone(), FEDERATION);
+    configs.delete("secrets", &DeleteParams::default()).await.unwrap();
+    within("it is judged no more", async {
+        while api("v1beta1")
+            .patch(
+                "s",
+                &PatchParams { dry_run: true, ..PatchParams::default() },
+                &Patch::Merge(json!({"spec": {"placement": {"clusters": [{"name": "A_b"}]}}})),
+            )
+            .await
+            .is_err()
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(names(&get(&api("v1beta2"), "s").await["spec"]["placement"]["topologies"]), ["rz00a"]);
 }
 
 /// While no webhook answers: the stored form can be read and watched, its status written, and objects that are being
@@ -556,6 +633,20 @@ async fn without_the_webhook_the_stored_form_is_readable_and_nothing_unjudged_is
     let new = object("v1beta1", "new", json!({"template": {}}));
     assert!(create(&by_cluster, new.clone()).await.unwrap_err().to_string().contains("webhook"));
 
+    // A namespace is emptied in the version that the API server prefers, the topology form's.
+    let _controllers = host.server.controller_manager(&["namespace-controller"]).await.unwrap();
+    let namespaces: Api<Namespace> = Api::all(host.client.clone());
+    namespaces.delete(BANK, &DeleteParams::default()).await.unwrap();
+    let waits = |namespace: Option<&Namespace>| {
+        let conditions = namespace.and_then(|n| n.status.as_ref()?.conditions.as_ref()).into_iter().flatten();
+        conditions.into_iter().any(|c| {
+            c.type_ == "NamespaceDeletionContentFailure"
+                && c.status == "True"
+                && c.message.as_ref().is_some_and(|m| m.contains("conversion webhook"))
+        })
+    };
+    within("the namespace waits", await_condition(namespaces.clone(), BANK, waits)).await.unwrap();
+
     // The engine takes its finalizer off.
     by_cluster.delete("web", &DeleteParams::default()).await.unwrap();
     merge(&by_cluster, "web", json!({"metadata": {"finalizers": null}})).await.unwrap();
@@ -563,8 +654,14 @@ async fn without_the_webhook_the_stored_form_is_readable_and_nothing_unjudged_is
 
     // Back, with the authority that it had, so that nothing needs to be registered anew.
     let webhook = host.webhook().await;
-    create(&by_cluster, new).await.unwrap();
-    assert_eq!(get(&by_cell, "new").await["apiVersion"], "types.kubefed.io/v1beta2");
+    within("the namespace goes", await_condition(namespaces, BANK, |n: Option<&Namespace>| n.is_none()))
+        .await
+        .unwrap();
+    let mut elsewhere = new;
+    elsewhere["metadata"]["namespace"] = json!("other-prod");
+    create(&federated(&host.client, "v1beta1", "other-prod"), elsewhere).await.unwrap();
+    let read = federated(&host.client, "v1beta2", "other-prod");
+    assert_eq!(get(&read, "new").await["apiVersion"], "types.kubefed.io/v1beta2");
     assert_eq!(bundle_of(&host.client).await, bundle);
     webhook.stop().await;
     drop(host.server);

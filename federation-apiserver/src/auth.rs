@@ -6,7 +6,7 @@
 //!
 //! * [`User`] comes from a client certificate, a static token or a service account's token.
 //! * [`Policy`] holds roles and bindings, indexed by subject, and answers [`Policy::authorize`].
-//! * [`escalation`] keeps users from granting more than they hold.
+//! * [`escalation`] keeps users from granting more than they hold, [`impersonation`] from being whom they may not be.
 //! * [`default_roles`] is what a server starts with.
 
 mod access_review;
@@ -14,6 +14,7 @@ pub mod aggregation;
 mod attributes;
 mod authenticate;
 mod binding;
+mod binding_index;
 pub mod certificates;
 mod claims;
 pub mod client_certificate;
@@ -22,6 +23,7 @@ pub mod default_roles;
 pub mod escalation;
 mod fingerprint;
 mod identity_review;
+pub mod impersonation;
 mod kubeconfig;
 mod policy;
 mod quote;
@@ -30,6 +32,7 @@ mod role;
 mod rule;
 mod tls;
 mod token;
+mod token_error;
 mod token_request;
 mod user;
 
@@ -49,7 +52,8 @@ pub use refusal::{Cause, Refusal};
 pub use role::{AggregationRule, LabelSelector, Role, RoleMeta, SelectorRequirement};
 pub use rule::PolicyRule;
 pub use tls::server_config;
-pub use token::{TokenError, TokenKeys, Verified};
+pub use token::{TokenKeys, Verified};
+pub use token_error::TokenError;
 pub use token_request::{Account, BoundObject, Grant, TokenRequest};
 pub use user::{
     ALL_SERVICE_ACCOUNTS, ANONYMOUS, AUTHENTICATED, CREDENTIAL_ID, MASTERS, UNAUTHENTICATED, User,

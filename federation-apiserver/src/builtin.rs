@@ -10,6 +10,7 @@ mod generation;
 mod kind;
 mod kinds;
 mod quantity;
+mod resources;
 pub mod schemas;
 pub mod service;
 mod strategy;
@@ -21,6 +22,8 @@ pub use events::convert_event;
 pub use generation::bumps_generation;
 pub use kind::{GroupVersion, Kind, Profile, Subresource, VERBS};
 pub use kinds::{GROUP_VERSIONS, KINDS};
+pub(crate) use resources::BuiltinRules;
+pub use resources::resources;
 pub use strategy::{prepare_create, prepare_update};
 pub use validate::{NameRule, validate, validate_metadata};
 

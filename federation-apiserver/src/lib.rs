@@ -1,11 +1,23 @@
 //! A Kubernetes API server as a library.
 
+pub mod admission;
 pub mod auth;
+pub mod body;
 pub mod builtin;
+pub mod conversion;
+pub mod definition;
 pub mod discovery;
 mod field_error;
+pub mod object;
 pub mod openapi;
+mod ownership;
+mod raw;
+pub mod request;
+pub mod resource;
+pub mod rest;
 pub mod select;
+pub mod server;
+pub mod status;
 pub mod syntax;
 pub mod table;
 

@@ -6,6 +6,7 @@ mod accept;
 mod options;
 
 pub use accept::{Accept, Representation};
+pub(crate) use options::{Query, check_version};
 pub use options::{DeleteOptions, FieldValidation, ListOptions, VersionMatch, WriteOptions};
 
 /// A request for a resource, or for something else that the server has.

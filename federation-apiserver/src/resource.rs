@@ -5,22 +5,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
-use structural_schema::{FieldError, Schema};
+use structural_schema::Schema;
 
+use crate::FieldError;
 use crate::conversion::Conversion;
+use crate::discovery::Described;
+use crate::select::SelectableFields;
 use crate::status::GroupResource;
-use crate::table::Column;
-
-/// When the server counts `metadata.generation` up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Generation {
-    /// Never: the kind has none.
-    None,
-    /// When `spec` changes.
-    Spec,
-    /// When anything but the metadata (and the status, where it is a subresource) changes: custom resources.
-    Content,
-}
+use crate::table::TableFormat;
 
 /// Where the `scale` subresource finds its fields, as JSON pointers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +27,18 @@ pub struct ScalePaths {
 
 /// What is particular to a kind. Every function is pure.
 pub trait Rules: Send + Sync {
-    /// Fills in what was left out.
+    /// Reads an object as its kind: what the kind does not have is dropped, and told by its path.
+    ///
+    /// # Errors
+    /// What does not fit the kind at all, in kube-apiserver's words.
+    fn read(&self, object: Value) -> Result<(Value, Vec<String>), String>;
+    /// Fills in what was left out. A second time changes nothing.
     fn default(&self, object: &mut Value);
-    /// What the server sets on a new object, whatever the client wrote.
-    fn prepare_create(&self, _object: &mut Value) {}
-    /// What the server keeps on an update, whatever the client wrote.
-    fn prepare_update(&self, _object: &mut Value, _old: &Value) {}
+    /// What the server sets in a new object, whatever the client wrote; with its defaults.
+    fn prepare_create(&self, object: &mut Value);
+    /// What the server keeps on an update, whatever the client wrote: the part that another subresource owns, and the
+    /// generation. `subresource` is empty for the object's own path. With its defaults.
+    fn prepare_update(&self, subresource: &str, object: &mut Value, old: &Value);
     /// What is wrong with an object; with the old one on an update.
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError>;
     /// What is worth a warning.
@@ -57,20 +55,12 @@ pub struct Resource {
     pub version: String,
     /// The plural name, as paths have it.
     pub plural: String,
-    /// The singular name.
-    pub singular: String,
     /// The kind of its objects.
     pub kind: String,
     /// The kind of its lists.
     pub list_kind: String,
-    /// Names for people in a hurry.
-    pub short_names: Vec<String>,
-    /// Groups of resources, such as `all`.
-    pub categories: Vec<String>,
     /// Objects are in namespaces.
     pub namespaced: bool,
-    /// The verbs, as discovery tells them.
-    pub verbs: Vec<String>,
     /// `status` is a subresource.
     pub status: bool,
     /// `scale` is a subresource.
@@ -85,16 +75,16 @@ pub struct Resource {
     pub schema: Option<Schema>,
     /// Stored objects may lack fields that the schema has defaults for.
     pub defaults_on_read: bool,
-    /// What the schema does not name is dropped.
-    pub prunes: bool,
-    /// An update must say which version it is of.
-    pub needs_version: bool,
-    /// When the generation is counted up.
-    pub generation: Generation,
-    /// Fields that selectors may name, beside the name and the namespace: paths like `spec.type`.
-    pub selectable: Vec<String>,
-    /// Columns for people.
-    pub columns: Vec<Column>,
+    /// It has a definition: kube-apiserver treats such resources differently here and there.
+    pub custom: bool,
+    /// Subresources beside `status` and `scale`, each served by the part that knows it.
+    pub special: Vec<String>,
+    /// Fields that selectors may name.
+    pub selectable: SelectableFields,
+    /// What discovery says of it.
+    pub described: Described,
+    /// How objects are shown to people.
+    pub table: TableFormat,
     /// What is particular to the kind.
     pub rules: Arc<dyn Rules>,
     /// Seconds after which objects go by themselves; 0: never.
@@ -127,7 +117,7 @@ impl Resource {
         match name {
             "status" => self.status,
             "scale" => self.scale.is_some(),
-            _ => false,
+            other => self.special.iter().any(|one| one == other),
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::status::{ApiError, Reason};
 pub use get::Representable;
 pub use list::Listed;
 pub use patch::PatchType;
+pub use scale::ScaleChange;
 pub use watch::{Watching, WatchSettings};
 
 /// Reads and writes objects. Clones are cheap by [`Arc`].

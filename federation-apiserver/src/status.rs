@@ -4,7 +4,7 @@
 //! since clients match on them.
 
 use serde_json::{Map, Value, json};
-use structural_schema::FieldError;
+use crate::FieldError;
 
 /// The name of a resource within its group.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +81,8 @@ struct Status {
     reason: String,
     message: String,
     details: Map<String, Value>,
+    /// Where a list that expired can go on.
+    continue_token: String,
 }
 
 impl std::fmt::Display for ApiError {
@@ -99,6 +101,7 @@ impl ApiError {
             reason: format!("{reason:?}"),
             message: message.into(),
             details: Map::new(),
+            continue_token: String::new(),
         }))
     }
 
@@ -123,6 +126,7 @@ impl ApiError {
             reason: text("reason").unwrap_or_default(),
             message: text("message").unwrap_or_default(),
             details: status.get("details").and_then(Value::as_object).cloned().unwrap_or_default(),
+            continue_token: String::new(),
         }))
     }
 
@@ -193,7 +197,7 @@ impl ApiError {
         let message = format!("{resource} \"{name}\" is invalid: {list}");
         let causes: Vec<Value> = errors
             .iter()
-            .map(|e| json!({"reason": e.cause.to_string(), "message": e.message, "field": e.field}))
+            .map(|e| json!({"reason": e.cause.as_str(), "message": e.message, "field": e.field}))
             .collect();
         let mut error = Self::about(Reason::Invalid, resource, name, message);
         if !causes.is_empty() {
@@ -265,6 +269,51 @@ impl ApiError {
         self
     }
 
+    /// A list that ended can go on from here.
+    #[must_use]
+    pub(crate) fn continuing(mut self, token: &str) -> Self {
+        self.0.continue_token = token.to_owned();
+        self
+    }
+
+    /// Every name that was made for an object was taken.
+    pub(crate) fn generated_name_taken(resource: GroupResource<'_>, name: &str) -> Self {
+        let message = format!("{resource} \"{name}\" already exists, the server was not able to generate a unique name for the object");
+        Self::about(Reason::AlreadyExists, resource, name, message).retry_after(1)
+    }
+
+    /// Server-side apply without a name for who applies.
+    pub(crate) fn apply_needs_manager() -> Self {
+        const WHY: &str = "Required value: is required for apply patch";
+        Self::new(Reason::Invalid, format!("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: {WHY}"))
+            .about_options("PatchOptions")
+            .with_cause("FieldValueRequired", Some("fieldManager"), WHY)
+    }
+
+    /// Only server-side apply can be forced.
+    pub(crate) fn force_is_for_apply() -> Self {
+        const WHY: &str = "Forbidden: may not be specified for non-apply patch";
+        Self::new(Reason::Invalid, format!("PatchOptions.meta.k8s.io \"\" is invalid: force: {WHY}"))
+            .about_options("PatchOptions")
+            .with_cause("FieldValueForbidden", Some("force"), WHY)
+    }
+
+    /// A body of a kind that is not read.
+    pub(crate) fn unsupported_media_type(media_type: &str) -> Self {
+        Self::new(
+            Reason::UnsupportedMediaType,
+            format!("the body of the request was in an unknown format - accepted media types include: application/json; got {media_type}"),
+        )
+    }
+
+    /// A kind of patch that the resource does not take.
+    pub(crate) fn unsupported_patch() -> Self {
+        Self::new(
+            Reason::UnsupportedMediaType,
+            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+        )
+    }
+
     /// An error about the options of a request, which are of a kind of their own.
     #[must_use]
     pub(crate) fn about_options(mut self, kind: &str) -> Self {
@@ -297,15 +346,65 @@ impl ApiError {
 
     /// The `Status` object.
     pub fn to_value(&self) -> Value {
-        let Status { code, reason, message, details } = &*self.0;
+        let Status { code, reason, message, details, continue_token } = &*self.0;
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": message, "reason": reason,
         });
+        if !continue_token.is_empty() {
+            status["metadata"]["continue"] = continue_token.as_str().into();
+        }
         if !details.is_empty() || matches!(reason.as_str(), "NotFound") && message.starts_with("the server") {
             status["details"] = Value::Object(details.clone());
         }
         status["code"] = (*code).into();
         status
+    }
+}
+
+impl From<crate::select::SelectorError> for ApiError {
+    fn from(error: crate::select::SelectorError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<crate::auth::Refusal> for ApiError {
+    fn from(refusal: crate::auth::Refusal) -> Self {
+        use crate::auth::Refusal;
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::BadRequest(_) => Self::bad_request(message),
+            Refusal::Internal(_) => Self::internal(message),
+            Refusal::Forbidden { group, resource, name, .. } => {
+                let resource = GroupResource { group: &group, resource: &resource };
+                Self::about(Reason::Forbidden, resource, &name, message)
+            }
+            Refusal::NotFound { group, resource, name } => {
+                Self::about(Reason::NotFound, GroupResource { group, resource }, &name, message)
+            }
+            Refusal::Conflict { group, resource, name, .. } => {
+                Self::about(Reason::Conflict, GroupResource { group, resource }, &name, message)
+            }
+            Refusal::Invalid { group, kind, name, causes } => {
+                let mut error =
+                    Self::about(Reason::Invalid, GroupResource { group, resource: kind }, &name, message);
+                for cause in causes {
+                    error = error.with_cause(cause.reason, Some(&cause.field), &cause.message);
+                }
+                error
+            }
+        }
+    }
+}
+
+impl From<object_patch::PatchError> for ApiError {
+    fn from(error: object_patch::PatchError) -> Self {
+        use object_patch::PatchError;
+        let message = error.to_string();
+        match error {
+            PatchError::Malformed(_) => Self::bad_request(message),
+            PatchError::TooManyOperations { .. } => Self::new(Reason::RequestEntityTooLarge, message),
+            PatchError::DoesNotFit(_) => Self::new(Reason::Invalid, message),
+        }
     }
 }

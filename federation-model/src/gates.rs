@@ -25,8 +25,8 @@ pub enum Feature {
     AnnotationPolicy,
     /// Status of every type, unless its type config says `Disabled`, as it changes.
     RealTimeStatus,
-    /// What was last written is kept in the federated object's status, in the same write; `PropagatedVersion` objects
-    /// are not written.
+    /// What was last written is kept in the federated object's status, in the same write. Off, it is kept in KubeFed's
+    /// `PropagatedVersion` and `ClusterPropagatedVersion` objects.
     VersionsInStatus,
 }
 

@@ -45,7 +45,7 @@ impl fmt::Display for Violation {
 /// What `new` brings in: violations that `old` did not have, as often as it had them.
 ///
 /// Indices are left out of the comparison, since an entry that was wrong before may move when its neighbours change. The
-/// rules that take an old object do this themselves; the others' callers can.
+/// rules here do this themselves.
 pub fn brought_in(new: Vec<Violation>, old: &[Violation]) -> Vec<Violation> {
     let key = |violation: &Violation| (without_indices(&violation.field), violation.message.clone());
     let mut before = BTreeMap::new();

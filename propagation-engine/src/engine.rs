@@ -98,10 +98,13 @@ impl Engine {
         core.set_host_server(system.metadata.uid.as_deref().map(Arc::from));
         let stop = CancellationToken::new();
         let mut shell = Shell::new(options, core.clone(), stop.clone());
-        let cells = shell.cells.clone();
         let cells_task = tokio::spawn({
-            let stop = stop.clone();
-            async move { cells.run(stop).await }
+            let (cells, stop) = (shell.cells.clone(), stop.clone());
+            async move {
+                if let Some(cells) = cells {
+                    cells.run(stop).await;
+                }
+            }
         });
         let mut following = shell.follow();
         loop {
@@ -128,7 +131,8 @@ impl Engine {
 struct Shell {
     options: EngineOptions,
     core: Arc<Core>,
-    cells: Arc<Cells>,
+    /// None with the gate `Cells` off.
+    cells: Option<Arc<Cells>>,
     prober: Arc<Prober>,
     clusters: BTreeMap<String, KubeFedCluster>,
     secrets: HashMap<String, Secret>,
@@ -154,7 +158,11 @@ impl Shell {
     fn new(options: EngineOptions, core: Arc<Core>, stop: CancellationToken) -> Self {
         let clock = Arc::new(SystemClock);
         Self {
-            cells: Cells::new(core.clone(), options.host.clone(), &options.namespace, clock.clone()),
+            cells: options
+                .settings
+                .gates
+                .is_on(Feature::Cells)
+                .then(|| Cells::new(core.clone(), options.host.clone(), &options.namespace, clock.clone())),
             prober: Prober::new(
                 options.host.clone(),
                 &options.namespace,
@@ -176,9 +184,21 @@ impl Shell {
         }
     }
 
+    /// The namespace that everything is in, for a control plane of one namespace.
+    fn only_namespace(&self) -> Option<&str> {
+        (self.options.settings.scope == Scope::Namespaced).then_some(self.options.namespace.as_str())
+    }
+
     fn follow(&self) -> SelectAll<BoxStream<'static, Event>> {
         let (client, namespace) = (&self.options.host, self.options.namespace.as_str());
         let all = watcher::Config::default;
+        // By name, a namespace can be watched by who may see no other.
+        let (namespaces, cells) = match self.only_namespace() {
+            Some(name) => {
+                (all().fields(&format!("metadata.name={name}")), Api::namespaced(client.clone(), name))
+            }
+            None => (all(), Api::all(client.clone())),
+        };
         let mut streams: SelectAll<BoxStream<'static, Event>> = SelectAll::new();
         streams.push(
             events(watcher(Api::namespaced(client.clone(), namespace), all()), |o| o)
@@ -196,12 +216,12 @@ impl Shell {
                 .boxed(),
         );
         streams.push(
-            events(watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), all()), |o| o)
+            events(watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), namespaces), |o| o)
                 .map(Event::Namespace)
                 .boxed(),
         );
-        if self.options.settings.gates.is_on(Feature::Cells) {
-            streams.push(events(watcher(Api::all(client.clone()), all()), |o| o).map(Event::Cell).boxed());
+        if self.cells.is_some() {
+            streams.push(events(watcher(cells, all()), |o| o).map(Event::Cell).boxed());
         }
         streams
     }
@@ -240,7 +260,9 @@ impl Shell {
             Event::Namespace(event) => {
                 for (key, object) in self.listed.step("Namespace", event) {
                     let labels = object.map(|o| o.labels().clone());
-                    self.cells.namespace(&key.name, labels.clone());
+                    if let Some(cells) = &self.cells {
+                        cells.namespace(&key.name, labels.clone());
+                    }
                     self.core.set_namespace(&key.name, labels.map(|labels| NamespaceInfo { labels }));
                 }
                 self.listed.namespaces |= self.listed.known.contains_key("Namespace");
@@ -263,9 +285,10 @@ impl Shell {
             }
             Event::Cell(event) => {
                 for (key, object) in self.listed.step("Cell", event) {
-                    match object {
-                        Some(cell) => self.cells.cell(cell),
-                        None => self.cells.cell_gone(&key),
+                    match (&self.cells, object) {
+                        (Some(cells), Some(cell)) => cells.cell(cell),
+                        (Some(cells), None) => cells.cell_gone(&key),
+                        (None, _) => {}
                     }
                 }
                 return;
@@ -287,7 +310,9 @@ impl Shell {
 
     fn set_cluster(&mut self, cluster: KubeFedCluster) {
         let name = cluster.name_any();
-        self.cells.cluster(&name, Some(cluster.clone()));
+        if let Some(cells) = &self.cells {
+            cells.cluster(&name, Some(cluster.clone()));
+        }
         self.clusters.insert(name.clone(), cluster.clone());
         if !self.listed.secrets && !self.listed.known.contains_key("Secret") {
             return; // comes again when the credentials are known
@@ -316,7 +341,13 @@ impl Shell {
         }
         let member = match self.clients.get(&access).and_then(Weak::upgrade) {
             Some(member) => member,
-            None => Arc::new(access.connect(self.options.timeouts).map_err(|e| e.to_string())?),
+            None => {
+                let member = access.connect(self.options.timeouts).map_err(|e| e.to_string())?;
+                Arc::new(match self.only_namespace() {
+                    Some(namespace) => member.within_namespace(namespace),
+                    None => member,
+                })
+            }
         };
         self.clients.retain(|_, client| client.strong_count() > 0);
         self.clients.insert(access.clone(), Arc::downgrade(&member));
@@ -328,7 +359,9 @@ impl Shell {
         info!(cluster = name, "cluster left the federation");
         self.clusters.remove(name);
         self.members.remove(name);
-        self.cells.cluster(name, None);
+        if let Some(cells) = &self.cells {
+            cells.cluster(name, None);
+        }
         self.prober.untrack(name);
         self.core.remove_cluster(name);
     }

@@ -1,7 +1,7 @@
 //! A federated object, with what is worked out from it once per version.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use federation_model::{
     CompiledPlacement, Feature, FeatureGates, FederatedObject, Mask, ObjectKey, Placement, PlacementError,
@@ -10,7 +10,7 @@ use federation_model::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use kube::ResourceExt as _;
 
-use crate::version::TemplateRevision;
+use crate::version::{TemplateRevision, overrides_version, template_version};
 
 /// A federated object and what follows from it alone.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Entry {
     revision: String,
     /// Its revision in the others.
     revisions: HashMap<String, String>,
+    /// KubeFed's versions of template and overrides, once somebody asked.
+    kubefed_versions: OnceLock<(String, String)>,
 }
 
 impl Entry {
@@ -54,6 +56,7 @@ impl Entry {
             mask,
             revision: template.with(None),
             revisions,
+            kubefed_versions: OnceLock::new(),
             object,
         })
     }
@@ -67,6 +70,7 @@ impl Entry {
             mask: self.mask.clone(),
             revision: self.revision.clone(),
             revisions: self.revisions.clone(),
+            kubefed_versions: self.kubefed_versions.clone(),
             object,
         })
     }
@@ -74,6 +78,14 @@ impl Entry {
     /// Its revision in a cluster: the hash of the template and of that cluster's overrides.
     pub fn revision(&self, cluster: &str) -> &str {
         self.revisions.get(cluster).unwrap_or(&self.revision)
+    }
+
+    /// KubeFed's versions of its template and of its overrides, as `PropagatedVersion` has them.
+    pub fn kubefed_versions(&self) -> &(String, String) {
+        self.kubefed_versions.get_or_init(|| {
+            let spec = &self.object.spec;
+            (template_version(spec.template.as_ref()), overrides_version(spec.overrides.as_deref()))
+        })
     }
 
     /// Whether it is being deleted.

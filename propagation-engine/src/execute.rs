@@ -9,11 +9,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use crate::contest::{words_of_changes, words_of_deletes};
 use crate::core::Core;
 use crate::lane::Lane;
+use crate::observed::Observed;
 use crate::outcome::{Operation, Outcome};
 use crate::plan::{Decision, Recorded, TargetPlan, update_of};
-use crate::ports::{ApiFailure, Member, NamedObserved, Notice};
+use crate::ports::{ApiFailure, FIELD_MANAGER, Member, NamedObserved, Notice};
 use crate::registry::ClusterInfo;
 use crate::selection::Selection;
 use crate::type_state::TypeState;
@@ -23,15 +25,21 @@ pub(crate) struct Result {
     pub(crate) outcome: Outcome,
     /// What to record: `None` leaves the record as it is.
     pub(crate) recorded: Option<Option<Recorded>>,
-    /// Whether to try again.
-    pub(crate) retry: bool,
-    /// When, if not after the usual back-off.
-    pub(crate) retry_after: Option<Duration>,
+    pub(crate) again: Again,
+}
+
+/// Whether the object is to be looked at again though nothing changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    No,
+    /// It failed.
+    AfterBackoff,
+    In(Duration),
 }
 
 impl Result {
     fn settled(outcome: Outcome, recorded: Option<Option<Recorded>>) -> Self {
-        Self { outcome, recorded, retry: false, retry_after: None }
+        Self { outcome, recorded, again: Again::No }
     }
 }
 
@@ -45,12 +53,39 @@ struct Errand<'a> {
     ty: &'a TypeState,
     selection: &'a Selection,
     target: &'a ObjectKey,
+    /// The cluster under whose name the work is noted.
+    holder: &'a str,
+    /// The cluster whose access is used.
     cluster: &'a ClusterInfo,
     member: &'a dyn Member,
+    /// Whether it answers a change that somebody made on the member.
+    correction: bool,
 }
 
-/// Carries a decision out.
+/// Carries a decision out. While what was written is contested there, the outcome says so.
 pub(crate) async fn execute(
+    core: &Arc<Core>,
+    lane: &Lane,
+    ty: &TypeState,
+    selection: &Selection,
+    plan: TargetPlan,
+) -> Result {
+    let (key, cluster) = (selection.entry.key.clone(), plan.clusters[0].name.clone());
+    let result = carry_out(core, lane, ty, selection, plan).await;
+    if result.outcome != Outcome::Current {
+        return result;
+    }
+    match ty.corrections(&key, &cluster).contest(Instant::now()) {
+        Some((words, left)) => Result { recorded: result.recorded, ..contested(words, left) },
+        None => result,
+    }
+}
+
+fn contested(words: &str, again: Duration) -> Result {
+    Result { again: Again::In(again), ..problem(reason::CONTESTED, words.to_owned()) }
+}
+
+async fn carry_out(
     core: &Arc<Core>,
     lane: &Lane,
     ty: &TypeState,
@@ -73,6 +108,21 @@ pub(crate) async fn execute(
         }
         write => write,
     };
+    let correction = match &decision {
+        Decision::Update { drift, .. } => *drift,
+        // It was written, and is not there (or not visible) any more.
+        Decision::Create(_) => {
+            ty.recorded(&selection.entry.key, &clusters[0].name).is_some_and(|r| r.revision == revision)
+        }
+        _ => false,
+    };
+    if correction {
+        let (history, now) = (ty.corrections(&selection.entry.key, &clusters[0].name), Instant::now());
+        let wait = history.wait(now);
+        if let Some((words, _)) = history.contest(now).filter(|_| !wait.is_zero()) {
+            return contested(words, wait);
+        }
+    }
     let Some(cluster) = clusters.iter().find(|c| c.ready) else {
         let message = clusters[0].trouble.clone();
         return Result::settled(Outcome::Problem { reason: reason::CLUSTER_NOT_READY, message }, None);
@@ -86,8 +136,7 @@ pub(crate) async fn execute(
         return Result {
             outcome: Outcome::Problem { reason: reason::PENDING, message },
             recorded: None,
-            retry: true,
-            retry_after: Some(Core::FORBIDDEN),
+            again: Again::In(Core::FORBIDDEN),
         };
     }
     if let Err((wait, words)) = lane.breaker.admit(Instant::now()) {
@@ -95,14 +144,23 @@ pub(crate) async fn execute(
         return Result {
             outcome: Outcome::Problem { reason: reason::CLUSTER_NOT_READY, message },
             recorded: None,
-            retry: true,
-            retry_after: Some(wait),
+            again: Again::In(wait),
         };
     }
-    let errand = Errand { core, lane, ty, selection, target: &target, cluster, member: &*member };
+    let errand = Errand {
+        core,
+        lane,
+        ty,
+        selection,
+        target: &target,
+        holder: &clusters[0].name,
+        cluster,
+        member: &*member,
+        correction,
+    };
     match decision {
         Decision::Create(object) => errand.create(object, &revision).await,
-        Decision::Update { object, drift } => errand.update(object, drift, &revision).await,
+        Decision::Update { object, .. } => errand.update(object, &revision).await,
         Decision::Delete(options) => errand.delete(options).await,
         Decision::RemoveLabel => errand.remove_label().await,
         _ => Result::settled(Outcome::Current, None),
@@ -122,7 +180,9 @@ pub(crate) async fn release_orphan(
     let mut ok = true;
     for cluster in clusters.iter().filter(|c| c.ready && core.may_write()) {
         let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
-        if cache.get(&target).is_none() {
+        // To a cell with name templates, the same object may be that of another federated one.
+        let is_anyones = || core.origins(ty, &lane.server, &target).iter().any(|key| ty.entry(key).is_some());
+        if cache.get(&target).is_none() || is_anyones() {
             continue;
         }
         let Some(member) = core.member(&cluster.name) else { continue };
@@ -139,7 +199,7 @@ pub(crate) async fn release_orphan(
     ok
 }
 
-fn record(revision: &str, observed: &crate::observed::Observed) -> Recorded {
+fn record(revision: &str, observed: &Observed) -> Recorded {
     Recorded {
         revision: revision.to_owned(),
         version: observed.version(),
@@ -156,6 +216,9 @@ impl Errand<'_> {
         match answer {
             Ok(stored) => {
                 self.notice(Operation::Create, None);
+                if self.correction {
+                    self.corrected(words_of_deletes());
+                }
                 if self.ty.ty.namespaces {
                     self.core.namespace_made(&self.selection.entry.key.name, &self.lane.server);
                 }
@@ -169,12 +232,15 @@ impl Errand<'_> {
     /// The member has an object of that name already.
     async fn adopt(&self, revision: &str) -> Result {
         let is_host_namespace = self.ty.ty.namespaces && self.core.is_host(&self.lane.server);
-        let live = match self.member.get(&self.ty.ty.target, self.target).await {
-            Ok(live) => live.observed,
+        let live = match self.live().await {
+            Ok(live) => live,
             Err(failure) => return self.failed(Operation::Read, &failure),
         };
         if live.deleting {
-            return Result { retry: true, ..Result::settled(Outcome::WaitingForRemoval, None) };
+            return Result {
+                again: Again::AfterBackoff,
+                ..Result::settled(Outcome::WaitingForRemoval, None)
+            };
         }
         if !self.core.settings.adopt && !is_host_namespace && !live.is_managed() {
             let message = format!(
@@ -187,28 +253,32 @@ impl Errand<'_> {
             return Result::settled(refused_management(), None);
         }
         match update_of(self.selection, &self.ty.ty, self.target, &self.cluster.name, &live) {
-            Ok(object) => self.update(object, false, revision).await,
+            Ok(object) => self.update(object, revision).await,
             Err(error) => problem(error.reason(), error.to_string()),
         }
     }
 
-    async fn update(&self, mut object: Value, drift: bool, revision: &str) -> Result {
+    async fn update(&self, mut object: Value, revision: &str) -> Result {
+        let words = self.words_of_contest(&object).await;
         for attempt in 1.. {
+            let base = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).map(str::to_owned);
             let started = Instant::now();
             let answer = self.member.update(&self.ty.ty.target, self.target, object).await;
             self.answered(Operation::Update, started, answer.as_ref().err());
             match answer {
                 Ok(stored) => {
-                    if drift {
+                    // A write that changed nothing undid nothing: what moved on was the member's own.
+                    if self.correction && base.as_ref() != Some(&stored.observed.resource_version) {
                         debug!(cluster = self.cluster.name, target = %self.target, "drift corrected");
+                        self.corrected(words);
                     }
                     self.notice(Operation::Update, None);
                     return self.stored(stored, revision);
                 }
                 Err(failure) if failure.is_conflict() && attempt < CONFLICT_TRIES => {
                     // The member's object moved on; what it says now is the base of another try.
-                    let live = match self.member.get(&self.ty.ty.target, self.target).await {
-                        Ok(live) => live.observed,
+                    let live = match self.live().await {
+                        Ok(live) => live,
                         Err(failure) if failure.is_not_found() => return self.vanished(),
                         Err(failure) => return self.failed(Operation::Read, &failure),
                     };
@@ -236,8 +306,7 @@ impl Errand<'_> {
                 message: "the object was deleted there meanwhile; it is created again".to_owned(),
             },
             recorded: None,
-            retry: true,
-            retry_after: Some(Duration::ZERO),
+            again: Again::In(Duration::ZERO),
         }
     }
 
@@ -276,6 +345,31 @@ impl Errand<'_> {
         }
     }
 
+    /// The object as the member has it, managed or not.
+    async fn live(&self) -> std::result::Result<Observed, ApiFailure> {
+        let object = self.member.get(&self.ty.ty.target, self.target).await?;
+        Ok(Observed::of(&self.ty.ty.retained, object))
+    }
+
+    /// Who contests what is about to be written: asked of the member once a contest begins, as what is kept of its
+    /// objects does not say.
+    async fn words_of_contest(&self, wanted: &Value) -> String {
+        let history = self.ty.corrections(&self.selection.entry.key, self.holder);
+        if !self.correction || !history.next_is_contested(Instant::now()) {
+            return String::new();
+        }
+        let live = self.member.get(&self.ty.ty.target, self.target).await.unwrap_or_default();
+        words_of_changes(&live, wanted, FIELD_MANAGER)
+    }
+
+    /// A change that somebody made on the member was undone.
+    fn corrected(&self, words: String) {
+        self.ty.with_work(&self.selection.entry.key, |work| {
+            let cluster = work.clusters.entry(self.holder.to_owned()).or_default();
+            cluster.corrections.corrected(Instant::now(), words);
+        });
+    }
+
     fn stored(&self, stored: NamedObserved, revision: &str) -> Result {
         let recorded = record(revision, &stored.observed);
         // Known before the watch says so, and before the next plan of this object.
@@ -292,8 +386,7 @@ impl Errand<'_> {
                 message: failure.to_string(),
             },
             recorded: None,
-            retry: true,
-            retry_after: None,
+            again: Again::AfterBackoff,
         }
     }
 

@@ -31,6 +31,11 @@ pub struct FederatedType {
 }
 
 impl FederatedType {
+    /// Whether the federated objects live in namespaces: a `FederatedNamespace` lives in the one that it stands for.
+    pub fn is_federated_namespaced(&self) -> bool {
+        self.namespaced || self.namespaces
+    }
+
     /// Compiles a type config (with its defaults filled in).
     ///
     /// # Errors

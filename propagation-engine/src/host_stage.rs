@@ -15,8 +15,9 @@ use crate::entry::Entry;
 use crate::ports::{ApiFailure, Notice, WatchEvent};
 use crate::queue::Priority;
 use crate::retry::backoff;
-use crate::status::{deletion_blockers, federated_status};
+use crate::status::{ClusterView, deletion_blockers, federated_status};
 use crate::type_state::{HostChange, TypeState};
+use crate::version_record::{RecordStep, VersionRecord};
 
 /// Starts a type's host watch and its workers.
 pub(crate) fn start(core: &Arc<Core>, ty: &Arc<TypeState>, tasks: &TaskTracker) {
@@ -42,6 +43,9 @@ pub(crate) fn start(core: &Arc<Core>, ty: &Arc<TypeState>, tasks: &TaskTracker) 
 }
 
 async fn follow(core: &Arc<Core>, ty: &Arc<TypeState>) {
+    if !core.settings.gates.is_on(Feature::VersionsInStatus) {
+        load_versions(core, ty).await;
+    }
     let mut events = core.ports.host.watch(&ty.ty.federated);
     let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {
@@ -73,6 +77,9 @@ async fn follow(core: &Arc<Core>, ty: &Arc<TypeState>) {
                 if first {
                     debug!(r#type = %ty.ty.name, "federated objects are known");
                     core.fan_out_all(ty);
+                    for key in ty.orphaned_versions() {
+                        ty.queue.push(key, Priority::Resync);
+                    }
                     if ty.ty.namespaces {
                         core.each_type(|other| {
                             if !other.ty.namespaces {
@@ -122,6 +129,7 @@ fn changed(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey, change: HostC
         }
         HostChange::Wanted => {
             warn_of_withheld(core, ty, key);
+            ty.forget_corrections(key);
             core.fan_out(ty, key, Priority::Change);
         }
     }
@@ -156,7 +164,10 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
         return;
     }
     let Some(selection) = core.selection(ty, key) else {
-        ty.forget_work(key);
+        match delete_version(core, ty, key).await {
+            Ok(()) => ty.forget_work(key),
+            Err(failure) => try_again(core, ty, key, &failure),
+        }
         return;
     };
     let entry = &selection.entry;
@@ -183,20 +194,81 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
             return;
         }
         let views = core.views(ty, &selection);
-        write_status(core, ty, &selection, &views).await
+        let version = write_version(core, ty, entry, &views).await;
+        write_status(core, ty, &selection, &views).await.and(version)
     } else {
         set_finalizer(core, ty, entry, true).await
     };
     match result {
         Ok(()) => ty.with_work(key, |w| w.host_failures = 0),
         Err(failure) if failure.is_not_found() => {}
-        Err(failure) => {
-            let attempt = ty.with_work(key, |w| {
-                w.host_failures = w.host_failures.saturating_add(1);
-                w.host_failures
-            });
-            debug!(object = %key, %failure, attempt, "the host did not take a write; tries again");
-            ty.queue.push_after(key.clone(), backoff(attempt, &core.ports.chance));
+        Err(failure) => try_again(core, ty, key, &failure),
+    }
+}
+
+fn try_again(core: &Core, ty: &TypeState, key: &ObjectKey, failure: &ApiFailure) {
+    let attempt = ty.with_work(key, |w| {
+        w.host_failures = w.host_failures.saturating_add(1);
+        w.host_failures
+    });
+    debug!(object = %key, %failure, attempt, "the host did not take a write; tries again");
+    ty.queue.push_after(key.clone(), backoff(attempt, &core.ports.chance));
+}
+
+/// Reads the records of an earlier run. Nothing is planned before: what is taken for unwritten would be written again.
+async fn load_versions(core: &Core, ty: &TypeState) {
+    for attempt in 1.. {
+        match core.ports.host.versions(ty.ty.is_federated_namespaced()).await {
+            Ok(records) => return ty.load_versions(records),
+            Err(failure) if failure.is_not_found() => {
+                warn!(r#type = %ty.ty.name, "the host does not serve PropagatedVersions: what is written is not recorded; \
+                       install KubeFed's definitions");
+                return;
+            }
+            Err(failure) => {
+                warn!(r#type = %ty.ty.name, %failure, "cannot list PropagatedVersions; tries again");
+                tokio::time::sleep(backoff(attempt, &core.ports.chance)).await;
+            }
+        }
+    }
+}
+
+/// Brings an object's `PropagatedVersion` up to date: one write at most, for all clusters that are done.
+async fn write_version(
+    core: &Core,
+    ty: &TypeState,
+    entry: &Entry,
+    views: &[ClusterView],
+) -> Result<(), ApiFailure> {
+    if core.settings.gates.is_on(Feature::VersionsInStatus) {
+        return Ok(());
+    }
+    let wanted = VersionRecord::of(entry, &ty.ty, views);
+    let host = &core.ports.host;
+    let answer = match wanted.step(ty.with_work(&entry.key, |w| w.version.clone()).as_ref()) {
+        RecordStep::Keep => return Ok(()),
+        RecordStep::Create => host.create_version(wanted.clone()).await,
+        RecordStep::Update => match host.update_version(wanted.clone()).await {
+            Err(failure) if failure.is_not_found() => host.create_version(wanted.clone()).await,
+            other => other,
+        },
+    };
+    match &answer {
+        Ok(()) => ty.with_work(&entry.key, |w| w.version = Some(wanted)),
+        Err(failure) => debug!(object = %entry.key, %failure, "its PropagatedVersion is not written"),
+    }
+    answer
+}
+
+/// An object is gone, and its `PropagatedVersion` goes with it. Its owner reference is for hosts that lose fedd between
+/// the two; not every host collects garbage.
+async fn delete_version(core: &Core, ty: &TypeState, key: &ObjectKey) -> Result<(), ApiFailure> {
+    let Some(version) = ty.with_work(key, |w| w.version.clone()) else { return Ok(()) };
+    match core.ports.host.delete_version(&version.key).await {
+        Err(failure) if !failure.is_not_found() => Err(failure),
+        _ => {
+            ty.with_work(key, |w| w.version = None);
+            Ok(())
         }
     }
 }
@@ -230,7 +302,7 @@ async fn write_status(
     core: &Arc<Core>,
     ty: &Arc<TypeState>,
     selection: &crate::selection::Selection,
-    views: &[crate::status::ClusterView],
+    views: &[ClusterView],
 ) -> Result<(), ApiFailure> {
     let entry = &selection.entry;
     let previous = entry.object.status.as_ref();

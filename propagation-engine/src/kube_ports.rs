@@ -4,6 +4,7 @@ mod connect;
 mod host;
 mod member;
 mod notices;
+mod versions;
 
 pub use self::connect::{AccessError, MemberAccess, Timeouts};
 pub use self::host::KubeHost;

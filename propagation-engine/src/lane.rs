@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, debug, debug_span, warn};
 
 use crate::core::Core;
-use crate::execute::execute;
+use crate::execute::{Again, execute};
 use crate::observed::{Change, Sync};
 use crate::outcome::Outcome;
 use crate::plan::{Decision, Recorded, ServerView, TargetPlan, plan};
@@ -163,7 +163,7 @@ impl Lane {
         !failed
     }
 
-    /// Carries one decision out, and notes what came of it; answers whether it failed.
+    /// Carries one decision out, and notes what came of it; answers whether it is not as wanted yet.
     async fn carry_out(
         self: &Arc<Self>,
         core: &Arc<Core>,
@@ -175,8 +175,8 @@ impl Lane {
         let names: Vec<String> = plan.clusters.iter().map(|c| c.name.clone()).collect();
         let was_nothing = plan.decision == Decision::Absent;
         let result = execute(core, self, ty, selection, plan).await;
-        let retry = result.retry;
-        let (attempt, retry_after) = ty.with_work(key, |work| {
+        let again = result.again;
+        let attempt = ty.with_work(key, |work| {
             let mut attempt = 0;
             for name in &names {
                 // A cluster that never had to do with the object leaves no trace.
@@ -184,7 +184,11 @@ impl Lane {
                     continue;
                 }
                 let cluster = work.clusters.entry(name.clone()).or_default();
-                cluster.failures = if retry { cluster.failures.saturating_add(1) } else { 0 };
+                cluster.failures = match again {
+                    Again::No => 0,
+                    Again::In(_) => cluster.failures,
+                    Again::AfterBackoff => cluster.failures.saturating_add(1),
+                };
                 attempt = attempt.max(cluster.failures);
                 if let Some(recorded) = &result.recorded {
                     // Who shares an object runs the same one, each under the revision of its own overrides.
@@ -199,14 +203,16 @@ impl Lane {
                     work.clusters.remove(name);
                 }
             }
-            (attempt, result.retry_after)
+            attempt
         });
-        if retry {
-            let delay = retry_after.unwrap_or_else(|| backoff(attempt, &core.ports.chance));
-            debug!(object = %key, ?delay, attempt, "tries again");
-            self.queue.push_after((ty.ty.name.clone(), key.clone()), delay);
-        }
-        retry
+        let delay = match again {
+            Again::No => return false,
+            Again::In(delay) => delay,
+            Again::AfterBackoff => backoff(attempt, &core.ports.chance),
+        };
+        debug!(object = %key, ?delay, attempt, "is looked at again");
+        self.queue.push_after((ty.ty.name.clone(), key.clone()), delay);
+        true
     }
 
     /// Watches a type's objects on this server, from now on with the lane's present access.

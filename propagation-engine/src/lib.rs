@@ -2,7 +2,7 @@
 //!
 //! | layer | modules | does |
 //! | --- | --- | --- |
-//! | decisions, pure | [`plan`], [`selection`], [`render`], [`overrides`], [`retain`], [`version`], [`status`], [`health`], [`cells`] | values in, values out |
+//! | decisions, pure | [`plan`], [`selection`], [`render`], [`overrides`], [`retain`], [`version`], [`version_record`], [`status`], [`contest`], [`health`], [`cells`] | values in, values out |
 //! | state | [`entry`], [`observed`], [`registry`], [`type_state`], [`queue`], [`retry`] | what is known, what waits |
 //! | heart | [`core`], `lane`, `execute`, `host_stage` | one lane per member API server; effects through [`ports`] |
 //! | shell | [`engine`], `prober`, [`kube_ports`] | a real host, real members |
@@ -10,6 +10,7 @@
 //! Who embeds the engine on real API servers uses [`Engine`]; who simulates it drives [`core::Core`] with ports of their own.
 
 pub mod cells;
+pub mod contest;
 pub mod core;
 pub mod engine;
 pub mod entry;
@@ -35,5 +36,6 @@ pub mod status;
 pub mod telemetry;
 pub mod type_state;
 pub mod version;
+pub mod version_record;
 
 pub use engine::{Engine, EngineError, EngineOptions};

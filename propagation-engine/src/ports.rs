@@ -15,6 +15,7 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 use crate::observed::Observed;
+use crate::version_record::VersionRecord;
 
 /// Why an API server did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,13 +55,25 @@ impl ApiFailure {
     }
 
     /// The server as a whole is in trouble, rather than this object: other requests are likely to fail too.
+    ///
+    /// A webhook of the member that fails or refuses is not: it concerns the objects that it is asked about, whatever
+    /// code the server answers with.
     pub fn is_server_trouble(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::TimedOut(_) => true,
-            Self::Refused { code, .. } => *code == 401 || *code == 429 || *code >= 500,
+            Self::Refused { code, message, .. } => {
+                (*code == 401 || *code == 429 || *code >= 500)
+                    && !OF_A_WEBHOOK.iter().any(|words| message.contains(words))
+            }
         }
     }
 }
+
+/// kube-apiserver's words when an admission webhook cannot be called or refuses (`k8s.io/apiserver`, package
+/// `admission/plugin/webhook/errors`), and when a conversion webhook fails (`k8s.io/apiextensions-apiserver`, package
+/// `apiserver/conversion`). The code that comes with them is 500, or the webhook's choice.
+const OF_A_WEBHOOK: [&str; 3] =
+    ["failed calling webhook \"", "admission webhook \"", "conversion webhook for "];
 
 /// One event of a watch that lists first, and again whenever it lost its place.
 #[derive(Clone, Debug)]
@@ -103,6 +116,9 @@ pub struct Probe {
     pub zones: Vec<String>,
 }
 
+/// Field manager of the engine's writes to members.
+pub const FIELD_MANAGER: &str = "fedd";
+
 /// Access to one member's API server with one set of credentials.
 ///
 /// Every call has a time-out of its own; none hangs.
@@ -116,8 +132,8 @@ pub trait Member: Send + Sync + 'static {
         key: &ObjectKey,
         object: Value,
     ) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
-    /// Reads an object, managed or not.
-    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>>;
+    /// Reads an object, managed or not, as a whole.
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<Value, ApiFailure>>;
     /// Deletes an object.
     fn delete(
         &self,
@@ -168,6 +184,14 @@ pub trait Host: Send + Sync + 'static {
         key: &ObjectKey,
         patch: Value,
     ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
+    /// Lists the records of what was last written: all `PropagatedVersion`s, or all `ClusterPropagatedVersion`s.
+    fn versions(&self, namespaced: bool) -> BoxFuture<'_, Result<Vec<VersionRecord>, ApiFailure>>;
+    /// Creates a record with its owner and its status, or makes the one that has its name so.
+    fn create_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>>;
+    /// Writes the status of a record that exists.
+    fn update_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>>;
+    /// Deletes a record.
+    fn delete_version(&self, key: &ObjectKey) -> BoxFuture<'_, Result<(), ApiFailure>>;
     /// Takes an event to be shown; it may be dropped when there are too many.
     fn notice(&self, notice: Notice);
 }
@@ -200,5 +224,25 @@ impl Chance {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_webhook_is_not_the_servers_trouble() {
+        let refused = |code, message: &str| {
+            let (reason, message) = ("InternalError".to_owned(), message.to_owned());
+            ApiFailure::Refused { code, reason, message }.is_server_trouble()
+        };
+        assert!(
+            refused(500, "Internal error occurred: etcdserver: no leader") && refused(401, "Unauthorized")
+        );
+        assert!(!refused(500, "Internal error occurred: failed calling webhook \"w.example.com\": EOF"));
+        assert!(!refused(503, "admission webhook \"w.example.com\" denied the request: not now"));
+        assert!(!refused(500, "conversion webhook for example.com/v1, Kind=Gauge failed: EOF"));
+        assert!(!refused(422, "spec.replicas: Invalid value"));
     }
 }

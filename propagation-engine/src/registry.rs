@@ -37,15 +37,20 @@ pub struct ClusterInfo {
 }
 
 impl ClusterInfo {
-    /// What a `KubeFedCluster` says. With `cells` off, name templates are not read.
+    /// What a `KubeFedCluster` says. With `cells` off, name templates are not read, and one that stands for a cell is
+    /// not used: without its templates it would be another place.
     pub fn of(cluster: &KubeFedCluster, keys: &ScopeKeys, cells: bool) -> Self {
         let template = |key: &str, known: &[&str], required| {
             let text = cells.then(|| cluster.annotations().get(key)).flatten()?;
             NameTemplate::parse(text, known, required).ok()
         };
-        let ready = cluster.is_ready();
+        let is_cell = cluster.labels().contains_key(label::CELL);
+        let ready = cluster.is_ready() && (cells || !is_cell);
         let trouble = if ready {
             String::new()
+        } else if is_cell && !cells {
+            "it stands for a cell, and the feature gate Cells is off; turn it on, or take the cell out of placements"
+                .to_owned()
         } else {
             ["ConfigMalformed", "Offline", "Ready"]
                 .into_iter()
@@ -186,6 +191,22 @@ mod tests {
                 .ok(),
             target_name: NameTemplate::parse(name, &TARGET_NAME_PLACEHOLDERS, "name").ok(),
         }
+    }
+
+    #[test]
+    fn without_the_gate_templates_are_not_read_and_cells_are_not_used() {
+        let mut cluster = KubeFedCluster::new("m1", federation_model::KubeFedClusterSpec::default());
+        let ready = serde_json::json!({"conditions": [{"type": "Ready", "status": "True", "lastProbeTime": "2026-01-01T00:00:00Z"}]});
+        cluster.status = serde_json::from_value(ready).unwrap();
+        cluster.annotations_mut().insert(annotation::TARGET_NAMESPACE.to_owned(), "x-{namespace}".to_owned());
+        let of = |cluster: &KubeFedCluster, cells| ClusterInfo::of(cluster, &ScopeKeys::default(), cells);
+        assert!(of(&cluster, true).target_namespace.is_some() && of(&cluster, true).ready);
+        assert!(of(&cluster, false).target_namespace.is_none() && of(&cluster, false).ready);
+
+        cluster.labels_mut().insert(label::CELL.to_owned(), "a".to_owned());
+        assert!(of(&cluster, true).ready);
+        let off = of(&cluster, false);
+        assert!(!off.ready && off.trouble.contains("gate Cells is off"), "{}", off.trouble);
     }
 
     #[test]

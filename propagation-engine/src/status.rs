@@ -96,7 +96,8 @@ pub fn federated_status(
     status
 }
 
-fn some_of(names: &[&str]) -> String {
+/// The first few of some names.
+pub(crate) fn some_of(names: &[&str]) -> String {
     const SHOWN: usize = 5;
     let text = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {

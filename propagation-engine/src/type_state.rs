@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::contest::Corrections;
 use crate::entry::Entry;
 use crate::federated_type::FederatedType;
 use crate::observed::ObservedCache;
@@ -18,6 +19,7 @@ use crate::outcome::Outcome;
 use crate::plan::Recorded;
 use crate::queue::WorkQueue;
 use crate::registry::ServerId;
+use crate::version_record::VersionRecord;
 
 /// What the engine holds for one federated type.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct ObjectWork {
     pending_since: Option<Instant>,
     /// Failures in a row of writes to the host.
     pub host_failures: u32,
+    /// Its `PropagatedVersion` on the host, as far as is known; only with the gate `VersionsInStatus` off.
+    pub version: Option<VersionRecord>,
 }
 
 /// What came of the work on one object in one cluster.
@@ -56,6 +60,8 @@ pub struct ClusterWork {
     pub recorded: Option<Recorded>,
     /// Failures in a row.
     pub failures: u32,
+    /// What was done about changes that others made there.
+    pub corrections: Corrections,
 }
 
 impl ObjectWork {
@@ -157,13 +163,14 @@ impl TypeState {
             Some(c) if !wants_differ(&c.object, &object) => HostChange::Bookkeeping,
             _ => HostChange::Wanted,
         };
-        if current.is_none() {
-            self.load_records(&key, &object);
-        }
+        let first = current.is_none();
         let entry = match current {
             Some(current) if change == HostChange::Bookkeeping => current.with_bookkeeping_of(object),
             _ => Entry::new(object, gates),
         };
+        if first {
+            self.load_records(&entry);
+        }
         self.entries.write().insert(key.clone(), entry);
         (key, change)
     }
@@ -173,20 +180,33 @@ impl TypeState {
         self.entries.write().remove(key);
     }
 
-    /// Takes over what an earlier run recorded in the object's status.
-    fn load_records(&self, key: &ObjectKey, object: &FederatedObject) {
-        let Some(status) = &object.status else { return };
-        let mut work = self.work.entry(key.clone()).or_default();
-        for cluster in &status.clusters {
-            if let (Some(revision), Some(version)) = (&cluster.revision, &cluster.version) {
-                let record = &mut work.clusters.entry(cluster.name.clone()).or_default().recorded;
-                record.get_or_insert_with(|| Recorded {
-                    revision: revision.clone(),
-                    version: version.clone(),
-                    ..Recorded::default()
-                });
+    /// Takes over what an earlier run recorded: in the object's status, or else in its `PropagatedVersion`.
+    fn load_records(&self, entry: &Entry) {
+        let mut work = self.work.entry(entry.key.clone()).or_default();
+        let in_status = entry.object.status.iter().flat_map(|s| &s.clusters).filter_map(|cluster| {
+            let (revision, version) = (cluster.revision.clone()?, cluster.version.clone()?);
+            Some((cluster.name.clone(), Recorded { revision, version, ..Recorded::default() }))
+        });
+        let in_version = work.version.iter().flat_map(|version| version.recorded(entry));
+        for (cluster, recorded) in in_status.chain(in_version).collect::<Vec<_>>() {
+            work.clusters.entry(cluster).or_default().recorded.get_or_insert(recorded);
+        }
+    }
+
+    /// Takes over the `PropagatedVersion`s that are on the host, before its objects are known.
+    pub fn load_versions(&self, records: Vec<VersionRecord>) {
+        for record in records {
+            if let Some(key) = record.origin(&self.ty) {
+                self.with_work(&key, |work| work.version = Some(record));
             }
         }
+    }
+
+    /// The names of objects that are gone while their `PropagatedVersion` is left.
+    pub fn orphaned_versions(&self) -> Vec<ObjectKey> {
+        let left = |key: &ObjectKey| self.entry(key).is_none();
+        let with_version = self.work.iter().filter(|work| work.version.is_some());
+        with_version.map(|work| work.key().clone()).filter(left).collect()
     }
 
     /// The cache of an API server's objects.
@@ -205,6 +225,19 @@ impl TypeState {
     /// Looks at, or changes, what came of the work on an object. The closure must not wait.
     pub fn with_work<R>(&self, key: &ObjectKey, f: impl FnOnce(&mut ObjectWork) -> R) -> R {
         f(&mut self.work.entry(key.clone()).or_default())
+    }
+
+    /// What was done about changes that others made to an object in a cluster.
+    pub fn corrections(&self, key: &ObjectKey, cluster: &str) -> Corrections {
+        let of = |work: &ObjectWork| work.clusters.get(cluster).map(|c| c.corrections.clone());
+        self.work.get(key).and_then(|work| of(&work)).unwrap_or_default()
+    }
+
+    /// The federated object changed: whoever undid what it said before may let what it says now stand.
+    pub fn forget_corrections(&self, key: &ObjectKey) {
+        if let Some(mut work) = self.work.get_mut(key) {
+            work.clusters.values_mut().for_each(|c| c.corrections = Corrections::default());
+        }
     }
 
     /// What was last written for a cluster.

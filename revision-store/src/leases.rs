@@ -6,33 +6,31 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use crate::Revision;
 
-/// The deadlines of all keys that have a lease. `I` is an instant of a clock that only goes forward, so a wall clock
-/// that jumps changes nothing.
-#[derive(Debug)]
-pub(crate) struct Leases<I> {
-    by_key: HashMap<Arc<str>, (I, Revision)>,
-    order: BTreeSet<(I, Arc<str>)>,
+/// The deadlines of all keys that have a lease, by a clock that only goes forward: a wall clock that jumps changes
+/// nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    by_key: HashMap<Arc<str>, (Instant, Revision)>,
+    order: BTreeSet<(Instant, Arc<str>)>,
 }
 
-impl<I: Copy + Ord + std::ops::Add<Duration, Output = I>> Leases<I> {
-    pub(crate) fn new() -> Self {
-        Self { by_key: HashMap::new(), order: BTreeSet::new() }
-    }
-
+impl Leases {
     /// Notes what a write means: a key written with a lease counts from now, any other has no deadline.
-    pub(crate) fn written(&mut self, key: &str, revision: Revision, lease: u32, now: I) {
+    pub(crate) fn written(&mut self, key: &str, revision: Revision, lease: u32, now: Instant) {
         self.forget(key);
         if lease > 0 {
-            let (key, end): (Arc<str>, I) = (key.into(), now + Duration::from_secs(lease.into()));
+            let (key, end): (Arc<str>, Instant) = (key.into(), now + Duration::from_secs(lease.into()));
             self.order.insert((end, Arc::clone(&key)));
             self.by_key.insert(key, (end, revision));
         }
     }
 
     /// Notes a key found in an older database, unless it was written since.
-    pub(crate) fn found(&mut self, key: &str, revision: Revision, lease: u32, now: I) {
+    pub(crate) fn found(&mut self, key: &str, revision: Revision, lease: u32, now: Instant) {
         if !self.by_key.contains_key(key) {
             self.written(key, revision, lease, now);
         }
@@ -46,12 +44,12 @@ impl<I: Copy + Ord + std::ops::Add<Duration, Output = I>> Leases<I> {
     }
 
     /// The earliest deadline.
-    pub(crate) fn next(&self) -> Option<I> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.order.first().map(|(end, _)| *end)
     }
 
     /// Up to `most` keys whose time has come, with the revision that has expired. They are forgotten.
-    pub(crate) fn expired(&mut self, now: I, most: usize) -> Vec<(Arc<str>, Revision)> {
+    pub(crate) fn expired(&mut self, now: Instant, most: usize) -> Vec<(Arc<str>, Revision)> {
         let mut expired = Vec::new();
         while expired.len() < most
             && self.order.first().is_some_and(|(end, _)| *end <= now)

@@ -38,7 +38,7 @@ struct Shared {
 
 struct State {
     versions: Versions,
-    leases: Leases<Instant>,
+    leases: Leases,
     /// Whether a task ends keys; there is none until a key has a lease.
     expiring: bool,
     closed: bool,
@@ -49,7 +49,7 @@ impl MemoryStore {
     pub fn new() -> Self {
         let versions = Versions::new();
         let hub = Arc::new(Hub::new(versions.revision()));
-        let state = State { versions, leases: Leases::new(), expiring: false, closed: false };
+        let state = State { versions, leases: Leases::default(), expiring: false, closed: false };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), hub, deadlines: Arc::default() }) }
     }
 }

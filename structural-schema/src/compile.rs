@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::node::{Additional, Kind, ListType, MapType, Node, Patch, Schema};
+use crate::keywords::Keywords;
+use crate::node::{Additional, Kind, ListType, MapType, Node, Patch, Schema, SchemaRef};
 
 /// A schema that cannot be compiled.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -34,20 +35,20 @@ pub enum CompileError {
     },
 }
 
-/// Where the source of a schema is kept with its node.
-#[derive(Clone, Copy)]
-pub(crate) enum Keep {
-    /// With every node: validation will read it.
-    Source,
-    /// Nowhere: built-in types are read for their structure.
-    Nothing,
+/// What a schema is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A custom resource: values are checked by it.
+    Custom,
+    /// A built-in type: it is read for its structure.
+    BuiltIn,
 }
 
 /// Compiles schemas into one arena.
 pub(crate) struct Compiler<'a> {
     definitions: &'a Map<String, Value>,
     by_name: HashMap<String, usize>,
-    keep: Keep,
+    origin: Origin,
     arena: Vec<Node>,
     variants: Vec<Variant>,
 }
@@ -67,15 +68,17 @@ impl Schema {
     /// What a structural schema forbids is not refused here; see the rules of the definitions' validation.
     pub fn compile(schema: &Value) -> Result<Self, CompileError> {
         let definitions = Map::new();
-        let mut compiler = Compiler::new(&definitions, Keep::Source);
+        let mut compiler = Compiler::new(&definitions, Origin::Custom);
         let root = compiler.node(schema, "openAPIV3Schema")?;
-        Ok(Self { arena: Arc::new(compiler.finish()), root })
+        let mut arena = compiler.finish();
+        prune_defaults(&mut arena);
+        Ok(Self { arena: Arc::new(arena), root })
     }
 }
 
 impl<'a> Compiler<'a> {
-    pub(crate) fn new(definitions: &'a Map<String, Value>, keep: Keep) -> Self {
-        Self { definitions, by_name: HashMap::new(), keep, arena: Vec::new(), variants: Vec::new() }
+    pub(crate) fn new(definitions: &'a Map<String, Value>, origin: Origin) -> Self {
+        Self { definitions, by_name: HashMap::new(), origin, arena: Vec::new(), variants: Vec::new() }
     }
 
     /// The node of a named definition, compiled when it is first asked for.
@@ -105,6 +108,7 @@ impl<'a> Compiler<'a> {
                 ..definition
             };
         }
+        mark_what_is_below(&mut self.arena);
         self.arena
     }
 
@@ -152,11 +156,15 @@ impl<'a> Compiler<'a> {
             preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
             embedded: flag("x-kubernetes-embedded-resource"),
             int_or_string: flag("x-kubernetes-int-or-string") || text("format") == Some("int-or-string"),
-            default: object.get("default").cloned(),
+            default: object.get("default").filter(|value| !value.is_null()).cloned(),
             required: strings(object.get("required")),
-            source: match self.keep {
-                Keep::Source => Arc::new(schema.clone()),
-                Keep::Nothing => Arc::default(),
+            built_in: matches!(self.origin, Origin::BuiltIn),
+            has_format: matches!(self.origin, Origin::Custom)
+                && !matches!(text("format"), None | Some("" | "byte")),
+            additional_forbidden: object.get("additionalProperties") == Some(&Value::Bool(false)),
+            keywords: match self.origin {
+                Origin::Custom => self.keywords(object, path)?.map(Arc::new),
+                Origin::BuiltIn => None,
             },
             ..Node::default()
         };
@@ -175,7 +183,70 @@ impl<'a> Compiler<'a> {
             None => None,
             Some(schema) => Some(self.node(schema, &format!("{path}.items"))?),
         };
+        node.opaque = self.origin == Origin::BuiltIn
+            && matches!(node.kind, None | Some(Kind::Object))
+            && node.properties.is_empty()
+            && node.additional == Additional::None;
         Ok(node)
+    }
+
+    fn keywords(
+        &mut self,
+        object: &Map<String, Value>,
+        path: &str,
+    ) -> Result<Option<Keywords>, CompileError> {
+        let mut keywords = Keywords::of(object);
+        for (name, into) in [
+            ("allOf", &mut keywords.all_of),
+            ("anyOf", &mut keywords.any_of),
+            ("oneOf", &mut keywords.one_of),
+        ] {
+            for (index, schema) in
+                object.get(name).and_then(Value::as_array).into_iter().flatten().enumerate()
+            {
+                into.push(self.node(schema, &format!("{path}.{name}[{index}]"))?);
+            }
+        }
+        if let Some(schema) = object.get("not") {
+            keywords.not = Some(self.node(schema, &format!("{path}.not"))?);
+        }
+        Ok((!keywords.is_empty()).then_some(keywords))
+    }
+}
+
+/// Notes at every node what is at or below it. Types may contain themselves, so this goes on until nothing changes.
+fn mark_what_is_below(arena: &mut [Node]) {
+    for node in arena.iter_mut() {
+        node.has_embedded = node.embedded;
+        node.has_list_types = node.list_type != ListType::Atomic;
+        node.has_rules = node.keywords.as_ref().is_some_and(|keywords| !keywords.rules.is_empty());
+    }
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for id in 0..arena.len() {
+            let below = |has: fn(&Node) -> bool| {
+                has(&arena[id]) || arena[id].children().any(|child| has(&arena[child]))
+            };
+            let marks = (
+                below(|node| node.has_embedded),
+                below(|node| node.has_list_types),
+                below(|node| node.has_rules),
+            );
+            let node = &mut arena[id];
+            changed |= marks != (node.has_embedded, node.has_list_types, node.has_rules);
+            (node.has_embedded, node.has_list_types, node.has_rules) = marks;
+        }
+    }
+}
+
+/// Defaults are given pruned. Definitions that were stored before this was asked of them may have others.
+fn prune_defaults(arena: &mut [Node]) {
+    for id in 0..arena.len() {
+        if let Some(mut default) = arena[id].default.take() {
+            SchemaRef::new(arena, id).prune(&mut default, false);
+            arena[id].default = Some(default);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::compile::{CompileError, Compiler, Keep};
+use crate::compile::{CompileError, Compiler, Origin};
 use crate::node::Schema;
 
 /// Compiled definitions by name, such as `io.k8s.api.core.v1.ConfigMap`. All share one arena.
@@ -17,7 +17,7 @@ pub struct Definitions {
 impl Definitions {
     /// Compiles the `components.schemas` of an OpenAPI v3 document (or the `definitions` of a v2 one).
     pub fn compile(definitions: &Map<String, Value>) -> Result<Self, CompileError> {
-        let mut compiler = Compiler::new(definitions, Keep::Nothing);
+        let mut compiler = Compiler::new(definitions, Origin::BuiltIn);
         let mut ids = BTreeMap::new();
         for name in definitions.keys() {
             ids.insert(name.clone(), compiler.definition(name, name)?);

@@ -8,9 +8,24 @@
 //! structural schema", and "Server-Side Apply", section "Merge strategy".
 
 mod compile;
+mod correlate;
+mod default;
 mod definitions;
+mod embedded;
+mod field_error;
+mod formats;
+mod go_regex;
+mod go_text;
+mod keywords;
+mod list_types;
 mod node;
+mod open_api;
+mod path;
+mod prune;
+mod rules;
+mod validate;
 
 pub use compile::CompileError;
 pub use definitions::Definitions;
+pub use field_error::{Cause, FieldError};
 pub use node::{Additional, Kind, ListType, MapType, Node, Patch, Schema, SchemaRef};

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::keywords::Keywords;
+
 /// The JSON type that a schema asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -98,8 +100,43 @@ pub struct Node {
     pub default: Option<Value>,
     /// `required`.
     pub required: Vec<String>,
-    /// The schema as it was written, for the keywords that only validation reads. `Null` for built-in types.
-    pub source: Arc<Value>,
+    /// It is of a built-in type.
+    pub(crate) built_in: bool,
+    /// `format`, other than `byte`, of a custom resource's field.
+    pub(crate) has_format: bool,
+    /// `additionalProperties: false`.
+    pub(crate) additional_forbidden: bool,
+    /// An object of a built-in type of which no field is told: any value.
+    pub(crate) opaque: bool,
+    /// There is an embedded resource here or below.
+    pub(crate) has_embedded: bool,
+    /// There is a list that is a set or a map here or below.
+    pub(crate) has_list_types: bool,
+    /// There are rules in CEL here or below.
+    pub(crate) has_rules: bool,
+    /// What only validation reads. None for built-in types, whose values are checked by other means.
+    pub(crate) keywords: Option<Arc<Keywords>>,
+}
+
+impl Node {
+    /// Whether it is of a built-in type, not of a custom resource definition.
+    pub fn is_built_in(&self) -> bool {
+        self.built_in
+    }
+
+    /// Whether a string has a format that says more than that it is a text (`byte` does not).
+    pub fn has_format(&self) -> bool {
+        self.has_format
+    }
+
+    /// The nodes right below that hold values: properties, a map's values, a list's elements.
+    pub(crate) fn children(&self) -> impl Iterator<Item = usize> {
+        let values = match self.additional {
+            Additional::Of(id) => Some(id),
+            Additional::None | Additional::Any => None,
+        };
+        self.properties.values().copied().chain(values).chain(self.items)
+    }
 }
 
 /// A compiled schema. Clones share it.
@@ -124,12 +161,16 @@ pub struct SchemaRef<'a> {
 }
 
 impl<'a> SchemaRef<'a> {
+    pub(crate) fn new(arena: &'a [Node], id: usize) -> Self {
+        Self { arena, id }
+    }
+
     /// What is said here.
     pub fn node(self) -> &'a Node {
         &self.arena[self.id]
     }
 
-    fn at(self, id: usize) -> Self {
+    pub(crate) fn at(self, id: usize) -> Self {
         Self { arena: self.arena, id }
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::Mutex as Turn;
 
 use crate::{
     AuditedWrite, Binary, ControllerManager, Error, Result, Testbed, audit, blocking::blocking,
-    certificates::Certificates, ports::free_port, readiness::ready, supervisor::Process,
+    certificates::Certificates, kine::Kine, ports::free_port, readiness::ready, supervisor::Process,
 };
 
 /// How often a start is tried again because someone else took the port.
@@ -30,6 +30,9 @@ pub struct ApiServerOptions {
     pub flags: Vec<String>,
     /// Whether writes are logged for [`ApiServer::writes`].
     pub audit_writes: bool,
+    /// An SQLite file with kine's table that holds the server's data under the prefix `/registry`, in the place of the
+    /// testbed's etcd. A kine serves it as long as the server is held.
+    pub sqlite: Option<PathBuf>,
 }
 
 /// A real kube-apiserver on 127.0.0.1 with its own data, certificates and keys.
@@ -46,6 +49,8 @@ struct Shared {
     process: Mutex<Option<Process>>,
     launch: Launch,
     access: Access,
+    /// After `process`, so that the server goes first.
+    _kine: Option<Kine>,
     testbed: Testbed,
 }
 
@@ -67,6 +72,15 @@ impl ApiServer {
             audit::write_policy(&folder)?;
         }
 
+        let kine = match &options.sqlite {
+            Some(file) => Some(Kine::start(testbed.supervisor(), name, file).await?),
+            None => None,
+        };
+        let store = match &kine {
+            Some(kine) => flags::Store { address: kine.address(), prefix: "/registry".to_owned() },
+            None => flags::Store { address: testbed.etcd().address(), prefix: format!("/{name}") },
+        };
+
         let mut attempt = 1;
         loop {
             let port = free_port()?;
@@ -74,7 +88,7 @@ impl ApiServer {
             let launch = Launch {
                 name: name.to_owned(),
                 binary: binary.clone(),
-                flags: flags::flags(name, port, &testbed.etcd().address(), &folder, &options),
+                flags: flags::flags(port, &store, &folder, &options),
                 folder: folder.clone(),
             };
             match launch.run(&testbed, &access).await {
@@ -86,6 +100,7 @@ impl ApiServer {
                             process: Mutex::new(Some(process)),
                             launch,
                             access,
+                            _kine: kine,
                             testbed,
                         }),
                     });

@@ -29,9 +29,7 @@ impl Etcd {
     pub(crate) async fn start(supervisor: &Arc<Supervisor>, binary: &Path) -> Result<Self> {
         let folder = supervisor.make_folder("etcd")?;
         let socket = folder.join("client");
-        if socket.as_os_str().len() > SOCKET_PATH {
-            return Err(Error::SocketPath(socket));
-        }
+        check_socket_path(&socket)?;
         let process = supervisor.run("etcd", binary, &flags(&folder, &socket))?;
         ready("etcd", &process, async || health(&socket).await).await?;
         Ok(Self { _process: process, socket })
@@ -41,6 +39,11 @@ impl Etcd {
     pub(crate) fn address(&self) -> String {
         format!("unix://{}", self.socket.display())
     }
+}
+
+/// Refuses a socket's path that is too long for some systems.
+pub(crate) fn check_socket_path(socket: &Path) -> Result<()> {
+    if socket.as_os_str().len() > SOCKET_PATH { Err(Error::SocketPath(socket.to_owned())) } else { Ok(()) }
 }
 
 fn flags(folder: &Path, socket: &Path) -> Vec<String> {

@@ -35,6 +35,7 @@ mod certificates;
 mod controller_manager;
 mod error;
 mod etcd;
+mod kine;
 mod log_tail;
 mod ports;
 mod readiness;

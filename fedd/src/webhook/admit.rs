@@ -1,15 +1,15 @@
 //! What is admitted, and with which additions: pure, from a request and what was looked up for it.
 
+mod cell_deletion;
 mod federated;
 mod kinds;
-mod placed;
 
+pub use self::cell_deletion::{cell_deletion, cluster_of_cell};
 pub use self::federated::{FederatedFacts, mutate_federated, validate_federated};
 pub use self::kinds::{
-    default_config, validate_cell, validate_cluster, validate_config, validate_topology_type,
+    CellRules, default_config, validate_cell, validate_cluster, validate_config, validate_topology_type,
     validate_type_config,
 };
-pub use self::placed::{cell_deletion, placed_on};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

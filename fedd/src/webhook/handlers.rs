@@ -10,16 +10,17 @@ use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use federation_model::cell_cluster_name;
+use federation_model::{Feature, Settings};
 use serde_json::Value;
 use tenancy::{Labels, Scope, ScopeKeys};
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
-use super::admit::{self, FederatedFacts};
+use super::admit::{self, CellRules, FederatedFacts};
 use super::review::{Request, Verdict, parse, respond};
 use super::state::Lookups;
 use super::{CONVERT_PATH, Limits, path};
+use crate::placed;
 
 /// Conversions larger than this run beside the threads that answer everybody else.
 const LARGE: usize = 1024 * 1024;
@@ -34,23 +35,27 @@ struct Context {
     rules: Arc<Rules>,
 }
 
-/// Which rules hold: what the feature gates leave.
-pub(super) struct Rules {
-    /// Keys of the scope labels; none when tenant isolation is off.
-    pub(super) keys: Option<ScopeKeys>,
-    /// Whether there are placement masks.
-    pub(super) masks: bool,
+/// Which rules hold: what the federation's settings leave.
+struct Rules {
+    settings: Settings,
+    keys: ScopeKeys,
 }
 
 impl Context {
+    /// Keys of the scope labels; none when tenant isolation is off.
     fn keys(&self) -> Option<&ScopeKeys> {
-        self.rules.keys.as_ref()
+        self.is_on(Feature::TenantIsolation).then_some(&self.rules.keys)
+    }
+
+    fn is_on(&self, feature: Feature) -> bool {
+        self.rules.settings.gates.is_on(feature)
     }
 }
 
 /// All paths.
-pub(super) fn router(lookups: Arc<Lookups>, rules: Rules, limits: &Limits) -> Router {
-    let context = Context { lookups, rules: Arc::new(rules) };
+pub(super) fn router(lookups: Arc<Lookups>, settings: Settings, limits: &Limits) -> Router {
+    let keys = placed::scope_keys(&settings);
+    let context = Context { lookups, rules: Arc::new(Rules { settings, keys }) };
     let slots = Arc::new(Semaphore::new(limits.in_flight));
     let longest = limits.request;
     Router::new()
@@ -190,7 +195,7 @@ async fn federated(
             namespace: namespace.as_ref(),
             registry: &lookups.registry(),
             keys,
-            masks: context.rules.masks,
+            masks: context.is_on(Feature::PlacementMask),
             scope_of_cluster: &|name| keys.and_then(|keys| scope_of(lookups, keys, name)),
         };
         decide(request, &facts)
@@ -208,22 +213,30 @@ async fn cell(State(context): State<Context>, body: Bytes) -> Response {
         let cluster =
             request.object.as_ref().and_then(|o| o.pointer("/spec/clusterName")).and_then(Value::as_str);
         let scope = keys.zip(cluster).and_then(|(keys, cluster)| scope_of(&context.lookups, keys, cluster));
-        admit::validate_cell(request, keys, &namespace, scope.as_ref())
+        let rules = CellRules {
+            cells: context.is_on(Feature::Cells),
+            keys,
+            namespace: &namespace,
+            cluster: scope.as_ref(),
+        };
+        admit::validate_cell(request, &rules)
     })
     .await
 }
 
 async fn cell_deletion(State(context): State<Context>, body: Bytes) -> Response {
     answer(&body, async |request| {
-        let name = request.object_name();
-        let cluster = cell_cluster_name(name, &request.namespace);
-        let lookups = &context.lookups;
-        let labels = lookups.cluster_labels(&cluster).unwrap_or_default();
-        let types = lookups.type_configs();
+        let (lookups, Rules { settings, keys }) = (&context.lookups, &*context.rules);
+        let labels = match namespace_labels(lookups, request).await {
+            Ok(labels) => labels.unwrap_or_default(),
+            Err(verdict) => return verdict,
+        };
+        let cluster = admit::cluster_of_cell(request, keys, &labels);
+        let (types, namespace) = (lookups.type_configs(), request.namespace.as_str());
         let question =
-            admit::placed_on(lookups.client(), &types, &request.namespace, &cluster, &labels, NAMED);
+            placed::on_cluster(lookups.client(), &types, settings, &cluster, Some(namespace), NAMED);
         match tokio::time::timeout(LOOKUP, question).await {
-            Ok(Ok(placed)) => admit::cell_deletion(name, &request.namespace, &placed),
+            Ok(Ok(placed)) => admit::cell_deletion(request.object_name(), namespace, &placed),
             Ok(Err(error)) => {
                 Verdict::unchecked(format!("what is placed on the cell cannot be listed: {error}"))
             }

@@ -1,17 +1,18 @@
 //! Keeps the API server told where the webhook is and which authorities sign its certificate: the two webhook
-//! configurations, and the conversion of every federated CRD.
+//! configurations, and the conversion of every federated CRD. What is federated, type configs say.
 //!
 //! It starts when the webhook serves, since a registration with `failurePolicy: Fail` that nobody answers stops every
-//! write. It acts on events alone: a rotated authority, a CRD that appears or changes, a configuration that somebody
-//! edits or deletes.
+//! write. It acts on events alone: a rotated authority, a CRD or a type config that appears or changes, a
+//! configuration that somebody edits or deletes.
 
 mod configuration;
 mod conversion;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use federation_model::{FederatedTypeConfig, validate_type_config};
 use futures::StreamExt as _;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
@@ -32,7 +33,7 @@ pub use self::configuration::{
     MUTATING_NAME, VALIDATING_NAME, mutating_configuration, validating_configuration,
 };
 pub use self::conversion::conversion_patch;
-use self::conversion::has_both_forms;
+use self::conversion::{has_both_forms, is_federated};
 
 /// Field manager of what is registered.
 pub const FIELD_MANAGER: &str = "fedd-webhook";
@@ -56,7 +57,36 @@ pub struct Registration {
     pub only_namespace: Option<String>,
 }
 
-/// The federated definitions as they were last seen, without their schemas.
+/// A federated type, as its type config names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FederatedResource {
+    /// Its API group.
+    pub group: String,
+    /// The version of its cluster form.
+    pub version: String,
+    /// Its plural name.
+    pub plural: String,
+}
+
+impl FederatedResource {
+    /// The federated type of a type config (with its defaults filled in).
+    pub fn of(config: &FederatedTypeConfig) -> Self {
+        let ty = &config.spec.federated_type;
+        Self { group: ty.group.clone(), version: ty.version.clone(), plural: ty.plural_name.clone() }
+    }
+
+    /// The federated types of type configs. A config that cannot be meant names none: what it names by mistake would be
+    /// asked about at every write.
+    pub fn of_all<'c>(configs: impl IntoIterator<Item = &'c FederatedTypeConfig>) -> BTreeSet<Self> {
+        let meant = |config: &&FederatedTypeConfig| validate_type_config(config, None).is_empty();
+        configs.into_iter().filter(meant).map(Self::of).collect()
+    }
+}
+
+/// The federated types, as they change; none until they are known.
+pub type FederatedResources = watch::Receiver<Option<BTreeSet<FederatedResource>>>;
+
+/// The definitions in both forms as they were last seen, without their schemas.
 #[derive(Default)]
 struct Definitions {
     known: BTreeMap<String, CustomResourceDefinition>,
@@ -69,7 +99,7 @@ impl Definitions {
     fn observe(&mut self, event: Event<CustomResourceDefinition>) -> bool {
         match event {
             Event::Apply(definition) => {
-                return federated(definition).is_some_and(|(name, d)| {
+                return without_schemas(definition).is_some_and(|(name, d)| {
                     self.known.insert(name, d);
                     true
                 });
@@ -79,7 +109,7 @@ impl Definitions {
                 return false;
             }
             Event::Init => self.relist.clear(),
-            Event::InitApply(definition) => self.relist.extend(federated(definition)),
+            Event::InitApply(definition) => self.relist.extend(without_schemas(definition)),
             Event::InitDone => {
                 self.known = std::mem::take(&mut self.relist);
                 self.listed = true;
@@ -91,7 +121,7 @@ impl Definitions {
 }
 
 /// A definition in both forms, without what is large in it.
-fn federated(mut definition: CustomResourceDefinition) -> Option<(String, CustomResourceDefinition)> {
+fn without_schemas(mut definition: CustomResourceDefinition) -> Option<(String, CustomResourceDefinition)> {
     if !has_both_forms(&definition) {
         return None;
     }
@@ -107,6 +137,7 @@ pub async fn run(
     client: Client,
     registration: Registration,
     mut bundle: watch::Receiver<Option<Vec<u8>>>,
+    mut federated: FederatedResources,
     registered: CancellationToken,
     shutdown: CancellationToken,
 ) {
@@ -124,9 +155,13 @@ pub async fn run(
         tokio::select! {
             () = shutdown.cancelled() => return,
             // Not before the definitions are known: who is told that it is registered may write in either form.
-            () = tokio::time::sleep_until(earliest), if due && definitions.listed => {
+            () = tokio::time::sleep_until(earliest),
+                if due && definitions.listed && federated.borrow().is_some() =>
+            {
                 let current = bundle.borrow_and_update().clone();
-                match settle(&client, &registration, current.as_deref(), &definitions.known).await {
+                let federated = federated.borrow_and_update().clone().unwrap_or_default();
+                let (current, known) = (current.as_deref(), &definitions.known);
+                match settle(&client, &registration, current, &federated, known).await {
                     Ok(()) => {
                         due = false;
                         earliest = Instant::now() + PAUSE;
@@ -139,6 +174,10 @@ pub async fn run(
                 }
             }
             changed = bundle.changed() => match changed {
+                Ok(()) => due = true,
+                Err(_) => return,
+            },
+            changed = federated.changed() => match changed {
                 Ok(()) => due = true,
                 Err(_) => return,
             },
@@ -159,11 +198,13 @@ async fn settle(
     client: &Client,
     registration: &Registration,
     bundle: Option<&[u8]>,
+    federated: &BTreeSet<FederatedResource>,
     definitions: &BTreeMap<String, CustomResourceDefinition>,
 ) -> anyhow::Result<()> {
     // Conversions first: a form that is admitted must convert.
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for (name, definition) in definitions {
+    let known = definitions.iter().filter(|(_, d)| is_federated(d, federated, &registration.address));
+    for (name, definition) in known {
         if let Some(patch) = conversion_patch(definition, &registration.address, bundle) {
             let params =
                 PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
@@ -176,12 +217,12 @@ async fn settle(
         }
     }
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let validating = validating_configuration(registration, bundle);
+    let validating = validating_configuration(registration, federated, bundle);
     let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     api.patch(VALIDATING_NAME, &params, &Patch::Apply(&validating))
         .await
         .with_context(|| format!("cannot write {VALIDATING_NAME}"))?;
-    let mutating = mutating_configuration(registration, bundle);
+    let mutating = mutating_configuration(registration, federated, bundle);
     let api: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     api.patch(MUTATING_NAME, &params, &Patch::Apply(&mutating))
         .await
@@ -211,6 +252,17 @@ mod tests {
         let kept = definitions.known.values().next().unwrap();
         assert!(kept.spec.versions.iter().all(|v| v.schema.is_none()));
         assert!(kept.spec.conversion.is_some());
+    }
+
+    #[test]
+    fn what_a_type_config_names_by_mistake_is_not_asked_about() {
+        let config = |group: &str| {
+            let mut config = type_config(&default_types()[1].target, "fed");
+            config.spec.federated_type.group = group.to_owned();
+            config
+        };
+        let (good, bad) = (config("types.example.com"), config("rbac.authorization.k8s.io"));
+        assert_eq!(FederatedResource::of_all([&good, &bad]), BTreeSet::from([FederatedResource::of(&good)]));
     }
 
     #[test]

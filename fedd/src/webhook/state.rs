@@ -17,10 +17,13 @@ use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use topology_convert::Registry;
 use tracing::warn;
+
+use super::register::{FederatedResource, FederatedResources};
 
 /// Labels of an object.
 pub type Labels = BTreeMap<String, String>;
@@ -34,27 +37,50 @@ pub struct Lookups {
     clusters: Store<PartialObjectMeta<KubeFedCluster>>,
     namespaces: Store<PartialObjectMeta<Namespace>>,
     type_configs: Store<FederatedTypeConfig>,
+    federated: FederatedResources,
     synced: AtomicBool,
 }
 
 impl Lookups {
-    /// Starts the watches on `tasks`; they end with `shutdown`.
+    /// Starts the watches on `tasks`; they end with `shutdown`. Of namespaces, `only_namespace` alone is followed, if it
+    /// is given.
     pub fn start(
         client: &Client,
         federation_namespace: &str,
+        only_namespace: Option<&str>,
         tasks: &mut JoinSet<()>,
         shutdown: &CancellationToken,
     ) -> Self {
+        let all = watcher::Config::default;
         let registry = Arc::new(ArcSwap::from_pointee(Registry::default()));
         let rebuilt = Arc::clone(&registry);
         let topology_types =
-            reflect(Api::all(client.clone()), tasks, shutdown, move |types: &Store<TopologyType>| {
+            reflect(Api::all(client.clone()), all(), tasks, shutdown, move |types: &Store<TopologyType>| {
                 rebuilt.store(Arc::new(build_registry(&types.state())));
             });
         let in_federation = federation_namespace;
-        let clusters = reflect(Api::namespaced(client.clone(), in_federation), tasks, shutdown, |_| ());
-        let namespaces = reflect(Api::all(client.clone()), tasks, shutdown, |_| ());
-        let type_configs = reflect(Api::namespaced(client.clone(), in_federation), tasks, shutdown, |_| ());
+        let clusters =
+            reflect(Api::namespaced(client.clone(), in_federation), all(), tasks, shutdown, |_| ());
+        let named = match only_namespace {
+            Some(name) => all().fields(&format!("metadata.name={name}")),
+            None => all(),
+        };
+        let namespaces = reflect(Api::all(client.clone()), named, tasks, shutdown, |_| ());
+        let (known, federated) = watch::channel(None);
+        let type_configs = reflect(
+            Api::namespaced(client.clone(), in_federation),
+            all(),
+            tasks,
+            shutdown,
+            move |configs: &Store<FederatedTypeConfig>| {
+                let found = Some(FederatedResource::of_all(&with_defaults(configs)));
+                known.send_if_modified(|known| {
+                    let is_news = *known != found;
+                    *known = found;
+                    is_news
+                });
+            },
+        );
         Self {
             client: client.clone(),
             federation_namespace: federation_namespace.to_owned(),
@@ -63,6 +89,7 @@ impl Lookups {
             clusters,
             namespaces,
             type_configs,
+            federated,
             synced: AtomicBool::new(false),
         }
     }
@@ -102,11 +129,12 @@ impl Lookups {
 
     /// The type configs, with their defaults filled in.
     pub fn type_configs(&self) -> Vec<FederatedTypeConfig> {
-        self.type_configs
-            .state()
-            .iter()
-            .map(|config| FederatedTypeConfig::clone(config).with_defaults())
-            .collect()
+        with_defaults(&self.type_configs)
+    }
+
+    /// The federated types, as they change.
+    pub fn federated(&self) -> FederatedResources {
+        self.federated.clone()
     }
 
     /// The config whose federated type is this kind.
@@ -132,9 +160,14 @@ impl Lookups {
     }
 }
 
+fn with_defaults(configs: &Store<FederatedTypeConfig>) -> Vec<FederatedTypeConfig> {
+    configs.state().iter().map(|config| FederatedTypeConfig::clone(config).with_defaults()).collect()
+}
+
 /// Follows a kind into a store, until `shutdown`; `changed` is told after every change.
 fn reflect<K>(
     api: Api<K>,
+    config: watcher::Config,
     tasks: &mut JoinSet<()>,
     shutdown: &CancellationToken,
     changed: impl Fn(&Store<K>) + Send + 'static,
@@ -145,7 +178,7 @@ where
 {
     let (reader, writer) = store();
     let kind = K::kind(&K::DynamicType::default()).into_owned();
-    let events = watcher(api, watcher::Config::default())
+    let events = watcher(api, config)
         .default_backoff()
         .modify(|object| {
             object.managed_fields_mut().clear();

@@ -22,8 +22,8 @@ pub enum AccessReview {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
-    resource_attributes: Option<Resource>,
-    non_resource_attributes: Option<Path>,
+    resource_attributes: Option<ResourceAttributes>,
+    non_resource_attributes: Option<PathAttributes>,
     user: String,
     #[serde(deserialize_with = "crate::auth::rule::null_is_empty")]
     groups: Vec<String>,
@@ -31,7 +31,7 @@ struct Spec {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Resource {
+struct ResourceAttributes {
     namespace: String,
     verb: String,
     group: String,
@@ -42,7 +42,7 @@ struct Resource {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Path {
+struct PathAttributes {
     path: String,
     verb: String,
 }
@@ -118,10 +118,10 @@ pub fn rules_review(request: &Value, policy: &Policy, me: &User) -> Result<Value
 impl Spec {
     fn attributes(&self) -> Attributes<'_> {
         match (&self.resource_attributes, &self.non_resource_attributes) {
-            (Some(Resource { namespace, verb, group, resource, subresource, name }), _) => {
+            (Some(ResourceAttributes { namespace, verb, group, resource, subresource, name }), _) => {
                 Attributes::resource(verb, ResourceTarget { group, resource, subresource, namespace, name })
             }
-            (None, Some(Path { path, verb })) => Attributes::path(verb, path),
+            (None, Some(PathAttributes { path, verb })) => Attributes::path(verb, path),
             (None, None) => Attributes::path("", ""),
         }
     }
@@ -131,7 +131,7 @@ fn check(review: AccessReview, request: &Value, spec: &Spec) -> Vec<Cause> {
     let mut causes = Vec::new();
     // The value as kube-apiserver shows it: its internal type has no names for JSON.
     let path = match &spec.non_resource_attributes {
-        Some(Path { path, verb }) => json!({"Path": path, "Verb": verb}),
+        Some(PathAttributes { path, verb }) => json!({"Path": path, "Verb": verb}),
         None => Value::Null,
     };
     match (&spec.resource_attributes, &spec.non_resource_attributes) {

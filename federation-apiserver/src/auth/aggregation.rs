@@ -22,3 +22,6 @@ pub fn rules<'a>(role: &Role, all: impl IntoIterator<Item = &'a Role>) -> Option
         .collect();
     Some(rules)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What a request asks for, as roles see it.
 
-use crate::auth::{User, quote::quoted};
+use crate::auth::{Refusal, User, quote::quoted};
 
 /// A verb and what it is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,26 +55,19 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The sentence of a 403 answer, with the authorizer's reason behind it if there is one.
-    ///
-    /// The answer's full message names the object before it, which [`Self::forbidden_message`] does.
-    pub fn denial(&self, user: &User, reason: &str) -> String {
+    /// The 403 that answers a denied request; with the authorizer's reason, if it has one.
+    pub fn refusal(&self, user: &User, reason: &str) -> Refusal {
         let sentence = self.sentence(user).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") }
-    }
-
-    /// The whole message of the `Status` with reason `Forbidden` that answers a denied request:
-    /// `pods "a" is forbidden: User "x" cannot get resource …`.
-    pub fn forbidden_message(&self, user: &User, reason: &str) -> String {
-        let denial = self.denial(user, reason);
-        match self.target {
-            Target::Path(_) => format!("forbidden: {denial}"),
-            Target::Resource(target) => {
-                let qualified = qualified(target.group, target.resource);
-                let name =
-                    if target.name.is_empty() { String::new() } else { format!(" {}", quoted(target.name)) };
-                format!("{qualified}{name} is forbidden: {denial}")
-            }
+        let message = if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") };
+        let target = match self.target {
+            Target::Resource(target) => target,
+            Target::Path(_) => ResourceTarget::default(),
+        };
+        Refusal::Forbidden {
+            group: target.group.to_owned().into(),
+            resource: target.resource.to_owned().into(),
+            name: target.name.to_owned(),
+            message,
         }
     }
 
@@ -133,12 +126,13 @@ mod tests {
             ),
         ];
         for (attributes, message) in cases {
-            assert_eq!(attributes.forbidden_message(&user, ""), message);
+            assert_eq!(attributes.refusal(&user, "").to_string(), message);
         }
         let missing = "RBAC: role.rbac.authorization.k8s.io \"r\" not found";
         assert!(
             Attributes::path("get", "/")
-                .forbidden_message(&user, missing)
+                .refusal(&user, missing)
+                .to_string()
                 .ends_with("cannot get path \"/\": RBAC: role.rbac.authorization.k8s.io \"r\" not found")
         );
     }

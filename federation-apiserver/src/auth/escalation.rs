@@ -99,19 +99,18 @@ fn confirm(
     if uncovered.is_empty() {
         return Ok(());
     }
-    let lines: Vec<_> = described(uncovered).into_iter().collect();
-    let mut message = format!(
-        "user {} (groups={}) is attempting to grant RBAC permissions not currently held:\n{}",
+    let unresolved = if holdings.missing.is_empty() {
+        String::new()
+    } else {
+        let missing = holdings.missing.iter().map(|role| not_found(kind, &role.role_ref.name));
+        format!("; resolution errors: [{}]", joined(&missing.collect::<Vec<_>>()))
+    };
+    Err(format!(
+        "user {} (groups={}) is attempting to grant RBAC permissions not currently held:\n{}{unresolved}",
         quoted(&user.name),
         quoted_list(&user.groups),
-        lines.join("\n")
-    );
-    if !holdings.missing.is_empty() {
-        let missing: Vec<_> =
-            holdings.missing.iter().map(|role| not_found(kind, &role.role_ref.name)).collect();
-        message.push_str(&format!("; resolution errors: [{}]", joined(&missing)));
-    }
-    Err(message)
+        described(uncovered).into_iter().collect::<Vec<_>>().join("\n")
+    ))
 }
 
 /// kube-apiserver names the resource that is being written where the role is missing that it refers to.
@@ -120,7 +119,12 @@ fn not_found(kind: RbacKind, name: &str) -> Refusal {
 }
 
 fn forbidden(kind: RbacKind, name: &str, message: String) -> Refusal {
-    Refusal::Forbidden { group: GROUP, resource: kind.resource(), name: name.to_owned(), message }
+    Refusal::Forbidden {
+        group: GROUP.into(),
+        resource: kind.resource().into(),
+        name: name.to_owned(),
+        message,
+    }
 }
 
 /// An aggregation may gather anything, so it takes the right to everything.
@@ -149,3 +153,6 @@ fn only_collection_fields_change(old: &Value, new: &Value) -> bool {
     };
     without(old) == without(new)
 }
+
+#[cfg(test)]
+mod tests;

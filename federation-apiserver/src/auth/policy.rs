@@ -4,17 +4,14 @@
 //! namespace's, each in the order of their names. kube-apiserver looks at all of them in no order: the decision is the
 //! same, and where several bindings allow something, the reason is one of those that it might give.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt};
 
 use serde::{Deserialize, de::Error as _};
 use serde_json::Value;
 
 use crate::auth::{
-    Attributes, Binding, PolicyRule, Role, RoleRef, User, aggregation, binding::Principal, quote::quoted,
+    Attributes, Binding, PolicyRule, Role, RoleRef, User, aggregation, binding_index::BindingIndex,
+    quote::quoted,
 };
 
 /// The four kinds that make a policy.
@@ -98,15 +95,7 @@ pub struct Policy {
     roles: HashMap<String, HashMap<String, Role>>,
     cluster_roles: HashMap<String, Role>,
     /// By namespace; the empty one has the cluster's.
-    bindings: HashMap<String, Scope>,
-}
-
-/// The bindings of one namespace.
-#[derive(Clone, Debug, Default)]
-struct Scope {
-    by_name: HashMap<String, Arc<Binding>>,
-    by_user: HashMap<String, BTreeSet<String>>,
-    by_group: HashMap<String, BTreeSet<String>>,
+    bindings: HashMap<String, BindingIndex>,
 }
 
 impl Policy {
@@ -155,9 +144,9 @@ impl Policy {
                 self.cluster_roles.remove(name);
             }
             RbacKind::RoleBinding | RbacKind::ClusterRoleBinding => {
-                if let Some(scope) = self.bindings.get_mut(namespace) {
-                    scope.remove(name);
-                    if scope.by_name.is_empty() {
+                if let Some(bindings) = self.bindings.get_mut(namespace) {
+                    bindings.remove(name);
+                    if bindings.is_empty() {
                         self.bindings.remove(namespace);
                     }
                 }
@@ -230,47 +219,7 @@ impl Policy {
     ) -> impl Iterator<Item = &'p Binding> + use<'p, 'u> {
         let cluster = self.bindings.get("");
         let local = if namespace.is_empty() { None } else { self.bindings.get(namespace) };
-        cluster.into_iter().chain(local).flat_map(|scope| scope.of(user))
-    }
-}
-
-impl Scope {
-    fn insert(&mut self, binding: Binding) {
-        let name = &binding.metadata.name;
-        for subject in &binding.subjects {
-            match subject.principal(&binding.metadata.namespace) {
-                Some(Principal::User(user)) => self.by_user.entry(user).or_default().insert(name.clone()),
-                Some(Principal::Group(group)) => self.by_group.entry(group).or_default().insert(name.clone()),
-                None => false,
-            };
-        }
-        self.by_name.insert(name.clone(), Arc::new(binding));
-    }
-
-    fn remove(&mut self, name: &str) {
-        let Some(binding) = self.by_name.remove(name) else { return };
-        for subject in &binding.subjects {
-            let (index, key) = match subject.principal(&binding.metadata.namespace) {
-                Some(Principal::User(user)) => (&mut self.by_user, user),
-                Some(Principal::Group(group)) => (&mut self.by_group, group),
-                None => continue,
-            };
-            if let Some(names) = index.get_mut(&key) {
-                names.remove(name);
-                if names.is_empty() {
-                    index.remove(&key);
-                }
-            }
-        }
-    }
-
-    /// The bindings that name the user or a group of the user, each once, by name.
-    fn of(&self, user: &User) -> Vec<&Binding> {
-        let groups = user.groups.iter().filter_map(|group| self.by_group.get(group));
-        let mut names: Vec<_> = self.by_user.get(&user.name).into_iter().chain(groups).flatten().collect();
-        names.sort_unstable();
-        names.dedup();
-        names.into_iter().filter_map(|name| self.by_name.get(name)).map(Arc::as_ref).collect()
+        cluster.into_iter().chain(local).flat_map(|bindings| bindings.of(user))
     }
 }
 
@@ -285,3 +234,6 @@ pub(super) fn joined<T: fmt::Display>(errors: &[T]) -> String {
     }
     if texts.len() == 1 { texts.concat() } else { format!("[{}]", texts.join(", ")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What is wrong with a request, in the terms of the `Status` that answers it.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::auth::{attributes::qualified, quote::quoted};
 
@@ -14,11 +14,11 @@ pub enum Refusal {
     ),
     /// 403, reason `Forbidden`.
     Forbidden {
-        /// The API group of the object.
-        group: &'static str,
-        /// Its plural name.
-        resource: &'static str,
-        /// Its name.
+        /// The API group of what was asked for.
+        group: Cow<'static, str>,
+        /// Its plural name; empty for a path.
+        resource: Cow<'static, str>,
+        /// Its name; empty for a collection.
         name: String,
         /// Why.
         message: String,
@@ -115,7 +115,14 @@ impl fmt::Display for Refusal {
         match self {
             Self::BadRequest(message) | Self::Internal(message) => f.write_str(message),
             Self::Forbidden { group, resource, name, message } => {
-                write!(f, "{} {} is forbidden: {message}", qualified(group, resource), quoted(name))
+                match (resource.as_ref(), name.as_str()) {
+                    ("", _) => f.write_str("forbidden")?,
+                    (resource, "") => write!(f, "{} is forbidden", qualified(group, resource))?,
+                    (resource, name) => {
+                        write!(f, "{} {} is forbidden", qualified(group, resource), quoted(name))?;
+                    }
+                }
+                write!(f, ": {message}")
             }
             Self::NotFound { group, resource, name } => {
                 write!(f, "{} {} not found", qualified(group, resource), quoted(name))

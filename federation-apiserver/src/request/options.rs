@@ -138,6 +138,19 @@ pub(crate) fn resource_version(text: &str) -> Result<Option<u64>, ApiError> {
     })
 }
 
+/// Refuses a version of an object that is no number.
+pub(crate) fn check_version(said: &str, group: &str, kind: &str, name: &str) -> Result<(), ApiError> {
+    if said.parse::<u64>().is_ok() {
+        return Ok(());
+    }
+    let error = crate::FieldError {
+        cause: crate::Cause::Invalid,
+        field: "metadata.resourceVersion".to_owned(),
+        message: format!("Invalid value: \"{said}\": strconv.ParseUint: parsing \"{said}\": invalid syntax"),
+    };
+    Err(ApiError::invalid(group, kind, name, &[error]))
+}
+
 impl ListOptions {
     pub(crate) fn parse(query: &Query<'_>) -> Result<Self, ApiError> {
         let text = |name: &str| query.get(name).unwrap_or_default().to_owned();

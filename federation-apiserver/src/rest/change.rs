@@ -2,13 +2,11 @@
 
 use revision_store::{Entry, Write, WriteError};
 use serde_json::Value;
-use structural_schema::FieldError;
 
 use super::{At, Caller, Rest, encode, write_error};
 use crate::admission::{Attributes, Operation};
 use crate::object;
-use crate::object_meta;
-use crate::resource::{Generation, Resource};
+use crate::resource::Resource;
 use crate::status::ApiError;
 
 /// Why a change was not made.
@@ -79,7 +77,7 @@ impl Rest {
         };
         self.admit(&mut write).await?;
         settle(at, &mut write.object, old);
-        let errors = check_update(at, &write.object, old);
+        let errors = at.resource.rules.validate(&write.object, Some(old));
         if !errors.is_empty() {
             let Resource { group, kind, .. } = at.resource;
             return Err(ApiError::invalid(group, kind, at.name, &errors).into());
@@ -155,13 +153,13 @@ fn is_released_after(at: &At<'_>, old: &Value, new: &Value) -> bool {
     !is_released(at.resource, old) || new["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
 }
 
-/// What the server keeps of an object, whatever the client or a plugin wrote: its identity, its times, and the part
-/// that another subresource owns.
+/// What the server keeps of an object, whatever the client or a plugin wrote: its identity, its times, and what the
+/// kind's rules keep.
 pub(super) fn settle(at: &At<'_>, new: &mut Value, old: &Value) {
     let resource = at.resource;
     object::set_top(new, "apiVersion", Some(resource.api_version().into()));
     object::set_top(new, "kind", Some(resource.kind.clone().into()));
-    for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+    for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         let kept = old["metadata"].get(field).filter(|value| !value.is_null()).cloned();
         object::set(new, field, kept);
     }
@@ -169,40 +167,5 @@ pub(super) fn settle(at: &At<'_>, new: &mut Value, old: &Value) {
         object::set(new, "uid", old["metadata"].get("uid").cloned());
     }
     object::set(new, "selfLink", None);
-    match at.subresource {
-        Some("status") => {
-            let managed = new["metadata"].get("managedFields").cloned();
-            let status = new.get("status").cloned();
-            let mut kept = old.clone();
-            object::set(&mut kept, "managedFields", managed);
-            object::set_top(&mut kept, "status", status);
-            *new = kept;
-        }
-        _ if resource.status => object::set_top(new, "status", old.get("status").cloned()),
-        _ => {}
-    }
-    resource.rules.default(new);
-    if at.subresource.is_none() {
-        resource.rules.prepare_update(new, old);
-    }
-    let changed = match resource.generation {
-        Generation::None => false,
-        Generation::Spec => new.get("spec") != old.get("spec"),
-        Generation::Content if resource.status => !object::same_but(new, old, &["metadata", "status"]),
-        Generation::Content => !object::same_but(new, old, &["metadata"]),
-    };
-    if changed {
-        let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
-        object::set(new, "generation", Some(generation.into()));
-    }
-}
-
-/// What is wrong with an object that shall replace another.
-fn check_update(at: &At<'_>, new: &Value, old: &Value) -> Vec<FieldError> {
-    let mut errors = object_meta::validate_update(new, old);
-    if at.subresource.is_none() {
-        errors.extend(object_meta::validate(new, at.resource.namespaced));
-    }
-    errors.extend(at.resource.rules.validate(new, Some(old)));
-    errors
+    resource.rules.prepare_update(at.subresource.unwrap_or_default(), new, old);
 }

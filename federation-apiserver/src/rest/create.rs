@@ -3,15 +3,14 @@
 use revision_store::{Write, WriteError};
 use serde_json::Value;
 
-use super::decode::{check_kind, check_place, drop_unknown};
+use super::decode::{check_place, read};
 use super::{At, Caller, Rest, Written, names, write_error};
 use crate::admission::{Attributes, Operation};
 use crate::body::Parsed;
 use crate::object;
-use crate::object_meta;
 use crate::ownership;
 use crate::request::WriteOptions;
-use crate::resource::{Generation, Resource};
+use crate::resource::Resource;
 use crate::status::ApiError;
 
 impl Rest {
@@ -24,18 +23,13 @@ impl Rest {
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let resource = at.resource;
-        let Parsed { value: mut new, duplicates } = body;
-        check_kind(resource, &mut new)?;
-        drop_unknown(resource, &mut new, &duplicates, options.field_validation, caller)?;
+        let mut new = read(resource, body, options.field_validation, caller)?;
         check_place(resource, at.namespace, Some(at.name).filter(|name| !name.is_empty()), &mut new)?;
         if !object::text(&new, "resourceVersion").is_empty() {
             return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
         }
         object::set(&mut new, "resourceVersion", None);
         object::set(&mut new, "managedFields", None);
-        if resource.status {
-            object::set_top(&mut new, "status", None);
-        }
         resource.rules.default(&mut new);
         let manager = caller.manager(options.field_manager.as_deref());
         ownership::updated(resource, at.subresource, None, &mut new, &manager, (self.now)());
@@ -95,7 +89,7 @@ impl Rest {
         };
         self.admit(&mut write).await?;
         begin(resource, &mut write.object, (self.now)());
-        let errors = check(resource, &write.object);
+        let errors = resource.rules.validate(&write.object, None);
         if !errors.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, &name, &errors));
         }
@@ -123,18 +117,8 @@ impl Rest {
 fn begin(resource: &Resource, object: &mut Value, now: jiff::Timestamp) {
     object::set(object, "uid", Some(uuid::Uuid::new_v4().to_string().into()));
     object::set(object, "creationTimestamp", Some(object::time(now).into()));
-    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"] {
+    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         object::set(object, field, None);
     }
-    if resource.generation != Generation::None {
-        object::set(object, "generation", Some(1.into()));
-    }
-    resource.rules.default(object);
     resource.rules.prepare_create(object);
-}
-
-fn check(resource: &Resource, object: &Value) -> Vec<structural_schema::FieldError> {
-    let mut errors = object_meta::validate(object, resource.namespaced);
-    errors.extend(resource.rules.validate(object, None));
-    errors
 }

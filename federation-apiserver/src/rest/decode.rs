@@ -6,6 +6,7 @@ use revision_store::Entry;
 use serde_json::Value;
 
 use super::{Caller, Rest};
+use crate::body::Parsed;
 use crate::object;
 use crate::request::FieldValidation;
 use crate::resource::Resource;
@@ -33,19 +34,45 @@ impl Rest {
             objects.push(object);
         }
         let mut objects = resource.conversion.all(objects, &resource.api_version()).await?;
-        if resource.defaults_on_read
-            && let Some(schema) = &resource.schema
-        {
+        if resource.defaults_on_read {
             for object in &mut objects {
-                schema.default(object);
+                resource.rules.default(object);
             }
         }
         Ok(objects)
     }
 }
 
-/// Reads an object that a client sent: it must be of the resource's kind and version.
-pub(super) fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
+/// Reads an object that a client sent: of the resource's kind and version, without what the kind does not have.
+pub(super) fn read(
+    resource: &Resource,
+    body: Parsed,
+    unknown: FieldValidation,
+    caller: &Caller,
+) -> Result<Value, ApiError> {
+    let Parsed { mut value, duplicates } = body;
+    check_kind(resource, &mut value)?;
+    let Resource { kind, version, rules, .. } = resource;
+    let misfit = |why: &str| {
+        ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
+    };
+    let (value, dropped) = rules.read(value).map_err(|why| misfit(&why))?;
+    let found: BTreeSet<String> = (duplicates.iter().map(|field| format!("duplicate field \"{field}\"")))
+        .chain(dropped.iter().map(|field| format!("unknown field \"{field}\"")))
+        .collect();
+    match unknown {
+        _ if found.is_empty() => {}
+        FieldValidation::Ignore => {}
+        FieldValidation::Warn => found.into_iter().for_each(|text| caller.warn(text)),
+        FieldValidation::Strict => {
+            let all = found.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(misfit(&format!("strict decoding error: {all}")));
+        }
+    }
+    Ok(value)
+}
+
+fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
     if !object.is_object() {
         return Err(ApiError::bad_request(format!(
             "the object provided is unrecognized (must be of type {})",
@@ -53,7 +80,7 @@ pub(super) fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), 
         )));
     }
     let wanted = resource.api_version();
-    let custom = resource.needs_version;
+    let custom = resource.custom;
     let said = |field: &str| object[field].as_str().unwrap_or_default();
     let (version, kind) = (said("apiVersion"), said("kind"));
     // Built-in kinds are known by the path alone; custom resources must say what they are.
@@ -84,38 +111,6 @@ pub(super) fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), 
     object::set_top(object, "apiVersion", Some(wanted.into()));
     object::set_top(object, "kind", Some(resource.kind.clone().into()));
     Ok(())
-}
-
-/// Drops what the schema does not name, and says so as the client wants it.
-pub(super) fn drop_unknown(
-    resource: &Resource,
-    object: &mut Value,
-    duplicates: &[String],
-    how: FieldValidation,
-    caller: &Caller,
-) -> Result<(), ApiError> {
-    let mut found: BTreeSet<String> =
-        duplicates.iter().map(|field| format!("duplicate field \"{field}\"")).collect();
-    if let Some(schema) = resource.schema.as_ref().filter(|_| resource.prunes) {
-        found.extend(schema.prune(object).iter().map(|field| format!("unknown field \"{field}\"")));
-    }
-    if found.is_empty() {
-        return Ok(());
-    }
-    match how {
-        FieldValidation::Ignore => Ok(()),
-        FieldValidation::Warn => {
-            found.into_iter().for_each(|text| caller.warn(text));
-            Ok(())
-        }
-        FieldValidation::Strict => {
-            let all = found.into_iter().collect::<Vec<_>>().join(", ");
-            Err(ApiError::bad_request(format!(
-                "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {all}",
-                resource.kind, resource.version, resource.kind
-            )))
-        }
-    }
 }
 
 /// Puts the path's namespace and name into an object, which must not say otherwise.

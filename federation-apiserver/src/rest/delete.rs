@@ -60,10 +60,11 @@ impl Rest {
         self.validate(&mut write).await?;
         write.warnings.iter().for_each(|text| caller.warn(text));
         let mut last = current.object.clone();
-        let finalizers = with_policy(object::finalizers(&last), options.propagation_policy.as_deref());
-        let before = object::finalizers(&last).len();
-        if finalizers.len() != before || finalizers != object::finalizers(&last) {
-            object::set(&mut last, "finalizers", (!finalizers.is_empty()).then(|| json!(finalizers)));
+        let before = object::finalizers(&last);
+        let finalizers = with_policy(before.clone(), options.propagation_policy.as_deref());
+        if finalizers != before {
+            let finalizers = (!finalizers.is_empty()).then(|| json!(finalizers));
+            object::set(&mut last, "finalizers", finalizers);
         }
         if is_released(at.resource, &last) {
             let last = self.remove(at, &current.entry, last, options.dry_run).await?;

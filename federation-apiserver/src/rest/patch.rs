@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::change::{Changed, Current, Refused};
-use super::decode::{check_kind, check_place, drop_unknown};
+use super::decode::{check_place, read};
 use super::update::{ATTEMPTS, check_current};
 use super::{At, Caller, Rest, Written};
 use crate::body::Parsed;
@@ -79,9 +79,9 @@ impl Rest {
         options: &WriteOptions,
         caller: &Caller,
     ) -> Result<Changed, Refused> {
-        let mut new = patched(at, patch_type, &current.object, &patch.value)?;
-        check_kind(at.resource, &mut new)?;
-        drop_unknown(at.resource, &mut new, &patch.duplicates, options.field_validation, caller)?;
+        let new = patched(at, patch_type, &current.object, &patch.value)?;
+        let new = Parsed { value: new, duplicates: patch.duplicates.clone() };
+        let mut new = read(at.resource, new, options.field_validation, caller)?;
         check_place(at.resource, at.namespace, Some(at.name), &mut new)?;
         check_current(at, &new, current)?;
         let manager = caller.manager(options.field_manager.as_deref());
@@ -125,10 +125,7 @@ impl Rest {
                 "uid mismatch: the provided object specified uid, and no existing object was found",
             ));
         }
-        let mut new = ownership::apply(at.resource, at.subresource, None, &applied, options, (self.now)())?;
-        if at.resource.status {
-            object::set_top(&mut new, "status", None);
-        }
+        let new = ownership::apply(at.resource, at.subresource, None, &applied, options, (self.now)())?;
         self.create_prepared(at, new, options.dry_run, caller).await
     }
 }
@@ -143,9 +140,7 @@ fn applied(
     if options.field_manager.is_none() {
         return Err(ApiError::apply_needs_manager());
     }
-    let mut applied = patch.value.clone();
-    check_kind(at.resource, &mut applied)?;
-    drop_unknown(at.resource, &mut applied, &patch.duplicates, options.field_validation, caller)?;
+    let mut applied = read(at.resource, patch.clone(), options.field_validation, caller)?;
     check_place(at.resource, at.namespace, Some(at.name), &mut applied)?;
     if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
@@ -162,11 +157,6 @@ fn patched(
     match patch_type {
         PatchType::Json => object_patch::json_patch(current, patch).map_err(ApiError::from),
         PatchType::Merge | PatchType::Apply => Ok(object_patch::merge_patch(current, patch)),
-        PatchType::Strategic => match at.resource.schema.as_ref().filter(|_| !at.resource.needs_version) {
-            Some(schema) => {
-                object_patch::strategic_merge(current, patch, schema.root()).map_err(ApiError::from)
-            }
-            None => Err(ApiError::unsupported_patch()),
-        },
+        PatchType::Strategic => Err(ApiError::unsupported_patch()),
     }
 }

@@ -46,8 +46,8 @@ impl Rest {
             super::update::check_current(&at, &wanted, &current)?;
             let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
             if replicas < 0 {
-                let error = structural_schema::FieldError {
-                    cause: structural_schema::Cause::Invalid,
+                let error = crate::FieldError {
+                    cause: crate::Cause::Invalid,
                     field: "spec.replicas".to_owned(),
                     message: format!("Invalid value: {replicas}: must be greater than or equal to 0"),
                 };

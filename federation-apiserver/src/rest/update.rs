@@ -1,12 +1,12 @@
 //! An object replaced as a whole.
 
 use serde_json::Value;
-use structural_schema::{Cause, FieldError};
 
 use super::change::{Changed, Current, Refused, settle};
-use super::decode::{check_kind, check_place, drop_unknown};
+use super::decode::{check_place, read};
 use super::{At, Caller, Rest, Written};
 use crate::body::Parsed;
+use crate::{Cause, FieldError};
 use crate::object;
 use crate::ownership;
 use crate::request::WriteOptions;
@@ -25,14 +25,12 @@ impl Rest {
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let resource = at.resource;
-        let Parsed { value: mut new, duplicates } = body;
-        check_kind(resource, &mut new)?;
-        drop_unknown(resource, &mut new, &duplicates, options.field_validation, caller)?;
+        let mut new = read(resource, body, options.field_validation, caller)?;
         check_place(resource, at.namespace, Some(at.name), &mut new)?;
         let unconditional = object::text(&new, "resourceVersion").is_empty();
         for _ in 0..ATTEMPTS {
             let current = self.current(&at).await?;
-            if unconditional && resource.needs_version {
+            if unconditional && resource.custom {
                 let error = FieldError {
                     cause: Cause::Invalid,
                     field: "metadata.resourceVersion".to_owned(),

@@ -20,8 +20,8 @@ use crate::status::ApiError;
 /// What a watch sends: events, each with its object in the form asked for.
 pub type Watching = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 
-/// How an object is written into an event.
-pub type Represent = Arc<dyn Fn(Representable, bool) -> Result<Bytes, ApiError> + Send + Sync>;
+/// How an object is written into an event. It is called for one event after the other, and may tell the first apart.
+pub type Represent = Box<dyn FnMut(Representable) -> Result<Bytes, ApiError> + Send + Sync>;
 
 /// Times of watches.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +41,17 @@ impl Default for WatchSettings {
 /// How many objects are read at once for the events that a watch begins with.
 const INITIAL_PAGE: usize = 500;
 
-/// A watch under way.
-struct Session {
+/// What a watch looks at, and how.
+struct View {
     rest: Arc<Rest>,
     resource: Arc<Resource>,
     selectors: Selectors,
     represent: Represent,
+}
+
+/// A watch under way.
+struct Session {
+    view: View,
     bookmarks: Option<Interval>,
     /// When the client's time is up.
     end: Instant,
@@ -118,10 +123,7 @@ impl Rest {
         });
         let started = from.unwrap_or(current);
         let session = Session {
-            rest: Arc::clone(self),
-            resource,
-            selectors,
-            represent,
+            view: View { rest: Arc::clone(self), resource, selectors, represent },
             bookmarks,
             end: Instant::now() + options.timeout.unwrap_or_else(|| spread(settings.timeout)),
             sent: started,
@@ -189,11 +191,12 @@ impl Session {
             at: Some(revision),
             keys_only: false,
         };
-        let page = self.rest.store.list(range).await.map_err(store_error)?;
+        let page = self.view.rest.store.list(range).await.map_err(store_error)?;
         let mut out = Vec::new();
         for entry in &page.entries {
-            if let Some(object) = self.seen(entry).await?.filter(|seen| self.wants(seen)) {
-                out.extend_from_slice(&event("ADDED", &self.written(object)?));
+            let object = self.view.seen(entry).await?;
+            if self.view.wants(&object) {
+                out.extend_from_slice(&event("ADDED", &self.view.written(object)?));
             }
         }
         let Phase::Initial { prefix, after, .. } = &mut self.phase else { return Ok(out.into()) };
@@ -201,11 +204,11 @@ impl Session {
             *after = Some(last.key.clone());
             return Ok(out.into());
         }
-        let watch = self.rest.store.watch(prefix, revision).await.map_err(store_error)?;
+        let watch = self.view.rest.store.watch(prefix, revision).await.map_err(store_error)?;
         self.phase = Phase::Changes(watch);
         (self.sent, self.told) = (revision, revision);
         if mark_end {
-            out.extend_from_slice(&self.bookmark(revision, true)?);
+            out.extend_from_slice(&self.view.bookmark(revision, true)?);
         }
         Ok(out.into())
     }
@@ -224,7 +227,7 @@ impl Session {
             item = watch.next() => match item? {
                 Ok(WatchItem::Event(event)) => {
                     self.sent = event.entry.mod_revision;
-                    Some(self.event(event).await)
+                    Some(self.view.event(event).await)
                 }
                 Ok(WatchItem::Progress(revision)) => {
                     self.sent = self.sent.max(revision);
@@ -240,13 +243,16 @@ impl Session {
                     return Some(Ok(Bytes::new()));
                 }
                 self.told = self.sent;
-                Some(self.bookmark(self.sent, false))
+                Some(self.view.bookmark(self.sent, false))
             }
             () = tokio::time::sleep_until(self.end) => None,
         }
     }
 
-    fn bookmark(&self, revision: u64, initial_end: bool) -> Result<Bytes, ApiError> {
+}
+
+impl View {
+    fn bookmark(&mut self, revision: u64, initial_end: bool) -> Result<Bytes, ApiError> {
         let mut metadata = json!({"creationTimestamp": null, "resourceVersion": revision.to_string()});
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
@@ -254,19 +260,19 @@ impl Session {
         let object = json!({
             "kind": self.resource.kind, "apiVersion": self.resource.api_version(), "metadata": metadata,
         });
-        Ok(event("BOOKMARK", &(self.represent)(Representable::Value(object), false)?))
+        Ok(event("BOOKMARK", &(self.represent)(Representable::Value(object))?))
     }
 
     /// An entry in the version of the watch, parsed only if somebody has to look into it.
-    async fn seen(&self, entry: &Entry) -> Result<Option<Representable>, ApiError> {
+    async fn seen(&self, entry: &Entry) -> Result<Representable, ApiError> {
         if self.selectors.is_empty()
             && !self.resource.defaults_on_read
             && let Some(bytes) =
                 raw::with_revision(&entry.value, &self.resource.api_version(), entry.mod_revision)
         {
-            return Ok(Some(Representable::Raw(bytes)));
+            return Ok(Representable::Raw(bytes));
         }
-        self.rest.decode(&self.resource, entry).await.map(|object| Some(Representable::Value(object)))
+        self.rest.decode(&self.resource, entry).await.map(Representable::Value)
     }
 
     fn wants(&self, object: &Representable) -> bool {
@@ -276,15 +282,15 @@ impl Session {
         }
     }
 
-    fn written(&self, object: Representable) -> Result<Bytes, ApiError> {
-        (self.represent)(object, false)
+    fn written(&mut self, object: Representable) -> Result<Bytes, ApiError> {
+        (self.represent)(object)
     }
 
     /// The event as this watch sees it: an object that begins to match is added, one that ceases to is deleted.
-    async fn event(&self, change: Event) -> Result<Bytes, ApiError> {
+    async fn event(&mut self, change: Event) -> Result<Bytes, ApiError> {
         let gone = matches!(change.kind, EventKind::Delete);
-        let created = change.entry.create_revision == change.entry.mod_revision;
-        let Some(object) = self.seen(&change.entry).await? else { return Ok(Bytes::new()) };
+        let created = change.is_create();
+        let object = self.seen(&change.entry).await?;
         if self.selectors.is_empty() {
             let kind = if gone {
                 "DELETED"

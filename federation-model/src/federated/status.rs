@@ -122,6 +122,8 @@ pub mod reason {
     pub const IDENTITY_CHANGED: &str = "IdentityChanged";
     /// Cluster (ours): another cell of the same API server needs a different object of that name.
     pub const CONFLICTING_CELLS: &str = "ConflictingCells";
+    /// Cluster (ours): somebody there keeps undoing what is written; corrections are made less and less often.
+    pub const CONTESTED: &str = "Contested";
     /// Cluster (ours): what is due waits in the member's queue.
     pub const PENDING: &str = "Pending";
 }

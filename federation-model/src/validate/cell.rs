@@ -73,8 +73,15 @@ fn target_trouble(target: &CellTarget) -> Option<Violation> {
     Some(Violation::new("spec.target.name", message))
 }
 
-/// What is wrong with a declared topology type.
-pub fn validate_topology_type(topology_type: &TopologyType) -> Vec<Violation> {
+/// What is wrong with a declared topology type; `old` is the one that it replaces.
+pub fn validate_topology_type(new: &TopologyType, old: Option<&TopologyType>) -> Vec<Violation> {
+    match old {
+        Some(old) => brought_in(topology_type_trouble(new), &topology_type_trouble(old)),
+        None => topology_type_trouble(new),
+    }
+}
+
+fn topology_type_trouble(topology_type: &TopologyType) -> Vec<Violation> {
     let mut found = Vec::new();
     let name = topology_type.name_any();
     if name == CELL_TOPOLOGY || name == CLUSTER_TOPOLOGY {
@@ -139,15 +146,18 @@ mod tests {
 
     #[test]
     fn a_topology_types_rules() {
+        let declared = |name: &str, template: &str| {
+            TopologyType::new(name, TopologyTypeSpec { cluster_name_template: template.to_owned() })
+        };
         let fields = |name: &str, template: &str| {
-            let spec = TopologyTypeSpec { cluster_name_template: template.to_owned() };
-            validate_topology_type(&TopologyType::new(name, spec))
-                .into_iter()
-                .map(|v| v.field)
-                .collect::<Vec<_>>()
+            let found = validate_topology_type(&declared(name, template), None);
+            found.into_iter().map(|v| v.field).collect::<Vec<_>>()
         };
         assert!(fields("zone", "{name}-{namespace}").is_empty());
         assert_eq!(fields("cell", "{namespace}"), ["metadata.name", "spec.clusterNameTemplate"]);
         assert_eq!(fields("Zone", "{name}_x"), ["metadata.name", "spec.clusterNameTemplate"]);
+        let old = declared("Zone", "{name}");
+        assert_eq!(validate_topology_type(&old, Some(&old)), []);
+        assert_eq!(validate_topology_type(&declared("Zone", "{name}_x"), Some(&old)).len(), 1);
     }
 }

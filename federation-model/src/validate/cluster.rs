@@ -1,10 +1,17 @@
 //! `KubeFedCluster`: KubeFed's rules.
 
-use super::{Violation, is_dns_subdomain};
+use super::{Violation, brought_in, is_dns_subdomain};
 use crate::KubeFedCluster;
 
-/// What is wrong with a cluster's spec.
-pub fn validate_cluster(cluster: &KubeFedCluster) -> Vec<Violation> {
+/// What is wrong with a cluster's spec; `old` is the one that it replaces.
+pub fn validate_cluster(new: &KubeFedCluster, old: Option<&KubeFedCluster>) -> Vec<Violation> {
+    match old {
+        Some(old) => brought_in(all(new), &all(old)),
+        None => all(new),
+    }
+}
+
+fn all(cluster: &KubeFedCluster) -> Vec<Violation> {
     let spec = &cluster.spec;
     let mut found = Vec::new();
     if let Some(message) = endpoint_trouble(&spec.api_endpoint) {
@@ -65,7 +72,7 @@ mod tests {
     use super::*;
     use crate::{KubeFedClusterSpec, LocalSecretReference};
 
-    fn fields(endpoint: &str, tls: &[&str], proxy: Option<&str>, secret: &str) -> Vec<String> {
+    fn cluster(endpoint: &str, tls: &[&str], proxy: Option<&str>, secret: &str) -> KubeFedCluster {
         let spec = KubeFedClusterSpec {
             api_endpoint: endpoint.to_owned(),
             secret_ref: LocalSecretReference { name: secret.to_owned() },
@@ -73,7 +80,12 @@ mod tests {
             proxy_url: proxy.map(str::to_owned),
             ..KubeFedClusterSpec::default()
         };
-        validate_cluster(&KubeFedCluster::new("c", spec)).into_iter().map(|v| v.field).collect()
+        KubeFedCluster::new("c", spec)
+    }
+
+    fn fields(endpoint: &str, tls: &[&str], proxy: Option<&str>, secret: &str) -> Vec<String> {
+        let found = validate_cluster(&cluster(endpoint, tls, proxy, secret), None);
+        found.into_iter().map(|v| v.field).collect()
     }
 
     #[test]
@@ -91,5 +103,16 @@ mod tests {
             ["spec.secretRef.name", "spec.disabledTLSValidations[0]", "spec.proxyURL"]
         );
         assert_eq!(fields("h", &["Nothing"], Some("socks5://p"), "s"), ["spec.disabledTLSValidations[0]"]);
+    }
+
+    #[test]
+    fn what_was_wrong_before_stays_editable() {
+        let old = cluster("ftp://host", &[], None, "s");
+        let mut new = old.clone();
+        new.metadata.labels = Some([("zone".to_owned(), "a".to_owned())].into());
+        assert_eq!(validate_cluster(&new, Some(&old)), []);
+        new.spec.proxy_url = Some("ftp://p".to_owned());
+        let found = validate_cluster(&new, Some(&old));
+        assert_eq!(found.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(), ["spec.proxyURL"]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Violation, brought_in, is_dns_label, is_dns_subdomain, is_label_key, is_label_value};
-use crate::{CELL_TOPOLOGY, annotation};
+use crate::{CELL_TOPOLOGY, TOPOLOGY_FORM_VERSION, TYPES_GROUP, annotation};
 
 /// Largest template in bytes of JSON. etcd takes 1.5 MiB for the whole object, which also holds status, overrides and
 /// bookkeeping; the member's copy has bookkeeping of its own.
@@ -14,6 +14,9 @@ pub const MAX_TEMPLATE_BYTES: usize = 1024 * 1024;
 /// Paths that no override may have: what an object is, is the federated object's to say.
 const IDENTITY: [&str; 6] =
     ["/metadata", "/metadata/name", "/metadata/namespace", "/metadata/generateName", "/kind", "/apiVersion"];
+
+/// A type of Secrets that members fill in: what they write into one would be taken out of it again, without an end.
+const TOKEN_SECRET: &str = "kubernetes.io/service-account-token";
 
 /// The words in which the two forms differ.
 struct Form {
@@ -50,32 +53,38 @@ pub fn validate_federated(new: &Value, old: Option<&Value>, target_kind: &str) -
 }
 
 fn all(object: &Value, target_kind: &str) -> Vec<Violation> {
-    let is_topology = object["apiVersion"].as_str().is_some_and(|v| v.ends_with("/v1beta2"));
+    let api_version = object["apiVersion"].as_str().unwrap_or_default();
+    let (group, version) = api_version.rsplit_once('/').unwrap_or((TYPES_GROUP, api_version));
+    let is_topology = version == TOPOLOGY_FORM_VERSION;
     let form = if is_topology { &TOPOLOGY } else { &CLUSTER };
     let names_are_cells = is_topology && object["spec"]["topologyType"] == CELL_TOPOLOGY;
-    let mut check = Check { form, names_are_cells, found: Vec::new() };
+    let mut check = Check { form, group, names_are_cells, found: Vec::new() };
     let spec = &object["spec"];
     check.template(object, target_kind);
+    if target_kind == "Secret" {
+        check.secret(spec);
+    }
     check.placement(&spec["placement"]);
     check.mask(&spec["placementMask"]);
     check.overrides(&spec["overrides"]);
     if !is_topology && !spec["topologyType"].is_null() {
         check.refuse(
             "spec.topologyType",
-            "belongs to the topology form; write it with apiVersion types.kubefed.io/v1beta2",
+            format!("belongs to the topology form; write it with apiVersion {group}/{TOPOLOGY_FORM_VERSION}"),
         );
     }
     check.annotations(&object["metadata"]["annotations"]);
     check.found
 }
 
-struct Check {
+struct Check<'a> {
     form: &'static Form,
+    group: &'a str,
     names_are_cells: bool,
     found: Vec<Violation>,
 }
 
-impl Check {
+impl Check<'_> {
     fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.found.push(Violation::new(field, message));
     }
@@ -112,6 +121,30 @@ impl Check {
         }
     }
 
+    /// Each member signs tokens of its own, so that a token of the template would open nothing there.
+    fn secret(&mut self, spec: &Value) {
+        let mut refuse = |field: String, said: &Value| {
+            if said == TOKEN_SECRET {
+                self.found.push(Violation::new(
+                    field,
+                    format!(
+                        "is {TOKEN_SECRET:?}, which each member fills in by itself and no federation can; federate the \
+                         ServiceAccount, and make its token on the member"
+                    ),
+                ));
+            }
+        };
+        refuse("spec.template.type".to_owned(), &spec["template"]["type"]);
+        let list = self.form.override_list;
+        for (i, item) in spec["overrides"].as_array().into_iter().flatten().enumerate() {
+            for (j, patch) in item[list].as_array().into_iter().flatten().enumerate() {
+                if patch["path"] == "/type" {
+                    refuse(format!("spec.overrides[{i}].{list}[{j}].value"), &patch["value"]);
+                }
+            }
+        }
+    }
+
     fn placement(&mut self, placement: &Value) {
         let Form { many, selector, other, .. } = *self.form;
         self.names(&placement[many], &format!("spec.placement.{many}"));
@@ -142,10 +175,11 @@ impl Check {
     fn foreign(&mut self, field: &str) {
         let (mine, theirs) =
             if self.form.many == "clusters" { ("v1beta1", "v1beta2") } else { ("v1beta2", "v1beta1") };
+        let group = self.group;
         self.refuse(
             field,
             format!(
-                "belongs to the other form: write {} here ({mine}), or apiVersion types.kubefed.io/{theirs}",
+                "belongs to the other form: write {} here ({mine}), or apiVersion {group}/{theirs}",
                 self.form.many
             ),
         );
@@ -430,6 +464,15 @@ mod tests {
                 "write clusters here (v1beta1), or apiVersion types.kubefed.io/v1beta2",
             ),
             (message(json!({"template": {}, "placementMask": {}})), "write [] to touch none"),
+            (
+                {
+                    let mut elsewhere =
+                        object("v1beta1", json!({"template": {}, "placement": {"topologies": []}}));
+                    elsewhere["apiVersion"] = json!("types.example.com/v1beta1");
+                    validate_federated(&elsewhere, None, "ConfigMap")[0].to_string()
+                },
+                "or apiVersion types.example.com/v1beta2",
+            ),
             (patched("data/k"), "write \"/k\""),
             (patched("/metadata"), "write /metadata/labels/"),
             (patched(""), "such as /spec/replicas"),
@@ -440,6 +483,26 @@ mod tests {
         ] {
             assert!(found.contains(part), "{found}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_members_fill_in_is_refused() {
+        let found = |spec: Value, old: Option<&Value>, kind: &str| {
+            let found = validate_federated(&object("v1beta2", spec), old, kind);
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let token = json!({"template": {"type": TOKEN_SECRET}});
+        let refused = found(token.clone(), None, "Secret");
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].starts_with("spec.template.type: ") && refused[0].contains("ServiceAccount"));
+        assert!(found(token.clone(), Some(&object("v1beta2", token.clone())), "Secret").is_empty());
+        assert!(found(token, None, "Widget").is_empty());
+        assert!(found(json!({"template": {"type": "Opaque"}}), None, "Secret").is_empty());
+        let patch = json!({"path": "/type", "value": TOKEN_SECRET});
+        let overridden =
+            json!({"template": {}, "overrides": [{"topologyName": "a", "topologyOverrides": [patch]}]});
+        let refused = found(overridden, None, "Secret");
+        assert!(refused[0].starts_with("spec.overrides[0].topologyOverrides[0].value: "), "{refused:?}");
     }
 
     #[test]

@@ -12,8 +12,10 @@ use kube::runtime::watcher;
 use serde_json::Value;
 
 use super::notices::Notices;
+use super::versions::Versions;
 use super::{events, within};
 use crate::ports::{ApiFailure, Host, Notice, WatchEvent};
+use crate::version_record::VersionRecord;
 
 /// The federation's own API server.
 pub struct KubeHost {
@@ -22,12 +24,19 @@ pub struct KubeHost {
     namespace: Option<String>,
     timeout: Duration,
     notices: Notices,
+    versions: Versions,
 }
 
 impl KubeHost {
     /// The host behind a client. `timeout` bounds each write.
     pub fn new(client: Client, namespace: Option<String>, timeout: Duration) -> Self {
-        Self { notices: Notices::start(client.clone()), client, namespace, timeout }
+        Self {
+            notices: Notices::start(client.clone()),
+            versions: Versions::new(client.clone(), timeout),
+            client,
+            namespace,
+            timeout,
+        }
     }
 
     fn api(&self, ty: &ApiResource, namespace: Option<&str>) -> Api<FederatedObject> {
@@ -65,6 +74,23 @@ impl Host for KubeHost {
             within(self.timeout, api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await
         }
         .boxed()
+    }
+
+    fn versions(&self, namespaced: bool) -> BoxFuture<'_, Result<Vec<VersionRecord>, ApiFailure>> {
+        self.versions.list(namespaced, self.namespace.as_deref()).boxed()
+    }
+
+    fn create_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>> {
+        self.versions.create(record).boxed()
+    }
+
+    fn update_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>> {
+        self.versions.update(record).boxed()
+    }
+
+    fn delete_version(&self, key: &ObjectKey) -> BoxFuture<'_, Result<(), ApiFailure>> {
+        let key = key.clone();
+        async move { self.versions.delete(&key).await }.boxed()
     }
 
     fn notice(&self, notice: Notice) {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::connect::Timeouts;
 use super::{events, within};
 use crate::observed::Observed;
-use crate::ports::{ApiFailure, Member, NamedObserved, Probe, WatchEvent};
+use crate::ports::{ApiFailure, FIELD_MANAGER, Member, NamedObserved, Probe, WatchEvent};
 use crate::retain::RetainedKind;
 
 /// Access to a member with one set of credentials.
@@ -26,30 +26,66 @@ use crate::retain::RetainedKind;
 pub struct KubeMember {
     client: Client,
     timeouts: Timeouts,
+    /// The only namespace whose objects are watched; all when none.
+    namespace: Option<String>,
 }
-
-/// Field manager of the engine's writes.
-const FIELD_MANAGER: &str = "fedd";
 
 impl KubeMember {
     /// Access through a client.
     pub fn new(client: Client, timeouts: Timeouts) -> Self {
-        Self { client, timeouts }
+        Self { client, timeouts, namespace: None }
     }
 
-    /// Sends an object and reads the stored one back.
+    /// The same access, whose watches ask for the objects of this namespace only, and of namespaces for this one only:
+    /// its credentials need no more (KubeFed's `Namespaced` scope).
+    #[must_use]
+    pub fn within_namespace(self, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..self }
+    }
+
+    /// Sends an object as `written`, and reads the stored one back, as `ty`: what is kept of it is compared with what
+    /// the watch of `ty` tells.
     fn send<'a>(
         &'a self,
         ty: &ApiResource,
+        written: Cow<'_, ApiResource>,
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> BoxFuture<'a, Result<NamedObserved, ApiFailure>> {
         let kind = RetainedKind::of(&ty.group, &ty.kind);
+        let other = (written.version != ty.version).then(|| (ty.clone(), written.into_owned()));
         async move {
             let request = request.map_err(|e| ApiFailure::Unreachable(e.to_string()))?;
-            let object: Value = within(self.timeouts.request, self.client.request(request)).await?;
-            Ok(named(&kind, object))
+            let answer = within(self.timeouts.request, self.client.request(request)).await;
+            let Some((ty, written)) = other else { return Ok(named(&kind, answer?)) };
+            let stored = named(&kind, answer.map_err(|failure| naming(&written, failure))?);
+            // An object that moved on meanwhile is not the one that was written: then the answer is what is known.
+            match self.get(&ty, &stored.key).await.map(|object| named(&kind, object)) {
+                Ok(same) if same.observed.resource_version == stored.observed.resource_version => Ok(same),
+                _ => Ok(stored),
+            }
         }
         .boxed()
+    }
+}
+
+/// The type in the version that an object is written in: a template may name another one of the type's group.
+fn written_as<'a>(ty: &'a ApiResource, object: &Value) -> Cow<'a, ApiResource> {
+    let api_version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    if group != ty.group || version == ty.version || version.is_empty() {
+        return Cow::Borrowed(ty);
+    }
+    Cow::Owned(ApiResource { version: version.to_owned(), api_version: api_version.to_owned(), ..ty.clone() })
+}
+
+/// A 404 may mean that the member does not serve that version, and does not say which it was asked for.
+fn naming(written: &ApiResource, failure: ApiFailure) -> ApiFailure {
+    match failure {
+        ApiFailure::Refused { code: 404, reason, message } => {
+            let message = format!("{message} (asked for {}, which spec.template names)", written.api_version);
+            ApiFailure::Refused { code: 404, reason, message }
+        }
+        other => other,
     }
 }
 
@@ -77,8 +113,9 @@ fn named(kind: &RetainedKind, object: Value) -> NamedObserved {
 impl Member for KubeMember {
     fn create(&self, ty: &ApiResource, object: Value) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
-        let request = url(ty, namespace).create(&post_params(), encode(&object));
-        self.send(ty, request)
+        let written = written_as(ty, &object);
+        let request = url(&written, namespace).create(&post_params(), encode(&object));
+        self.send(ty, written, request)
     }
 
     fn update(
@@ -87,13 +124,19 @@ impl Member for KubeMember {
         key: &ObjectKey,
         object: Value,
     ) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
-        let request = url(ty, key.namespace.as_deref()).replace(&key.name, &post_params(), encode(&object));
-        self.send(ty, request)
+        let written = written_as(ty, &object);
+        let request =
+            url(&written, key.namespace.as_deref()).replace(&key.name, &post_params(), encode(&object));
+        self.send(ty, written, request)
     }
 
-    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<Value, ApiFailure>> {
         let request = url(ty, key.namespace.as_deref()).get(&key.name, &kube::api::GetParams::default());
-        self.send(ty, request)
+        async move {
+            let request = request.map_err(|e| ApiFailure::Unreachable(e.to_string()))?;
+            within(self.timeouts.request, self.client.request(request)).await
+        }
+        .boxed()
     }
 
     fn delete(
@@ -130,8 +173,15 @@ impl Member for KubeMember {
 
     fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<NamedObserved>> {
         let kind = RetainedKind::of(&ty.group, &ty.kind);
-        let api: Api<MemberObject> = Api::all_with(self.client.clone(), ty);
         let config = watcher::Config::default().labels(&format!("{}=true", label::MANAGED)).page_size(PAGE);
+        let (api, config): (Api<MemberObject>, _) = match &self.namespace {
+            None => (Api::all_with(self.client.clone(), ty), config),
+            // The only type without a namespace that a control plane of one namespace has.
+            Some(name) if ty.group.is_empty() && ty.plural == "namespaces" => {
+                (Api::all_with(self.client.clone(), ty), config.fields(&format!("metadata.name={name}")))
+            }
+            Some(name) => (Api::namespaced_with(self.client.clone(), name, ty), config),
+        };
         events(watcher(api, config), move |object| {
             let key = ObjectKey::of(&object.metadata);
             NamedObserved { key, observed: Observed::of(&kind, object.object) }
@@ -229,5 +279,43 @@ impl Resource for MemberObject {
     }
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_sent_to_the_url_of_the_version_that_it_is_written_in() {
+        let ty = |api_version: &str| {
+            let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+            ApiResource {
+                group: group.to_owned(),
+                version: version.to_owned(),
+                api_version: api_version.to_owned(),
+                kind: "HorizontalPodAutoscaler".to_owned(),
+                plural: "horizontalpodautoscalers".to_owned(),
+            }
+        };
+        let sent_to = |type_: &str, object: &str| {
+            let ty = ty(type_);
+            MemberObject::url_path(&*written_as(&ty, &json!({"apiVersion": object})), Some("bank"))
+        };
+        let path = "namespaces/bank/horizontalpodautoscalers";
+        assert_eq!(sent_to("autoscaling/v2", "autoscaling/v2"), format!("/apis/autoscaling/v2/{path}"));
+        assert_eq!(sent_to("autoscaling/v2", "autoscaling/v1"), format!("/apis/autoscaling/v1/{path}"));
+        assert_eq!(sent_to("v1", "v2"), format!("/api/v2/{path}"));
+        // Never to another group, whatever the object says: such an object is not rendered in the first place.
+        assert_eq!(sent_to("autoscaling/v2", "v1"), format!("/apis/autoscaling/v2/{path}"));
+        assert_eq!(sent_to("autoscaling/v2", ""), format!("/apis/autoscaling/v2/{path}"));
+    }
+
+    #[test]
+    fn a_version_that_is_not_served_is_named() {
+        let ty = ApiResource::erase::<Namespace>(&());
+        let not_found =
+            ApiFailure::Refused { code: 404, reason: String::new(), message: "not found".to_owned() };
+        assert_eq!(naming(&ty, not_found).to_string(), "not found (asked for v1, which spec.template names)");
     }
 }

@@ -1,31 +1,37 @@
 //! A host and three members as real API servers, and an engine.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use federation_model::{
-    ConversionWebhook, FederatedObject, KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, ObjectKey,
-    Settings, core_crds, default_types, federated_crd, type_config,
+    ApiResourceReference, ClusterStatus, ConversionWebhook, FederatedKind, FederatedObject, KubeFedCluster,
+    KubeFedClusterSpec, LocalSecretReference, ObjectKey, Settings, core_crds, default_types, federated_crd,
+    type_config,
 };
 use k8s_openapi::ByteString;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::wait::{await_condition, conditions};
+use kube::{Client, Resource};
 use propagation_engine::kube_ports::Timeouts;
 use propagation_engine::telemetry::NoTelemetry;
 use propagation_engine::{Engine, EngineOptions};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use testbed::{ApiServer, Testbed};
+use testbed::{ApiServer, ApiServerOptions, Testbed};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const NAMESPACE: &str = "kube-federation-system";
+
+/// More than anything here takes on two busy cores.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One runtime for all tests, so that they can share servers.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
@@ -34,8 +40,9 @@ static SHARED: OnceCell<Federation> = OnceCell::const_new();
 /// Runs a test on the servers that all tests share; each has namespaces of its own.
 pub(crate) fn on_shared<F: Future<Output = ()>>(test: impl FnOnce(&'static Federation) -> F) {
     RUNTIME.block_on(async {
-        let federation =
-            SHARED.get_or_init(|| Federation::start(Settings::default(), &["m1", "m2", "m3"])).await;
+        // A member in trouble is known to be so in seconds.
+        let settings = Settings { health_period: Duration::from_secs(1), ..Settings::default() };
+        let federation = SHARED.get_or_init(|| Federation::start(settings, &["m1", "m2", "m3"])).await;
         test(federation).await;
     });
 }
@@ -54,21 +61,23 @@ pub(crate) struct Federation {
     pub(crate) members: BTreeMap<String, ApiServer>,
     settings: Settings,
     stop: std::sync::Mutex<CancellationToken>,
-    _testbed: Testbed,
+    testbed: Testbed,
 }
 
 impl Federation {
     async fn start(settings: Settings, names: &[&str]) -> Self {
         let testbed = Testbed::start().await.unwrap();
-        let servers =
-            std::iter::once("host").chain(names.iter().copied()).map(|name| testbed.api_server(name));
+        let servers = std::iter::once("host").chain(names.iter().copied()).map(|name| {
+            let options = ApiServerOptions { audit_writes: true, ..ApiServerOptions::default() };
+            testbed.api_server_with(name, options)
+        });
         let mut servers = futures::future::try_join_all(servers).await.unwrap();
         let host = servers.remove(0);
         let client = host.client();
         let mut crds = core_crds();
         let mut configs = Vec::new();
         for ty in default_types().iter().filter(|t| {
-            ["namespaces", "configmaps", "services", "deployments", "secrets"]
+            ["namespaces", "configmaps", "services", "deployments", "secrets", "horizontalpodautoscalers"]
                 .contains(&t.target.plural_name.as_str())
         }) {
             let config = type_config(&ty.target, NAMESPACE);
@@ -76,14 +85,7 @@ impl Federation {
             configs.push(config);
         }
         let clients = &client;
-        futures::future::join_all(crds.iter().map(|crd| async move {
-            let client = clients;
-            let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-            let name = crd.metadata.name.clone().unwrap();
-            api.patch(&name, &PatchParams::apply("test"), &Patch::Apply(crd)).await.unwrap();
-            await_condition(api, &name, conditions::is_crd_established()).await.unwrap();
-        }))
-        .await;
+        futures::future::join_all(crds.iter().map(|crd| define(clients, crd))).await;
         apply(&client, "v1", "Namespace", "namespaces", None, NAMESPACE, json!({})).await;
         for mut config in configs {
             if config.metadata.name.as_deref() == Some("services") {
@@ -93,8 +95,7 @@ impl Federation {
             api.create(&PostParams::default(), &config).await.unwrap();
         }
         let members: BTreeMap<_, _> = servers.into_iter().map(|s| (s.name().to_owned(), s)).collect();
-        let federation =
-            Self { host, members, settings, stop: std::sync::Mutex::default(), _testbed: testbed };
+        let federation = Self { host, members, settings, stop: std::sync::Mutex::default(), testbed };
         futures::future::join_all(federation.members.keys().map(|name| federation.join(name, name, &[])))
             .await;
         federation.start_engine();
@@ -104,9 +105,26 @@ impl Federation {
         federation
     }
 
+    /// Starts one more API server, for a test that breaks it.
+    pub(crate) async fn spare(&self, name: &str) -> ApiServer {
+        self.testbed.api_server(name).await.unwrap()
+    }
+
+    /// Federates a type.
+    pub(crate) async fn enable(&self, target: &ApiResourceReference) {
+        let (config, host) = (type_config(target, NAMESPACE), self.host.client());
+        define(&host, &federated_crd(&config, &FederatedKind::default(), &ConversionWebhook::None)).await;
+        let api: Api<federation_model::FederatedTypeConfig> = Api::namespaced(host, NAMESPACE);
+        api.create(&PostParams::default(), &config).await.unwrap();
+    }
+
     /// Makes the KubeFedCluster `name` on a member.
     pub(crate) async fn join(&self, name: &str, member: &str, labels: &[(&str, &str)]) {
-        let server = &self.members[member];
+        self.join_server(name, &self.members[member], labels).await;
+    }
+
+    /// Makes the KubeFedCluster `name` on a server, or gives the one that is there another token.
+    pub(crate) async fn join_server(&self, name: &str, server: &ApiServer, labels: &[(&str, &str)]) {
         let token = token(&server.client()).await;
         let host = self.host.client();
         let secret = json!({"data": {"token": ByteString(token.into_bytes())}});
@@ -126,12 +144,13 @@ impl Federation {
         api.patch(name, &PatchParams::apply("test"), &Patch::Apply(&cluster)).await.unwrap();
     }
 
+    pub(crate) fn clusters(&self) -> Api<KubeFedCluster> {
+        Api::namespaced(self.host.client(), NAMESPACE)
+    }
+
     pub(crate) async fn ready(&self, cluster: &str) {
-        let api: Api<KubeFedCluster> = Api::namespaced(self.host.client(), NAMESPACE);
-        let ready = await_condition(api, cluster, |c: Option<&KubeFedCluster>| {
-            c.is_some_and(KubeFedCluster::is_ready)
-        });
-        tokio::time::timeout(Duration::from_secs(60), ready).await.expect("ready within a minute").unwrap();
+        let ready = |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready);
+        becomes("the cluster is ready", self.clusters(), cluster, ready).await;
     }
 
     pub(crate) fn start_engine(&self) {
@@ -191,15 +210,16 @@ impl Federation {
 
     pub(crate) fn federated(&self, plural: &str, namespace: &str) -> Api<FederatedObject> {
         let target = plural.strip_prefix("federated").unwrap();
+        // Types that are not federated out of the box are not many here.
+        let kind = default_types()
+            .into_iter()
+            .find(|t| t.target.plural_name == target)
+            .map_or_else(|| "Gauge".to_owned(), |t| t.target.kind);
         let resource = ApiResource {
             group: "types.kubefed.io".to_owned(),
             version: "v1beta1".to_owned(),
             api_version: "types.kubefed.io/v1beta1".to_owned(),
-            kind: default_types()
-                .iter()
-                .find(|t| t.target.plural_name == target)
-                .map(|t| format!("Federated{}", t.target.kind))
-                .unwrap(),
+            kind: format!("Federated{kind}"),
             plural: plural.to_owned(),
         };
         Api::namespaced_with(self.host.client(), namespace, &resource)
@@ -252,10 +272,57 @@ impl Federation {
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, so: impl Fn() -> F) -> Duration {
     let start = Instant::now();
     while !so().await {
-        assert!(start.elapsed() < Duration::from_secs(90), "never: {what}");
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     start.elapsed()
+}
+
+/// Waits, by a watch, until an object is so. Answers how long it took.
+pub(crate) async fn becomes<K>(
+    what: &str,
+    api: Api<K>,
+    name: &str,
+    so: impl Fn(Option<&K>) -> bool,
+) -> Duration
+where
+    K: Resource + Clone + Debug + Send + DeserializeOwned + 'static,
+{
+    let start = Instant::now();
+    let condition = await_condition(api.clone(), name, so);
+    let Ok(ended) = tokio::time::timeout(PATIENCE, condition).await else {
+        panic!("never: {what}; it is {:?}", api.get_opt(name).await);
+    };
+    ended.unwrap();
+    start.elapsed()
+}
+
+/// What a federated object's status says of a cluster.
+pub(crate) fn told<'a>(object: Option<&'a FederatedObject>, cluster: &str) -> Option<&'a ClusterStatus> {
+    object?.status.as_ref()?.clusters.iter().find(|c| c.name == cluster)
+}
+
+/// Whether a federated object's status says, in a message with these words, that something is wrong in a cluster.
+pub(crate) fn troubled(object: Option<&FederatedObject>, cluster: &str, words: &str) -> bool {
+    told(object, cluster)
+        .is_some_and(|c| c.status.is_some() && c.message.as_ref().is_some_and(|m| m.contains(words)))
+}
+
+/// Whether a federated object's status says that all is well in all clusters, and has seen the last change.
+pub(crate) fn settled(object: Option<&FederatedObject>) -> bool {
+    let Some(object) = object else { return false };
+    object.status.as_ref().is_some_and(|s| {
+        s.observed_generation == object.metadata.generation
+            && s.conditions.iter().any(|c| c.type_ == "Propagation" && c.status == "True")
+    })
+}
+
+/// Applies a definition, and waits until it is served.
+pub(crate) async fn define(client: &Client, crd: &CustomResourceDefinition) {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let name = crd.metadata.name.clone().unwrap();
+    api.patch(&name, &PatchParams::apply("test"), &Patch::Apply(crd)).await.unwrap();
+    await_condition(api, &name, conditions::is_crd_established()).await.unwrap();
 }
 
 pub(crate) fn dynamic(

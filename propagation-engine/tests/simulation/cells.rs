@@ -1,6 +1,6 @@
 //! Several cells on one API server, and tenants.
 
-use federation_model::ObjectKey;
+use federation_model::{Feature, FeatureGates, ObjectKey, Settings};
 use serde_json::json;
 
 use crate::world::{World, key, on};
@@ -141,4 +141,50 @@ async fn an_override_cannot_make_another_object() {
         world.until(path, |w| w.word("FederatedConfigMap", "cm", "a.bank") == "IdentityChanged").await;
     }
     assert_eq!(world.server("s1").writes(), ["create namespaces bank"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cells_objects_are_not_taken_for_orphans_of_the_cluster_that_it_is_on() {
+    let mut world = World::new(&["s1"]);
+    world.add_cluster(
+        "a.bank",
+        "s1",
+        &[("fedd.io/cell", "a")],
+        &[("fedd.io/target-namespace", "{namespace}-{cell}")],
+    );
+    world.apply("FederatedConfigMap", "bank", "cm", on(json!({"data": {"k": "1"}}), &["a.bank"], None));
+    let there = ObjectKey::namespaced("bank-a", "cm");
+    world
+        .until("it is there, and managed", |w| {
+            w.word("FederatedConfigMap", "cm", "a.bank").is_empty()
+                && w.server("s1")
+                    .get("configmaps", &there)
+                    .is_some_and(|o| o["metadata"]["labels"]["kubefed.io/managed"] == "true")
+        })
+        .await;
+    world.restart();
+    world.until("synced", |w| w.core.is_synced()).await;
+    let unlabelled: Vec<_> =
+        world.server("s1").writes().into_iter().filter(|w| w.starts_with("unlabel")).collect();
+    assert!(unlabelled.is_empty(), "{unlabelled:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_gate_off_nothing_is_written_for_a_cell_nor_taken_away() {
+    let gates = FeatureGates::default().with(Feature::Cells, false);
+    let mut world = World::with_settings(&["s1"], Settings { gates, ..Settings::default() });
+    let templates = &[("fedd.io/target-namespace", "{namespace}-x")];
+    world.add_cluster("a.bank", "s2", &[("fedd.io/cell", "a")], templates);
+    // By hand, on a plain cluster: it is read as KubeFed reads it, that is, not at all.
+    world.add_cluster("plain", "s3", &[], templates);
+    let clusters = ["a.bank", "plain", "s1"];
+    world.apply("FederatedConfigMap", "bank", "cm", on(json!({"data": {"k": "1"}}), &clusters, None));
+    world
+        .until("the plain ones hold it", |w| {
+            ["plain", "s1"].iter().all(|c| w.word("FederatedConfigMap", "cm", c).is_empty())
+                && w.word("FederatedConfigMap", "cm", "a.bank") == "ClusterNotReady"
+        })
+        .await;
+    assert!(world.server("s3").get("configmaps", &key("cm")).is_some());
+    assert_eq!(world.server("s2").writes(), Vec::<String>::new());
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use federation_model::{Feature, FeatureGates, Settings};
 use serde_json::json;
 
 use crate::world::{Fault, World, key, on};
@@ -136,7 +137,13 @@ async fn no_template_and_bad_overrides_are_conditions() {
 
 #[tokio::test(start_paused = true)]
 async fn kills_at_any_moment_lose_nothing() {
-    let mut world = World::new(&["a", "b", "c"]);
+    for versions_in_status in [true, false] {
+        let gates = FeatureGates::default().with(Feature::VersionsInStatus, versions_in_status);
+        kills(World::with_settings(&["a", "b", "c"], Settings { gates, ..Settings::default() })).await;
+    }
+}
+
+async fn kills(mut world: World) {
     let mut dice = 42_u64;
     let mut roll = |n: u64| {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -167,6 +174,7 @@ async fn kills_at_any_moment_lose_nothing() {
             (0..20).map(|i| format!("cm{i}")).all(|name| match wanted.get(&name) {
                 None => {
                     w.federated("FederatedConfigMap", "bank", &name).is_none()
+                        && w.version(&format!("configmap-{name}")).is_none()
                         && ["a", "b", "c"]
                             .iter()
                             .all(|c| w.server(c).get("configmaps", &key(&name)).is_none())

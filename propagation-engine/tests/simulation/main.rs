@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test: it fails by panicking")]
 
 mod cells;
+mod contests;
 mod faults;
 mod propagation;
+mod versions;
 mod world;

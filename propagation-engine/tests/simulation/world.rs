@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_model::{
-    FeatureGates, FederatedObject, FederatedTypeConfig, KubeFedCluster, ObjectKey, Settings, label,
+    Feature, FeatureGates, FederatedObject, FederatedTypeConfig, KubeFedCluster, ObjectKey, Settings, label,
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{BoxStream, StreamExt as _};
@@ -21,6 +21,7 @@ use propagation_engine::ports::{
 use propagation_engine::registry::{ClusterInfo, NamespaceInfo};
 use propagation_engine::retain::RetainedKind;
 use propagation_engine::telemetry::NoTelemetry;
+use propagation_engine::version_record::VersionRecord;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -57,7 +58,14 @@ enum Change {
 }
 
 /// Kinds without a generation, as in Kubernetes.
-const NO_GENERATION: [&str; 3] = ["configmaps", "services", "namespaces"];
+const NO_GENERATION: [&str; 6] = [
+    "configmaps",
+    "services",
+    "namespaces",
+    "clusterroles",
+    "propagatedversions",
+    "clusterpropagatedversions",
+];
 
 impl Server {
     pub(crate) fn new() -> Arc<Self> {
@@ -263,14 +271,11 @@ impl Member for SimMember {
         .boxed()
     }
 
-    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<NamedObserved, ApiFailure>> {
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<Value, ApiFailure>> {
         let (ty, key) = (ty.clone(), key.clone());
         async move {
             self.0.fault().await?;
-            self.0
-                .get(&ty.plural, &key)
-                .map(|o| named(&ty, &o))
-                .ok_or_else(|| refused(404, "NotFound", "not found"))
+            self.0.get(&ty.plural, &key).ok_or_else(|| refused(404, "NotFound", "not found"))
         }
         .boxed()
     }
@@ -412,8 +417,70 @@ impl Host for SimHost {
         }
         .boxed()
     }
+    fn versions(&self, namespaced: bool) -> BoxFuture<'_, Result<Vec<VersionRecord>, ApiFailure>> {
+        async move {
+            self.server.fault().await?;
+            let state = self.server.state.lock();
+            let of_kind =
+                state.objects.iter().filter(|((plural, _), _)| plural == versions_plural(namespaced));
+            Ok(of_kind.map(|((_, key), object)| version_record(key, object)).collect())
+        }
+        .boxed()
+    }
+    fn create_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>> {
+        async move {
+            self.server.fault().await?;
+            let plural = versions_plural(record.key.namespace.is_some());
+            let mut state = self.server.state.lock();
+            state.writes.push(format!("create {plural} {}", record.key));
+            let object = json!({"metadata": {"ownerReferences": [record.owner]}, "status": record.status});
+            state.store(plural, &record.key, object, true);
+            Ok(())
+        }
+        .boxed()
+    }
+    fn update_version(&self, record: VersionRecord) -> BoxFuture<'_, Result<(), ApiFailure>> {
+        async move {
+            self.server.fault().await?;
+            let plural = versions_plural(record.key.namespace.is_some());
+            let mut state = self.server.state.lock();
+            let Some(mut object) = state.objects.get(&(plural.to_owned(), record.key.clone())).cloned()
+            else {
+                return Err(refused(404, "NotFound", "not found"));
+            };
+            state.writes.push(format!("status {plural} {}", record.key));
+            object["status"] = json!(record.status);
+            state.store(plural, &record.key, object, true);
+            Ok(())
+        }
+        .boxed()
+    }
+    fn delete_version(&self, key: &ObjectKey) -> BoxFuture<'_, Result<(), ApiFailure>> {
+        let key = key.clone();
+        async move {
+            self.server.fault().await?;
+            let plural = versions_plural(key.namespace.is_some());
+            let mut state = self.server.state.lock();
+            state.writes.push(format!("delete {plural} {key}"));
+            state.remove(plural, &key);
+            Ok(())
+        }
+        .boxed()
+    }
     fn notice(&self, notice: Notice) {
         self.notices.lock().push(notice);
+    }
+}
+
+fn versions_plural(namespaced: bool) -> &'static str {
+    if namespaced { "propagatedversions" } else { "clusterpropagatedversions" }
+}
+
+fn version_record(key: &ObjectKey, object: &Value) -> VersionRecord {
+    VersionRecord {
+        key: key.clone(),
+        owner: serde_json::from_value(object["metadata"]["ownerReferences"][0].clone()).unwrap(),
+        status: serde_json::from_value(object["status"].clone()).unwrap(),
     }
 }
 
@@ -451,7 +518,8 @@ fn start(host: &Arc<SimHost>, settings: &Settings) -> Arc<Core> {
 }
 
 impl World {
-    /// A world with namespace `bank` (federated everywhere), types namespaces, configmaps and deployments, and these clusters, each a server.
+    /// A world with namespace `bank` (federated everywhere), types namespaces, configmaps, deployments and
+    /// clusterroles, and these clusters, each a server.
     pub(crate) fn new(clusters: &[&str]) -> Self {
         Self::with_settings(clusters, Settings::default())
     }
@@ -467,7 +535,7 @@ impl World {
             host,
             servers: BTreeMap::new(),
             clusters: BTreeMap::new(),
-            types: ["Namespace", "ConfigMap", "Deployment"].map(type_config).to_vec(),
+            types: ["Namespace", "ConfigMap", "Deployment", "ClusterRole"].map(type_config).to_vec(),
             namespaces: BTreeMap::new(),
             settings,
         };
@@ -518,9 +586,16 @@ impl World {
 
     pub(crate) fn set_ready(&mut self, name: &str, ready: bool) {
         let (cluster, server) = &self.clusters[name];
-        let mut info = ClusterInfo::of(cluster, self.core.scope_keys(), true);
-        info.ready = ready;
-        info.trouble = if ready { String::new() } else { "cluster is not reachable".to_owned() };
+        let mut cluster = cluster.clone();
+        cluster.status = serde_json::from_value(json!({"conditions": [{
+            "type": "Ready",
+            "status": if ready { "True" } else { "False" },
+            "message": "cluster is not reachable",
+            "lastProbeTime": "2026-01-01T00:00:00Z",
+        }]}))
+        .unwrap();
+        let cells = self.settings.gates.is_on(Feature::Cells);
+        let mut info = ClusterInfo::of(&cluster, self.core.scope_keys(), cells);
         info.server = Some(server.as_str().into());
         self.core.set_cluster(info, Some(Arc::new(SimMember(self.servers[server].clone()))));
     }
@@ -545,6 +620,12 @@ impl World {
         let plural = format!("{}s", kind.to_lowercase());
         let object = self.host.server.get(&plural, &ObjectKey::namespaced(namespace, name))?;
         Some(serde_json::from_value(object).unwrap())
+    }
+
+    /// The `PropagatedVersion` of a name in namespace `bank`.
+    pub(crate) fn version(&self, name: &str) -> Option<VersionRecord> {
+        let key = key(name);
+        self.host.server.get("propagatedversions", &key).map(|object| version_record(&key, &object))
     }
 
     /// A cluster's word in a federated object's status: `-` when it is not there, empty when all is well.
@@ -595,14 +676,16 @@ pub(crate) fn type_config(kind: &str) -> FederatedTypeConfig {
     let (group, scope) = match kind {
         "Deployment" => ("apps", "Namespaced"),
         "Namespace" => ("", "Cluster"),
+        "ClusterRole" => ("rbac.authorization.k8s.io", "Cluster"),
         _ => ("", "Namespaced"),
     };
+    let federated_scope = if kind == "ClusterRole" { "Cluster" } else { "Namespaced" };
     let name = if group.is_empty() { plural.clone() } else { format!("{plural}.{group}") };
     serde_json::from_value::<FederatedTypeConfig>(json!({
         "metadata": {"name": name},
         "spec": {
             "targetType": {"group": group, "version": "v1", "kind": kind, "pluralName": plural, "scope": scope},
-            "federatedType": {"group": "types.kubefed.io", "version": "v1beta1", "kind": format!("Federated{kind}"), "pluralName": format!("federated{plural}"), "scope": "Namespaced"},
+            "federatedType": {"group": "types.kubefed.io", "version": "v1beta1", "kind": format!("Federated{kind}"), "pluralName": format!("federated{plural}"), "scope": federated_scope},
             "propagation": "Enabled",
         }
     }))

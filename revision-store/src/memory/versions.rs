@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{Entry, Event, EventKind, Got, Page, Range, Revision, StoreError, Write, WriteError};
+use crate::{Entry, Event, EventKind, Got, Page, Range, Revision, StoreError, Write, WriteError, step::step};
 
 /// What a key was at and after a revision.
 struct Version {
@@ -43,37 +43,11 @@ impl Versions {
 
     /// Does one write and says what happened.
     pub(super) fn write(&mut self, write: Write) -> Result<Event, WriteError> {
-        let current = self.current(write.key());
-        let expect = |expected: Revision| match &current {
-            Some(entry) if entry.mod_revision == expected => Ok(()),
-            _ => Err(WriteError::Conflict { current: current.clone() }),
-        };
-        match &write {
-            Write::Create { .. } => match &current {
-                Some(entry) => return Err(WriteError::Exists { revision: entry.mod_revision }),
-                None => {}
-            },
-            Write::Update { expected, .. } | Write::Delete { expected, .. } => expect(*expected)?,
-        }
-
         let revision = self.revision + 1;
-        let create_revision = current.as_ref().map_or(revision, |entry| entry.create_revision);
-        let previous = current.map(|entry| Entry { lease: 0, ..entry });
-        let event = match write {
-            Write::Create { key, value, lease } | Write::Update { key, value, lease, .. } => Event {
-                kind: EventKind::Put,
-                entry: Entry { key, value, create_revision, mod_revision: revision, lease },
-                previous,
-            },
-            Write::Delete { key, .. } => {
-                let value = previous.as_ref().map(|entry| entry.value.clone()).unwrap_or_default();
-                let entry = Entry { key, value, create_revision, mod_revision: revision, lease: 0 };
-                Event { kind: EventKind::Delete, entry, previous }
-            }
-        };
+        let event = step(self.current(write.key()), write, revision)?;
         let state = (event.kind == EventKind::Put).then(|| Alive {
             value: event.entry.value.clone(),
-            create_revision,
+            create_revision: event.entry.create_revision,
             lease: event.entry.lease,
         });
         self.revision = revision;

@@ -1,4 +1,5 @@
 //! What every backend does: one suite, run on each.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 mod backends;
 mod compaction;

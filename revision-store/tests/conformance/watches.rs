@@ -1,7 +1,14 @@
 //! Watches: in order, nothing lost, nothing doubled.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use futures::Stream;
 use revision_store::{EventKind, Store, StoreError, WatchItem};
 
 use crate::{
@@ -17,6 +24,8 @@ on_every_backend!(
     progress_is_told_without_events,
     position_is_known_at_any_time,
     a_watch_ends_with_the_store,
+    ten_thousand_idle_watches_are_left_alone,
+    a_write_that_nobody_waits_for_is_done_or_not,
 );
 
 async fn a_watch_tells_what_was_and_what_comes(store: Arc<dyn Store>) {
@@ -164,4 +173,54 @@ async fn a_watch_ends_with_the_store(store: Arc<dyn Store>) {
     assert_eq!(next_event(&mut watch).await.entry.key, "/w/a");
     assert!(matches!(next(&mut watch).await, Some(Err(StoreError::Closed))));
     assert!(next(&mut watch).await.is_none());
+}
+
+async fn ten_thousand_idle_watches_are_left_alone(store: Arc<dyn Store>) {
+    let start = store.revision().await.unwrap();
+    let mut idle = Vec::new();
+    for i in 0..10_000 {
+        let watch = store.watch(&format!("/idle/{i}/"), start).await.unwrap();
+        idle.push(watch.progress_every(Duration::from_secs(3600)));
+    }
+    let waker = counting_waker();
+    let mut context = std::task::Context::from_waker(&waker.1);
+    for watch in &mut idle {
+        assert!(std::pin::Pin::new(watch).poll_next(&mut context).is_pending());
+    }
+    let mut last = 0;
+    for i in 0..100 {
+        last = create(&store, &format!("/busy/{i}"), "").await;
+    }
+    assert_eq!(waker.0.load(Ordering::Relaxed), 0, "nothing of it was for them");
+    assert!(idle.iter().all(|watch| watch.position() == last));
+    create(&store, "/idle/7777/a", "").await;
+    assert_eq!(waker.0.load(Ordering::Relaxed), 1);
+    assert_eq!(next_event(&mut idle[7777]).await.entry.key, "/idle/7777/a");
+}
+
+/// A waker that counts.
+fn counting_waker() -> (Arc<AtomicUsize>, std::task::Waker) {
+    struct Counts(Arc<AtomicUsize>);
+    impl std::task::Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let count = Arc::new(AtomicUsize::new(0));
+    (Arc::clone(&count), Arc::new(Counts(count)).into())
+}
+
+async fn a_write_that_nobody_waits_for_is_done_or_not(store: Arc<dyn Store>) {
+    let start = store.revision().await.unwrap();
+    for i in 0..50 {
+        let key = format!("/w/{i}");
+        let mut write = Box::pin(create(&store, &key, ""));
+        // Polled once and dropped, as when a client goes away.
+        let _perhaps = futures::poll!(&mut write);
+    }
+    let last = create(&store, "/w/last", "").await;
+    let mut watch = store.watch("/w/", start).await.unwrap();
+    for revision in start + 1..=last {
+        assert_eq!(next_event(&mut watch).await.revision(), revision);
+    }
 }

@@ -11,6 +11,14 @@ const KEY: &str = "server.key";
 const TOKEN_KEY: &str = "tokens.key";
 const TOKEN_PUBLIC_KEY: &str = "tokens.pub";
 
+/// Where a server's data are.
+pub(super) struct Store {
+    /// Of etcd, or of what stands in its place.
+    pub(super) address: String,
+    /// What all its keys begin with.
+    pub(super) prefix: String,
+}
+
 /// Writes the certificates and keys that the flags name.
 pub(super) fn write_files(folder: &Path, certificates: &Certificates) -> Result<()> {
     let files = [
@@ -28,16 +36,10 @@ pub(super) fn write_files(folder: &Path, certificates: &Certificates) -> Result<
 }
 
 /// The flags of one server. The caller's come last, since the last of a name counts.
-pub(super) fn flags(
-    name: &str,
-    port: u16,
-    etcd: &str,
-    folder: &Path,
-    options: &ApiServerOptions,
-) -> Vec<String> {
+pub(super) fn flags(port: u16, store: &Store, folder: &Path, options: &ApiServerOptions) -> Vec<String> {
     let mut flags = vec![
-        format!("--etcd-servers={etcd}"),
-        format!("--etcd-prefix=/{name}"),
+        format!("--etcd-servers={}", store.address),
+        format!("--etcd-prefix={}", store.prefix),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--secure-port={port}"),
         // Otherwise it refuses to advertise a loopback address.

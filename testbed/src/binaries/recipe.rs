@@ -11,6 +11,8 @@ pub enum Binary {
     KubeControllerManager,
     /// The command line client. One on PATH is as good as a built one.
     Kubectl,
+    /// What serves an SQL database to API servers in etcd's place.
+    Kine,
 }
 
 /// The Go module that holds a binary, as the repository's `tools` folder pins it.
@@ -38,9 +40,17 @@ static ETCD: Module = Module {
     go_sum: include_str!("../../../tools/etcd/go.sum"),
 };
 
+static KINE: Module = Module {
+    folder: "kine",
+    path: "github.com/k3s-io/kine",
+    go_mod: include_str!("../../../tools/kine/go.mod"),
+    go_sum: include_str!("../../../tools/kine/go.sum"),
+};
+
 impl Binary {
     /// Every binary, the quickest to build first.
-    pub const ALL: [Self; 4] = [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl];
+    pub const ALL: [Self; 5] =
+        [Self::Etcd, Self::Kine, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl];
 
     /// The file's name.
     pub fn name(self) -> &'static str {
@@ -49,6 +59,7 @@ impl Binary {
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
+            Self::Kine => "kine",
         }
     }
 
@@ -60,6 +71,7 @@ impl Binary {
     pub(super) fn module(self) -> &'static Module {
         match self {
             Self::Etcd => &ETCD,
+            Self::Kine => &KINE,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => &KUBERNETES,
         }
     }
@@ -67,7 +79,7 @@ impl Binary {
     /// The Go package of its `main`.
     pub(super) fn package(self) -> String {
         match self {
-            Self::Etcd => ETCD.path.to_owned(),
+            Self::Etcd | Self::Kine => self.module().path.to_owned(),
             other => format!("{}/cmd/{}", KUBERNETES.path, other.name()),
         }
     }
@@ -76,7 +88,7 @@ impl Binary {
     /// scripts would otherwise report as v0.0.0 (k8s.io/component-base, `version/base.go`).
     pub(super) fn linker_flags(self) -> String {
         let mut flags = "-s -w".to_owned();
-        if self != Self::Etcd {
+        if !matches!(self, Self::Etcd | Self::Kine) {
             let version = self.version();
             let mut numbers = version.trim_start_matches('v').split('.');
             let values = [

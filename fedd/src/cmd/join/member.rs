@@ -120,10 +120,12 @@ impl Account {
             {"nonResourceURLs": ["*"], "verbs": ["get"]},
         ]);
         let in_namespace = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
-        // Health checks read /healthz, the version, the identity of the member (uid of kube-system), and its zones.
+        // Health checks read /healthz, the version, the identity of the member (uid of kube-system), and its zones; and
+        // whether the federation's namespace is there is watched, as far as it is federated itself.
         let health = json!([
             {"nonResourceURLs": ["/healthz", "/version"], "verbs": ["get"]},
             {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
+            {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [self.namespace], "verbs": ["get", "list", "watch"]},
             {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]},
         ]);
         let (role, health_role) = (self.role(), self.health_role());

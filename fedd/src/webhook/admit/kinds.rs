@@ -3,8 +3,9 @@
 use annotation_policy::AnnotationPolicy;
 use federation_model::{
     Cell, FederatedTypeConfig, KubeFedCluster, KubeFedConfig, TopologyType, Violation, annotation,
-    validate_cell as cell_rules, validate_cluster as cluster_rules, validate_config as config_rules,
-    validate_topology_type as topology_type_rules, validate_type_config as type_config_rules,
+    brought_in, validate_cell as cell_rules, validate_cluster as cluster_rules,
+    validate_config as config_rules, validate_topology_type as topology_type_rules,
+    validate_type_config as type_config_rules,
 };
 use kube::ResourceExt as _;
 use serde_json::json;
@@ -24,7 +25,7 @@ fn words(found: &[Violation]) -> Vec<String> {
 /// `KubeFedCluster`. A cell's own follows its cell, whose scope labels the namespace says.
 pub fn validate_cluster(request: &Request, keys: Option<&ScopeKeys>) -> Verdict {
     verdict(typed::<KubeFedCluster>(request).map(|(new, old)| {
-        let mut found = words(&cluster_rules(&new));
+        let mut found = words(&cluster_rules(&new, old.as_ref()));
         // Nobody turns a cluster into a cell's to get around its scope.
         let is_cells = [Some(&new), old.as_ref()]
             .into_iter()
@@ -40,16 +41,20 @@ pub fn validate_cluster(request: &Request, keys: Option<&ScopeKeys>) -> Verdict 
 
 /// `FederatedTypeConfig`.
 pub fn validate_type_config(request: &Request) -> Verdict {
-    verdict(typed::<FederatedTypeConfig>(request).map(|(new, _)| {
-        let mut found = words(&type_config_rules(&new));
-        if let Some(patterns) = &new.spec.propagating_annotations
-            && let Err(error) = AnnotationPolicy::compile(patterns)
-        {
-            let index = error.index().map(|i| format!("[{i}]")).unwrap_or_default();
-            found.push(format!("spec.propagatingAnnotations{index}: {error}"));
-        }
-        found
+    verdict(typed::<FederatedTypeConfig>(request).map(|(new, old)| {
+        let mut found = type_config_rules(&new, old.as_ref());
+        let before: Vec<_> = old.as_ref().and_then(policy_trouble).into_iter().collect();
+        found.extend(brought_in(policy_trouble(&new).into_iter().collect(), &before));
+        words(&found)
     }))
+}
+
+/// A pattern that cannot be read: the first one.
+fn policy_trouble(config: &FederatedTypeConfig) -> Option<Violation> {
+    let patterns = config.spec.propagating_annotations.as_ref()?;
+    let error = AnnotationPolicy::compile(patterns).err()?;
+    let index = error.index().map(|i| format!("[{i}]")).unwrap_or_default();
+    Some(Violation::new(format!("spec.propagatingAnnotations{index}"), error.to_string()))
 }
 
 /// `KubeFedConfig`.
@@ -70,16 +75,31 @@ pub fn default_config(request: &Request) -> Verdict {
     }
 }
 
-/// `Cell`. `cluster` is the scope of the cluster that it names, if that exists.
-pub fn validate_cell(
-    request: &Request,
-    keys: Option<&ScopeKeys>,
-    namespace: &Labels,
-    cluster: Option<&Scope>,
-) -> Verdict {
+/// What the rules of a cell look up.
+pub struct CellRules<'a> {
+    /// Whether there are cells; where there are none, nothing would come of one that is written.
+    pub cells: bool,
+    /// Keys of the scope labels; none when tenant isolation is off.
+    pub keys: Option<&'a ScopeKeys>,
+    /// Labels of the cell's namespace.
+    pub namespace: &'a Labels,
+    /// The scope of the cluster that it names, if that exists.
+    pub cluster: Option<&'a Scope>,
+}
+
+/// `Cell`.
+pub fn validate_cell(request: &Request, rules: &CellRules<'_>) -> Verdict {
     verdict(typed::<Cell>(request).map(|(new, old)| {
         let mut found = words(&cell_rules(&new, old.as_ref()));
-        if let Some(keys) = keys {
+        if !rules.cells && request.operation == Operation::Create {
+            found.push(
+                "spec: the feature gate Cells is off, so that nothing would come of this cell; turn the gate on in the \
+                 KubeFedConfig, or place objects by cluster"
+                    .to_owned(),
+            );
+        }
+        let CellRules { namespace, cluster, .. } = *rules;
+        if let Some(keys) = rules.keys {
             fn facts(cell: &Cell) -> CellFacts<'_> {
                 CellFacts { labels: &cell.spec.labels, cluster: &cell.spec.cluster_name }
             }
@@ -92,7 +112,7 @@ pub fn validate_cell(
 
 /// `TopologyType`.
 pub fn validate_topology_type(request: &Request) -> Verdict {
-    verdict(typed::<TopologyType>(request).map(|(new, _)| words(&topology_type_rules(&new))))
+    verdict(typed::<TopologyType>(request).map(|(new, old)| words(&topology_type_rules(&new, old.as_ref()))))
 }
 
 #[cfg(test)]
@@ -127,16 +147,50 @@ mod tests {
             denied(validate_config(&request(kubefed.clone()))).starts_with("spec.featureGates[0].name: ")
         );
         assert!(matches!(default_config(&request(kubefed)), Verdict::Patch(p) if p.len() == 1));
+        let (keys, namespace) = (ScopeKeys::default(), Labels::new());
+        let rules = CellRules { cells: true, keys: Some(&keys), namespace: &namespace, cluster: None };
         let cell = json!({"metadata": {"name": "a.b", "namespace": "n"}, "spec": {"clusterName": "c"}});
-        assert!(
-            denied(validate_cell(&request(cell), Some(&ScopeKeys::default()), &Labels::new(), None))
-                .starts_with("metadata.name: ")
-        );
+        assert!(denied(validate_cell(&request(cell), &rules)).starts_with("metadata.name: "));
         let zone = json!({"metadata": {"name": "cell"}, "spec": {"clusterNameTemplate": "{name}"}});
         assert!(denied(validate_topology_type(&request(zone))).starts_with("metadata.name: "));
+        assert!(denied(validate_cell(&request(json!({"spec": 1})), &rules)).contains("cannot be read"));
+    }
+
+    #[test]
+    fn where_there_are_no_cells_none_is_made_and_old_ones_stay_editable() {
+        let namespace = Labels::new();
+        let rules = CellRules { cells: false, keys: None, namespace: &namespace, cluster: None };
+        let cell = json!({"metadata": {"name": "rz00a", "namespace": "n"}, "spec": {"clusterName": "c"}});
+        let created = Request { operation: Operation::Create, ..request(cell.clone()) };
+        assert!(denied(validate_cell(&created, &rules)).starts_with("spec: the feature gate Cells is off"));
+        assert_eq!(validate_cell(&created, &CellRules { cells: true, ..rules }), Verdict::Allow);
+        let updated =
+            Request { operation: Operation::Update, old_object: Some(cell.clone()), ..request(cell) };
+        assert_eq!(validate_cell(&updated, &rules), Verdict::Allow);
+    }
+
+    #[test]
+    fn a_fault_that_was_there_before_does_not_hold_an_update_up() {
+        let update = |old: &Value, new: &Value| Request {
+            operation: Operation::Update,
+            old_object: Some(old.clone()),
+            ..request(new.clone())
+        };
+        let old = json!({"metadata": {"name": "c", "finalizers": ["a/b"]},
+            "spec": {"apiEndpoint": "ftp://x", "secretRef": {"name": "s"}}});
+        let mut new = old.clone();
+        new["metadata"]["finalizers"] = json!([]);
+        assert_eq!(validate_cluster(&update(&old, &new), None), Verdict::Allow);
+        let old = json!({"metadata": {"name": "widgets"}, "spec": {
+            "targetType": {"group": "example.com", "version": "v1", "kind": "Widget", "pluralName": "widgets", "scope": "Namespaced"},
+            "federatedType": {"group": "types.kubefed.io", "version": "v1beta1", "kind": "FederatedWidget", "pluralName": "federatedwidgets", "scope": "Namespaced"},
+            "propagation": "Enabled", "propagatingAnnotations": [""]}});
+        let mut new = old.clone();
+        new["metadata"]["labels"] = json!({"a": "b"});
+        assert_eq!(validate_type_config(&update(&old, &new)), Verdict::Allow);
+        new["spec"]["propagatingAnnotations"] = json!(["a", "!"]);
         assert!(
-            denied(validate_cell(&request(json!({"spec": 1})), None, &Labels::new(), None))
-                .contains("cannot be read")
+            denied(validate_type_config(&update(&old, &new))).starts_with("spec.propagatingAnnotations[1]: ")
         );
     }
 }

@@ -1,11 +1,14 @@
 //! The webhook configurations, under KubeFed's names.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use federation_model::{CLUSTER_FORM_VERSION, CORE_GROUP, FEDD_GROUP, TOPOLOGY_FORM_VERSION, TYPES_GROUP};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use serde_json::{Value, json};
 
-use super::Registration;
+use super::{FederatedResource, Registration};
 use crate::webhook::path;
 
 /// Name of the validating configuration (KubeFed's).
@@ -20,69 +23,64 @@ const TIMEOUT: i32 = 10;
 struct Question {
     name: &'static str,
     path: &'static str,
-    group: &'static str,
-    versions: &'static [&'static str],
-    resources: &'static str,
+    about: About,
     operations: &'static [&'static str],
 }
 
+/// Which resources.
+enum About {
+    /// Every federated type.
+    Federated,
+    /// One of the federation's own kinds.
+    One { group: &'static str, version: &'static str, resource: &'static str },
+}
+
 const WRITES: &[&str] = &["CREATE", "UPDATE"];
+
+const fn core(resource: &'static str) -> About {
+    About::One { group: CORE_GROUP, version: "v1beta1", resource }
+}
+
+const fn fedd(resource: &'static str) -> About {
+    About::One { group: FEDD_GROUP, version: "v1alpha1", resource }
+}
 
 const VALIDATING: [Question; 7] = [
     Question {
         name: "federated.types.kubefed.io",
         path: path::VALIDATE_FEDERATED,
-        group: "types.kubefed.io",
-        versions: &["v1beta1", "v1beta2"],
-        resources: "*",
+        about: About::Federated,
         operations: WRITES,
     },
     Question {
         name: "kubefedclusters.core.kubefed.io",
         path: path::VALIDATE_CLUSTER,
-        group: "core.kubefed.io",
-        versions: &["v1beta1"],
-        resources: "kubefedclusters",
+        about: core("kubefedclusters"),
         operations: WRITES,
     },
     Question {
         name: "federatedtypeconfigs.core.kubefed.io",
         path: path::VALIDATE_TYPE_CONFIG,
-        group: "core.kubefed.io",
-        versions: &["v1beta1"],
-        resources: "federatedtypeconfigs",
+        about: core("federatedtypeconfigs"),
         operations: WRITES,
     },
     Question {
         name: "kubefedconfigs.core.kubefed.io",
         path: path::VALIDATE_CONFIG,
-        group: "core.kubefed.io",
-        versions: &["v1beta1"],
-        resources: "kubefedconfigs",
+        about: core("kubefedconfigs"),
         operations: WRITES,
     },
-    Question {
-        name: "cells.fedd.io",
-        path: path::VALIDATE_CELL,
-        group: "fedd.io",
-        versions: &["v1alpha1"],
-        resources: "cells",
-        operations: WRITES,
-    },
+    Question { name: "cells.fedd.io", path: path::VALIDATE_CELL, about: fedd("cells"), operations: WRITES },
     Question {
         name: "celldeletions.fedd.io",
         path: path::DELETE_CELL,
-        group: "fedd.io",
-        versions: &["v1alpha1"],
-        resources: "cells",
+        about: fedd("cells"),
         operations: &["DELETE"],
     },
     Question {
         name: "topologytypes.fedd.io",
         path: path::VALIDATE_TOPOLOGY_TYPE,
-        group: "fedd.io",
-        versions: &["v1alpha1"],
-        resources: "topologytypes",
+        about: fedd("topologytypes"),
         operations: WRITES,
     },
 ];
@@ -91,33 +89,62 @@ const MUTATING: [Question; 2] = [
     Question {
         name: "federated.types.kubefed.io",
         path: path::MUTATE_FEDERATED,
-        group: "types.kubefed.io",
-        versions: &["v1beta1", "v1beta2"],
-        resources: "*",
+        about: About::Federated,
         operations: WRITES,
     },
     Question {
         name: "kubefedconfigs.core.kubefed.io",
         path: path::DEFAULT_CONFIG,
-        group: "core.kubefed.io",
-        versions: &["v1beta1"],
-        resources: "kubefedconfigs",
+        about: core("kubefedconfigs"),
         operations: &["CREATE"],
     },
 ];
 
-fn webhook(question: &Question, registration: &Registration, bundle: Option<&[u8]>) -> Value {
+/// The rules for the federated types: KubeFed's group whole, so that an object is judged though its type config is on its
+/// way; of other groups, which others may share, what type configs name.
+fn federated_rules(federated: &BTreeSet<FederatedResource>) -> Vec<(&str, BTreeSet<&str>, BTreeSet<&str>)> {
+    let forms = || BTreeSet::from([CLUSTER_FORM_VERSION, TOPOLOGY_FORM_VERSION]);
+    let mut rules = vec![(TYPES_GROUP, forms(), BTreeSet::from(["*"]))];
+    let mut others: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for FederatedResource { group, version, plural } in federated {
+        if group != TYPES_GROUP || version != CLUSTER_FORM_VERSION {
+            others.entry((group, version)).or_default().insert(plural);
+        }
+    }
+    let others = others.into_iter().map(|((group, version), plurals)| {
+        (group, BTreeSet::from([version, TOPOLOGY_FORM_VERSION]), plurals)
+    });
+    rules.extend(others);
+    rules
+}
+
+fn webhook(
+    question: &Question,
+    registration: &Registration,
+    federated: &BTreeSet<FederatedResource>,
+    bundle: Option<&[u8]>,
+) -> Value {
+    let rules = match question.about {
+        About::Federated => federated_rules(federated),
+        About::One { group, version, resource } => {
+            vec![(group, BTreeSet::from([version]), BTreeSet::from([resource]))]
+        }
+    };
+    let rule = |(group, versions, resources)| {
+        json!({
+            "apiGroups": [group],
+            "apiVersions": versions,
+            "resources": resources,
+            "operations": question.operations,
+            "scope": "*",
+        })
+    };
+    let rules: Vec<_> = rules.into_iter().map(rule).collect();
     let mut webhook = json!({
         "name": question.name,
         "admissionReviewVersions": ["v1"],
         "clientConfig": registration.address.admission_client(question.path, bundle),
-        "rules": [{
-            "apiGroups": [question.group],
-            "apiVersions": question.versions,
-            "resources": [question.resources],
-            "operations": question.operations,
-            "scope": "*",
-        }],
+        "rules": rules,
         "matchPolicy": "Equivalent",
         "failurePolicy": "Fail",
         "sideEffects": "None",
@@ -143,9 +170,10 @@ fn configuration(
     name: &str,
     questions: &[Question],
     registration: &Registration,
+    federated: &BTreeSet<FederatedResource>,
     bundle: Option<&[u8]>,
 ) -> Value {
-    let webhooks: Vec<_> = questions.iter().map(|q| webhook(q, registration, bundle)).collect();
+    let webhooks: Vec<_> = questions.iter().map(|q| webhook(q, registration, federated, bundle)).collect();
     json!({"metadata": {"name": name}, "webhooks": webhooks})
 }
 
@@ -156,9 +184,10 @@ fn configuration(
 )]
 pub fn validating_configuration(
     registration: &Registration,
+    federated: &BTreeSet<FederatedResource>,
     bundle: Option<&[u8]>,
 ) -> ValidatingWebhookConfiguration {
-    serde_json::from_value(configuration(VALIDATING_NAME, &VALIDATING, registration, bundle))
+    serde_json::from_value(configuration(VALIDATING_NAME, &VALIDATING, registration, federated, bundle))
         .expect("well-formed")
 }
 
@@ -169,9 +198,10 @@ pub fn validating_configuration(
 )]
 pub fn mutating_configuration(
     registration: &Registration,
+    federated: &BTreeSet<FederatedResource>,
     bundle: Option<&[u8]>,
 ) -> MutatingWebhookConfiguration {
-    serde_json::from_value(configuration(MUTATING_NAME, &MUTATING, registration, bundle))
+    serde_json::from_value(configuration(MUTATING_NAME, &MUTATING, registration, federated, bundle))
         .expect("well-formed")
 }
 
@@ -180,15 +210,51 @@ mod tests {
     use super::*;
     use crate::webhook::address::WebhookAddress;
 
-    #[test]
-    fn configurations_are_well_formed() {
-        let registration = Registration {
+    fn registration() -> Registration {
+        Registration {
             address: WebhookAddress::Service("fed/hooks:443".parse().unwrap()),
             only_namespace: Some("fed".to_owned()),
-        };
-        let validating = validating_configuration(&registration, Some(b"pem"));
+        }
+    }
+
+    #[test]
+    fn configurations_are_well_formed() {
+        let validating = validating_configuration(&registration(), &BTreeSet::new(), Some(b"pem"));
         assert_eq!(validating.webhooks.unwrap_or_default().len(), VALIDATING.len());
-        let mutating = mutating_configuration(&registration, None);
+        let mutating = mutating_configuration(&registration(), &BTreeSet::new(), None);
         assert_eq!(mutating.webhooks.unwrap_or_default().len(), MUTATING.len());
+    }
+
+    #[test]
+    fn federated_types_of_other_groups_are_asked_about_by_name() {
+        let resource = |group: &str, version: &str, plural: &str| FederatedResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            plural: plural.to_owned(),
+        };
+        let federated = BTreeSet::from([
+            resource("types.kubefed.io", "v1beta1", "federatedsecrets"),
+            resource("types.example.com", "v1beta1", "federatedgadgets"),
+            resource("types.example.com", "v1beta1", "federatedwidgets"),
+            resource("types.example.com", "v1", "federatedsprockets"),
+        ]);
+        let configuration = mutating_configuration(&registration(), &federated, None);
+        let webhooks = serde_json::to_value(configuration.webhooks).unwrap();
+        let rules: Vec<_> = webhooks[0]["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| (r["apiGroups"][0].clone(), r["apiVersions"].clone(), r["resources"].clone()))
+            .collect();
+        let gadgets = json!(["federatedgadgets", "federatedwidgets"]);
+        assert_eq!(
+            rules,
+            [
+                (json!("types.kubefed.io"), json!(["v1beta1", "v1beta2"]), json!(["*"])),
+                (json!("types.example.com"), json!(["v1", "v1beta2"]), json!(["federatedsprockets"])),
+                (json!("types.example.com"), json!(["v1beta1", "v1beta2"]), gadgets),
+            ]
+        );
+        assert_eq!(webhooks[1]["rules"].as_array().unwrap().len(), 1);
     }
 }

@@ -1,0 +1,201 @@
+//! Keeps the catalog and the definitions' conditions in line with what is stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use revision_store::{Entry, EventKind, Range, StoreError, WatchItem, Write};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{CLEANUP, Converters, PREFIX, served, status};
+use crate::object;
+use crate::request::{DeleteOptions, ListOptions};
+use crate::rest::{At, Caller, Rest};
+
+/// Turns definitions into resources.
+pub struct Definitions {
+    rest: Arc<Rest>,
+    converters: Arc<dyn Converters>,
+    known: BTreeMap<String, Known>,
+}
+
+struct Known {
+    definition: Value,
+    revision: u64,
+}
+
+/// How long the controller waits before it reads a store again that failed.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Definitions {
+    /// The resources of no definition yet.
+    pub fn new(rest: Arc<Rest>, converters: Arc<dyn Converters>) -> Self {
+        Self { rest, converters, known: BTreeMap::new() }
+    }
+
+    /// Reads all definitions that are stored, and puts their resources into the catalog.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn load(&mut self) -> Result<u64, StoreError> {
+        let page = self.rest.store().list(Range::prefix(PREFIX)).await?;
+        let names: Vec<String> = page.entries.iter().map(|entry| name_of(&entry.key).to_owned()).collect();
+        let gone: Vec<String> = self.known.keys().filter(|name| !names.contains(name)).cloned().collect();
+        gone.iter().for_each(|name| self.forget(name));
+        page.entries.iter().for_each(|entry| self.learn(entry));
+        for name in names {
+            self.settle(&name).await;
+        }
+        Ok(page.revision)
+    }
+
+    /// Follows the definitions until it is cancelled.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let follow = async {
+            loop {
+                if let Err(error) = self.follow().await {
+                    tracing::warn!(%error, "definitions cannot be followed; they are read again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        };
+        stop.run_until_cancelled(follow).await;
+    }
+
+    async fn follow(&mut self) -> Result<(), StoreError> {
+        let revision = self.load().await?;
+        let mut watch = self.rest.store().watch(PREFIX, revision).await?;
+        while let Some(item) = watch.next().await {
+            let WatchItem::Event(event) = item? else { continue };
+            let name = name_of(&event.entry.key).to_owned();
+            match event.kind {
+                EventKind::Put => {
+                    self.learn(&event.entry);
+                    self.settle(&name).await;
+                }
+                EventKind::Delete => {
+                    self.forget(&name);
+                    // A name that was taken may be free now.
+                    let waiting: Vec<String> = (self.known.iter())
+                        .filter(|(_, known)| !status::is_true(&known.definition, "NamesAccepted"))
+                        .map(|(name, _)| name.clone())
+                        .collect();
+                    for name in waiting {
+                        self.settle(&name).await;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, entry: &Entry) {
+        match serde_json::from_slice(&entry.value) {
+            Ok(definition) => {
+                let known = Known { definition, revision: entry.mod_revision };
+                self.known.insert(name_of(&entry.key).to_owned(), known);
+            }
+            Err(error) => tracing::error!(key = entry.key, %error, "a definition cannot be read"),
+        }
+    }
+
+    fn forget(&mut self, name: &str) {
+        if let Some(known) = self.known.remove(name) {
+            self.serve(&known.definition, false);
+        }
+    }
+
+    fn serve(&self, definition: &Value, wanted: bool) {
+        let names = &definition["status"]["acceptedNames"];
+        let plural = names["plural"].as_str().unwrap_or_default();
+        let group = definition["spec"]["group"].as_str().unwrap_or_default();
+        if plural.is_empty() {
+            return;
+        }
+        let resources =
+            if wanted { served::resources(definition, &*self.converters) } else { Vec::new() };
+        self.rest.catalog().replace(group, plural, resources);
+    }
+
+    /// Does what a definition needs done: its conditions, its resources, its end.
+    async fn settle(&mut self, name: &str) {
+        let Some(known) = self.known.get(name) else { return };
+        let others: Vec<&Value> = (self.known.iter())
+            .filter(|(other, _)| *other != name)
+            .map(|(_, known)| &known.definition)
+            .collect();
+        if let Some(status) = status::next(&known.definition, &others, (self.rest.now)()) {
+            let mut definition = known.definition.clone();
+            definition["status"] = status;
+            self.write(name, definition).await;
+        }
+        let Some(known) = self.known.get(name) else { return };
+        self.serve(&known.definition, status::is_true(&known.definition, "Established"));
+        if object::is_deleting(&known.definition) && object::finalizers(&known.definition).contains(&CLEANUP) {
+            self.clean_up(name).await;
+        }
+    }
+
+    /// Deletes a definition's objects, and lets it go when none is left.
+    async fn clean_up(&mut self, name: &str) {
+        let Some(known) = self.known.get(name) else { return };
+        let (group, plural) = (&known.definition["spec"]["group"], &known.definition["spec"]["names"]["plural"]);
+        let served = self.rest.catalog().served();
+        let resource = served.one_version_each().find(|one| *group == one.group && *plural == one.plural);
+        if let Some(resource) = resource {
+            let at = At { resource, namespace: None, name: "", subresource: None };
+            let caller = Caller::server("crd-finalizer");
+            let deleted = self
+                .rest
+                .delete_collection(at, &ListOptions::default(), &DeleteOptions::default(), &caller)
+                .await;
+            let left = self.rest.store().count(&format!("{}/", resource.key_prefix)).await;
+            match (deleted, left) {
+                (Ok(_), Ok(0)) => {}
+                (Err(error), _) => {
+                    tracing::warn!(definition = name, %error, "its objects cannot be deleted yet");
+                    return;
+                }
+                // Their finalizers are others' to remove; the collector of namespaces and objects comes back.
+                (Ok(_), _) => return,
+            }
+        }
+        let mut definition = known.definition.clone();
+        if let Some(finalizers) = definition["metadata"]["finalizers"].as_array_mut() {
+            finalizers.retain(|one| one != CLEANUP);
+        }
+        if object::finalizers(&definition).is_empty() {
+            let delete = Write::Delete { key: format!("{PREFIX}{name}"), expected: known.revision };
+            if let Err(error) = self.rest.store().write(delete).await {
+                tracing::debug!(definition = name, %error, "it has changed; its next state is looked at");
+            }
+            return;
+        }
+        definition["status"]["conditions"] = json!(null);
+        self.write(name, definition).await;
+    }
+
+    async fn write(&mut self, name: &str, definition: Value) {
+        let Some(known) = self.known.get_mut(name) else { return };
+        let Ok(value) = serde_json::to_vec(&definition) else { return };
+        let update = Write::Update {
+            key: format!("{PREFIX}{name}"),
+            value: value.into(),
+            expected: known.revision,
+            lease: 0,
+        };
+        match self.rest.store().write(update).await {
+            Ok(written) => {
+                known.revision = written.revision;
+                known.definition = definition;
+            }
+            // Somebody else was quicker: their event is on its way, and is looked at like this one.
+            Err(error) => tracing::debug!(definition = name, %error, "it has changed; its next state is looked at"),
+        }
+    }
+}
+
+fn name_of(key: &str) -> &str {
+    key.strip_prefix(PREFIX).unwrap_or(key)
+}

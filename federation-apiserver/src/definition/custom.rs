@@ -1,0 +1,71 @@
+//! The rules of custom resources, from the schema of their definition.
+
+use serde_json::Value;
+use structural_schema::Schema;
+
+use crate::FieldError;
+use crate::builtin::{NameRule, validate_metadata};
+use crate::object;
+use crate::resource::Rules;
+
+/// The rules of one version of a custom resource.
+pub(super) struct CustomRules {
+    pub(super) schema: Schema,
+    pub(super) namespaced: bool,
+    /// `status` is a subresource.
+    pub(super) status: bool,
+}
+
+/// What is wrong with a definition's schema.
+pub(super) fn check_schema(schema: &Value, path: &str) -> Vec<FieldError> {
+    match Schema::compile(schema) {
+        Ok(_) => Vec::new(),
+        Err(error) => vec![FieldError::invalid(path, schema, &error.to_string())],
+    }
+}
+
+impl Rules for CustomRules {
+    fn read(&self, mut object: Value) -> Result<(Value, Vec<String>), String> {
+        let unknown = self.schema.prune(&mut object);
+        Ok((object, unknown))
+    }
+
+    fn default(&self, object: &mut Value) {
+        self.schema.default(object);
+    }
+
+    fn prepare_create(&self, object: &mut Value) {
+        if self.status {
+            object::set_top(object, "status", None);
+        }
+        object::set(object, "generation", Some(1.into()));
+        self.default(object);
+    }
+
+    fn prepare_update(&self, subresource: &str, object: &mut Value, old: &Value) {
+        if subresource == "status" {
+            let managed = object["metadata"].get("managedFields").cloned();
+            let status = object.get("status").cloned();
+            let version = object["metadata"].get("resourceVersion").cloned();
+            *object = old.clone();
+            object::set(object, "managedFields", managed);
+            object::set(object, "resourceVersion", version);
+            object::set_top(object, "status", status);
+        } else if self.status {
+            object::set_top(object, "status", old.get("status").cloned());
+        }
+        self.default(object);
+        let ignored: &[&str] = if self.status { &["metadata", "status"] } else { &["metadata"] };
+        let mut generation = old["metadata"]["generation"].as_i64().unwrap_or(0);
+        if !object::same_but(object, old, ignored) {
+            generation += 1;
+        }
+        object::set(object, "generation", (generation > 0).then(|| generation.into()));
+    }
+
+    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let mut errors = validate_metadata(object, old, self.namespaced, NameRule::Subdomain);
+        errors.extend(self.schema.validate(object, old));
+        errors
+    }
+}

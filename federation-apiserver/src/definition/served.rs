@@ -1,0 +1,85 @@
+//! The resources that a definition makes.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use structural_schema::Schema;
+
+use super::converters::{Converters, conversion};
+use super::custom::CustomRules;
+use super::rules::{storage_version, versions};
+use crate::discovery::Described;
+use crate::resource::{Resource, ScalePaths, api_version};
+use crate::select::SelectableFields;
+use crate::table::TableFormat;
+
+/// The served versions of an established definition.
+pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<Resource> {
+    let spec = &definition["spec"];
+    let group = text(&spec["group"]);
+    let Some(storage) = storage_version(definition) else { return Vec::new() };
+    let names = &definition["status"]["acceptedNames"];
+    let namespaced = spec["scope"] == "Namespaced";
+    let conversion = conversion(definition, converters);
+    let served = versions(definition).filter(|version| version["served"] == true);
+    served
+        .filter_map(|version| {
+            // What does not compile was refused when it was written.
+            let schema = Schema::compile(&version["schema"]["openAPIV3Schema"]).ok()?;
+            let plural = text(&names["plural"]);
+            let subresources = &version["subresources"];
+            let status = subresources["status"].is_object();
+            let paths = version["selectableFields"].as_array().into_iter().flatten();
+            let selectable = SelectableFields::of_custom_resource(
+                namespaced,
+                paths.filter_map(|field| field["jsonPath"].as_str()),
+            );
+            let rules = CustomRules { schema: schema.clone(), namespaced, status };
+            let name = text(&version["name"]);
+            Some(Resource {
+                key_prefix: format!("/registry/{group}/{plural}"),
+                storage_version: api_version(&group, storage),
+                deprecation_warning: deprecation(&group, &name, &text(&names["kind"]), version),
+                group: group.clone(),
+                version: name.clone(),
+                kind: text(&names["kind"]),
+                list_kind: text(&names["listKind"]),
+                namespaced,
+                status,
+                scale: scale(&subresources["scale"]),
+                conversion: conversion.clone(),
+                defaults_on_read: schema.has_defaults(),
+                schema: Some(schema),
+                custom: true,
+                special: Vec::new(),
+                selectable,
+                described: Described::of_definition(definition, &name)?,
+                table: TableFormat::of_custom_resource(&version["additionalPrinterColumns"]),
+                rules: Arc::new(rules),
+                lease: 0,
+                plural,
+            })
+        })
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn scale(paths: &Value) -> Option<ScalePaths> {
+    let pointer = |field: &str| paths[field].as_str().map(|path| path.replace('.', "/"));
+    Some(ScalePaths {
+        spec_replicas: pointer("specReplicasPath")?,
+        status_replicas: pointer("statusReplicasPath")?,
+        label_selector: pointer("labelSelectorPath"),
+    })
+}
+
+fn deprecation(group: &str, version: &str, kind: &str, declared: &Value) -> Option<String> {
+    (declared["deprecated"] == true).then(|| {
+        declared["deprecationWarning"]
+            .as_str()
+            .map_or_else(|| format!("{group}/{version} {kind} is deprecated"), str::to_owned)
+    })
+}

@@ -1,0 +1,172 @@
+//! The API over HTTP: from a request to its answer.
+
+mod answer;
+mod authorize;
+mod body;
+mod listen;
+mod paths;
+mod resources;
+mod reviews;
+mod settings;
+mod tokens;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Limited};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{Authenticators, Credentials, Live, Policy, Reference, User};
+use crate::openapi::OpenApi;
+use crate::request::Target;
+use crate::resource::Served;
+use crate::rest::{Caller, Rest};
+use crate::status::{ApiError, Reason};
+
+pub use body::Body;
+pub use listen::{Listener, serve};
+pub use settings::Settings;
+
+/// A certificate that a client has shown, verified, as DER. It is in the request's extensions.
+#[derive(Clone, Debug)]
+pub struct PeerCertificate(pub Bytes);
+
+/// An API server. It needs no socket: [`ApiServer::handle`] answers requests of this process as well.
+pub struct ApiServer {
+    pub(crate) rest: Arc<Rest>,
+    pub(crate) policy: Arc<RwLock<Policy>>,
+    pub(crate) authenticators: Arc<Authenticators>,
+    pub(crate) settings: Settings,
+    /// Places for watches.
+    watches: Arc<Semaphore>,
+    /// Places for other requests.
+    in_flight: Semaphore,
+    stopping: CancellationToken,
+    documents: Mutex<Option<(Arc<Served>, Arc<OpenApi>)>>,
+}
+
+impl ApiServer {
+    /// A server over the verbs, with who may use them.
+    pub fn new(
+        rest: Arc<Rest>,
+        policy: Arc<RwLock<Policy>>,
+        authenticators: Arc<Authenticators>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            rest,
+            policy,
+            authenticators,
+            watches: Arc::new(Semaphore::new(settings.watches)),
+            in_flight: Semaphore::new(settings.in_flight),
+            stopping: CancellationToken::new(),
+            documents: Mutex::default(),
+            settings,
+        }
+    }
+
+    /// The verbs.
+    pub fn rest(&self) -> &Arc<Rest> {
+        &self.rest
+    }
+
+    /// Ends all watches: clients come back, or go on with another replica.
+    pub fn stop_watches(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Answers a request of whoever its credentials say.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
+    {
+        let certificate = request.extensions().get::<PeerCertificate>().map(|one| one.0.clone());
+        let authorization = request.headers().get(http::header::AUTHORIZATION);
+        let credentials = Credentials {
+            certificate: certificate.as_deref(),
+            authorization: authorization.and_then(|value| value.to_str().ok()),
+        };
+        let now = (self.rest.now)();
+        match self.authenticators.authenticate(credentials, now, |reference| self.live(reference)).await {
+            Ok(user) => self.handle_as(user, request).await,
+            Err(error) => {
+                tracing::debug!(%error, "a request is refused");
+                answer::failure(&ApiError::unauthorized(), false)
+            }
+        }
+    }
+
+    /// Answers a request of a known user.
+    pub async fn handle_as<B>(&self, user: User, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
+    {
+        let (parts, body) = request.into_parts();
+        let agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let agent = agent.unwrap_or("unknown").to_owned();
+        let target = Target::of(parts.uri.path());
+        let user = match self.authorize(&user, &parts, &target) {
+            Ok(user) => user,
+            Err(error) => return answer::failure(&error, false),
+        };
+        let Ok(_place) = self.in_flight.try_acquire() else {
+            let error = ApiError::new(Reason::TooManyRequests, "too many requests, please try again later");
+            return answer::failure(&error.retry_after(1), false);
+        };
+        let caller = Caller::new(user, agent);
+        let answered = match self.read(body).await {
+            Ok(body) => match &target {
+                Target::Resource(path) => self.resource(&parts, path, body, &caller).await,
+                Target::Path(path) => self.path(&parts, path).await,
+            },
+            Err(error) => Err(error),
+        };
+        let mut response = answered.unwrap_or_else(|error| answer::failure(&error, false));
+        answer::warn(&mut response, &caller.take_warnings());
+        response
+    }
+
+    /// The body, unless it is longer than the limit.
+    async fn read<B>(&self, body: B) -> Result<Bytes, ApiError>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
+    {
+        let limit = self.settings.longest_body;
+        match Limited::new(body, limit).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::new(
+                Reason::RequestEntityTooLarge,
+                format!("Request entity too large: limit is {limit}"),
+            )),
+            Err(error) => Err(ApiError::bad_request(format!("the body cannot be read: {error}"))),
+        }
+    }
+
+    /// What the store has of an object that a token refers to.
+    async fn live(&self, reference: Reference) -> Option<Live> {
+        let served = self.rest.catalog().served();
+        let resource = served.get("", "v1", reference.kind.resource())?;
+        let namespace = Some(reference.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+        let got = self.rest.store().get(&resource.key(namespace, &reference.name), None).await.ok()?;
+        let object: serde_json::Value = serde_json::from_slice(&got.entry?.value).ok()?;
+        let deleted = object["metadata"]["deletionTimestamp"].as_str().and_then(|time| time.parse().ok());
+        Some(Live { uid: crate::object::uid(&object).to_owned(), deleted })
+    }
+
+    /// The documents of what is served now.
+    pub(crate) fn documents(&self) -> Arc<OpenApi> {
+        let served = self.rest.catalog().served();
+        let mut documents = self.documents.lock();
+        match &*documents {
+            Some((of, documents)) if Arc::ptr_eq(of, &served) => Arc::clone(documents),
+            _ => {
+                let made = Arc::new(OpenApi::new(&paths::described(&served)));
+                *documents = Some((served, Arc::clone(&made)));
+                made
+            }
+        }
+    }
+}

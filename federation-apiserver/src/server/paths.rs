@@ -1,0 +1,107 @@
+//! What is served beside resources: discovery, documents, health, version.
+
+use http::request::Parts;
+use http::{HeaderValue, Response};
+use serde_json::json;
+
+use super::{ApiServer, Body, answer};
+use crate::builtin::{self, Profile};
+use crate::discovery::{self, Described};
+use crate::request::{Accept, Query};
+use crate::resource::Served;
+use crate::status::ApiError;
+
+/// The version of Kubernetes whose API this is.
+pub const KUBERNETES_VERSION: &str = "v1.36.3";
+
+/// All that discovery describes: what is stored, and the reviews that are only answered.
+pub(super) fn described(served: &Served) -> Vec<Described> {
+    let reviews = builtin::kinds(Profile::Federation).filter(|kind| kind.storage.is_none());
+    served.iter().map(|one| one.described.clone()).chain(reviews.map(Described::from)).collect()
+}
+
+impl ApiServer {
+    /// Answers a request for something that is no resource.
+    pub(super) async fn path(&self, parts: &Parts, path: &str) -> Result<Response<Body>, ApiError> {
+        let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+        let aggregated = Accept::wants_aggregated_discovery(accept);
+        let all = || described(&self.rest.catalog().served());
+        let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let document = match segments.as_slice() {
+            [] => json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}),
+            ["api"] if aggregated => return Ok(aggregate(&discovery::aggregated_core(&all()))),
+            ["apis"] if aggregated => return Ok(aggregate(&discovery::aggregated_groups(&all()))),
+            ["api"] => discovery::api_versions(&self.settings.address),
+            ["apis"] => discovery::groups(&all()),
+            ["api", version] => {
+                discovery::resources(&all(), "", version).ok_or_else(ApiError::no_such_path)?
+            }
+            ["apis", group] => discovery::group(&all(), group).ok_or_else(ApiError::no_such_path)?,
+            ["apis", group, version] => {
+                discovery::resources(&all(), group, version).ok_or_else(ApiError::no_such_path)?
+            }
+            ["version"] => version(),
+            ["healthz" | "livez" | "readyz", ..] => return self.health(parts).await,
+            ["openapi", "v2"] => {
+                let served = self.documents().v2();
+                return Ok(document_answer(served.text, &served.hash, parts));
+            }
+            ["openapi", "v3"] => self.documents().index(),
+            ["openapi", "v3", rest @ ..] => {
+                let served =
+                    self.documents().document(&rest.join("/")).ok_or_else(ApiError::no_such_path)?;
+                return Ok(document_answer(served.text, &served.hash, parts));
+            }
+            [".well-known", "openid-configuration"] => {
+                self.authenticators.keys.discovery(&format!("https://{}", self.settings.address))
+            }
+            ["openid", "v1", "jwks"] => self.authenticators.keys.key_set(),
+            _ => return Err(ApiError::no_such_path()),
+        };
+        Ok(answer::value(200, &document, false))
+    }
+
+    /// Whether the store answers.
+    async fn health(&self, parts: &Parts) -> Result<Response<Body>, ApiError> {
+        let verbose = Query::parse(parts.uri.query()).get("verbose").is_some();
+        match self.rest.store().revision().await {
+            Ok(_) => {
+                let text = if verbose { "[+]ping ok\n[+]store ok\ncheck passed\n" } else { "ok" };
+                Ok(answer::with_type(200, text.into(), "text/plain; charset=utf-8"))
+            }
+            Err(error) => {
+                let text = format!("[+]ping ok\n[-]store failed: {error}\ncheck failed\n");
+                Ok(answer::with_type(500, text.into(), "text/plain; charset=utf-8"))
+            }
+        }
+    }
+}
+
+fn aggregate(document: &serde_json::Value) -> Response<Body> {
+    answer::with_type(200, answer::bytes(document, false), discovery::AGGREGATED)
+}
+
+/// A document that clients keep until its hash changes.
+fn document_answer(text: bytes::Bytes, hash: &str, parts: &Parts) -> Response<Body> {
+    let tag = format!("\"{hash}\"");
+    let known = parts.headers.get(http::header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let mut response = if known == Some(tag.as_str()) {
+        answer::json(304, bytes::Bytes::new())
+    } else {
+        answer::compressible(200, text, &parts.headers)
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(http::header::ETAG, tag);
+    }
+    response
+}
+
+fn version() -> serde_json::Value {
+    let minor = KUBERNETES_VERSION.split('.').nth(1).unwrap_or_default();
+    json!({
+        "major": "1", "minor": minor, "gitVersion": format!("{KUBERNETES_VERSION}+fedd"),
+        "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "", "compiler": "rustc",
+        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+    })
+}

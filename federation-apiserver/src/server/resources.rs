@@ -1,0 +1,369 @@
+//! Requests for resources, by their verbs.
+
+use std::sync::Arc;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use futures::StreamExt as _;
+use http::Response;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use serde_json::{Value, json};
+
+use super::{ApiServer, Body, answer};
+use crate::body::Parsed;
+use crate::request::{
+    Accept, DeleteOptions, ListOptions, Query, Representation, ResourcePath, Verb, WriteOptions,
+};
+use crate::resource::Resource;
+use crate::rest::{At, Caller, Listed, PatchType, Representable, ScaleChange, Written};
+use crate::status::{ApiError, Reason};
+use crate::table::{IncludeObject, TableOptions};
+
+/// How an answer is represented: what was agreed on, and what a table includes.
+#[derive(Clone, Copy)]
+struct Form {
+    accept: Accept,
+    include: IncludeObject,
+    now: jiff::Timestamp,
+}
+
+impl ApiServer {
+    /// Answers a request for a resource.
+    pub(super) async fn resource(
+        &self,
+        parts: &Parts,
+        path: &ResourcePath,
+        body: Bytes,
+        caller: &Caller,
+    ) -> Result<Response<Body>, ApiError> {
+        let served = self.rest.catalog().served();
+        let Some(resource) = served.get(&path.group, &path.version, &path.resource) else {
+            return self.review(parts, path, body, caller).await;
+        };
+        let query = Query::parse(parts.uri.query());
+        let form = self.form(parts, &query)?;
+        let list = ListOptions::parse(&query);
+        let watch = list.as_ref().is_ok_and(|list| list.watch);
+        let verb = Verb::of(&parts.method, path, watch)
+            .ok_or_else(|| ApiError::method_not_allowed(resource.group_resource(), parts.method.as_str()))?;
+        let subresource = path.subresource.as_deref();
+        if subresource.is_some_and(|name| !resource.has_subresource(name)) {
+            return Err(ApiError::no_such_path());
+        }
+        if !resource.namespaced && path.namespace.is_some() && path.resource != "namespaces" {
+            return Err(ApiError::no_such_path());
+        }
+        if let Some(warning) = &resource.deprecation_warning {
+            caller.warn(warning.clone());
+        }
+        let at = At {
+            resource,
+            namespace: path.namespace.as_deref(),
+            name: path.name.as_deref().unwrap_or_default(),
+            subresource,
+        };
+        if let Some(name) = subresource.filter(|name| !matches!(*name, "status" | "finalize")) {
+            return match name {
+                "scale" => self.scale(at, verb, parts, &query, &body, caller, form).await,
+                "token" => self.token(at, &parsed(parts, &body)?.value, caller).await,
+                _ => Err(ApiError::no_such_path()),
+            };
+        }
+        if resource.namespaced && at.namespace.is_none() && matches!(verb, Verb::Create | Verb::DeleteCollection) {
+            return Err(ApiError::method_not_allowed(resource.group_resource(), verb.name()));
+        }
+        match verb {
+            Verb::Get => {
+                let object = self.rest.get(at, &list?).await?;
+                let bytes = one(resource, object, form)?;
+                Ok(answer::compressible(200, bytes, &parts.headers))
+            }
+            Verb::List => {
+                let listed = self.rest.list(at, &list?).await?;
+                let bytes = many(resource, listed, form)?;
+                Ok(answer::compressible(200, bytes, &parts.headers))
+            }
+            Verb::Watch => self.watch(resource, path, &list?, form).await,
+            Verb::Create => {
+                let options = WriteOptions::parse(&query)?;
+                let written = self.rest.create(at, parsed(parts, &body)?, &options, caller).await?;
+                write_answer(resource, written, form)
+            }
+            Verb::Update => {
+                let options = WriteOptions::parse(&query)?;
+                let written = self.rest.update(at, parsed(parts, &body)?, &options, caller).await?;
+                write_answer(resource, written, form)
+            }
+            Verb::Patch => {
+                let options = WriteOptions::parse(&query)?;
+                let patch_type = patch_type(parts, resource)?;
+                if options.force.is_some() && patch_type != PatchType::Apply {
+                    return Err(ApiError::force_is_for_apply());
+                }
+                let patch = if patch_type == PatchType::Apply {
+                    self.apply_body(&body)?
+                } else {
+                    Parsed::json(&body)?
+                };
+                let written = self.rest.patch(at, patch_type, patch, &options, caller).await?;
+                write_answer(resource, written, form)
+            }
+            Verb::Delete => {
+                let options = delete_options(&query, parts, &body)?;
+                let written = self.rest.delete(at, &options, caller).await?;
+                write_answer(resource, written, form)
+            }
+            Verb::DeleteCollection => {
+                let options = delete_options(&query, parts, &body)?;
+                let items = self.rest.delete_collection(at, &list?, &options, caller).await?;
+                let revision = self.rest.store().revision().await.map_err(crate::rest::store_error)?;
+                let listed = Listed {
+                    revision,
+                    items: items.into_iter().map(Representable::Value).collect(),
+                    continue_token: String::new(),
+                    remaining: None,
+                };
+                Ok(answer::json(200, many(resource, listed, form)?))
+            }
+        }
+    }
+
+    fn form(&self, parts: &Parts, query: &Query<'_>) -> Result<Form, ApiError> {
+        let header = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+        let mut accept = Accept::negotiate(header).ok_or_else(|| {
+            ApiError::new(
+                Reason::NotAcceptable,
+                "only the following media types are accepted: application/json",
+            )
+        })?;
+        accept.pretty |= query.get("pretty").is_some_and(|value| !matches!(value, "false" | "0"));
+        let include = match query.get("includeObject") {
+            None => IncludeObject::default(),
+            Some(text) => IncludeObject::parse(text)
+                .ok_or_else(|| ApiError::bad_request(format!("unrecognized includeObject value: \"{text}\"")))?,
+        };
+        Ok(Form { accept, include, now: (self.rest.now)() })
+    }
+
+    async fn watch(
+        &self,
+        resource: &Arc<Resource>,
+        path: &ResourcePath,
+        options: &ListOptions,
+        form: Form,
+    ) -> Result<Response<Body>, ApiError> {
+        let permit = Arc::clone(&self.watches).try_acquire_owned().map_err(|_| {
+            ApiError::new(Reason::TooManyRequests, "too many watches, please try again later").retry_after(1)
+        })?;
+        let shown = Arc::clone(resource);
+        let mut first = true;
+        let represent = move |object: Representable| {
+            let headers = std::mem::replace(&mut first, false);
+            represent(&shown, object, form, headers)
+        };
+        let (namespace, name) = (path.namespace.as_deref(), path.name.as_deref());
+        let watching = self
+            .rest
+            .watch(Arc::clone(resource), namespace, name, options, self.settings.watch, Box::new(represent))
+            .await?;
+        let watching = watching.take_until(self.stopping.clone().cancelled_owned()).boxed();
+        let mut response = Response::new(Body::watch(watching, Some(permit)));
+        let media_type = http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        response.headers_mut().insert(
+            http::header::CACHE_CONTROL,
+            http::HeaderValue::from_static("no-cache, private"),
+        );
+        Ok(response)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all of them are the request's")]
+    async fn scale(
+        &self,
+        at: At<'_>,
+        verb: Verb,
+        parts: &Parts,
+        query: &Query<'_>,
+        body: &Bytes,
+        caller: &Caller,
+        form: Form,
+    ) -> Result<Response<Body>, ApiError> {
+        let change = match verb {
+            Verb::Get => {
+                let scale = self.rest.scale(at).await?;
+                return Ok(answer::value(200, &scale, form.accept.pretty));
+            }
+            Verb::Update => ScaleChange::Replace(parsed(parts, body)?.value),
+            Verb::Patch => ScaleChange::Patch(patch_type(parts, at.resource)?, Parsed::json(body)?.value),
+            other => return Err(ApiError::method_not_allowed(at.resource.group_resource(), other.name())),
+        };
+        let options = WriteOptions::parse(query)?;
+        let written = self.rest.set_scale(at, change, &options, caller).await?;
+        Ok(answer::value(written.code, &written.object, form.accept.pretty))
+    }
+
+    /// The object that is applied: YAML, of which JSON is a part.
+    fn apply_body(&self, body: &Bytes) -> Result<Parsed, ApiError> {
+        match (Parsed::json(body), self.settings.yaml) {
+            (Ok(parsed), _) => Ok(parsed),
+            (Err(error), None) => Err(error),
+            (Err(_), Some(read)) => {
+                let value = read(body).map_err(|why| {
+                    ApiError::bad_request(format!("error decoding YAML: {why}"))
+                })?;
+                Ok(value.into())
+            }
+        }
+    }
+}
+
+/// The body of a create or update, as JSON.
+pub(super) fn parsed(parts: &Parts, body: &Bytes) -> Result<Parsed, ApiError> {
+    match media_type(parts) {
+        "" | "application/json" => Parsed::json(body),
+        other => Err(ApiError::unsupported_media_type(other)),
+    }
+}
+
+fn media_type(parts: &Parts) -> &str {
+    let header = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    header.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+}
+
+fn patch_type(parts: &Parts, resource: &Resource) -> Result<PatchType, ApiError> {
+    let said = media_type(parts);
+    PatchType::ALL
+        .into_iter()
+        .find(|one| one.media_type() == said && !(resource.custom && *one == PatchType::Strategic))
+        .ok_or_else(|| {
+            let accepted = PatchType::ALL.into_iter();
+            let accepted = accepted.filter(|one| !resource.custom || *one != PatchType::Strategic);
+            let accepted: Vec<&str> = accepted.map(PatchType::media_type).collect();
+            ApiError::new(
+                Reason::UnsupportedMediaType,
+                format!(
+                    "the body of the request was in an unknown format - accepted media types include: {}",
+                    accepted.join(", ")
+                ),
+            )
+        })
+}
+
+fn delete_options(query: &Query<'_>, parts: &Parts, body: &Bytes) -> Result<DeleteOptions, ApiError> {
+    let body = if body.is_empty() { None } else { Some(parsed(parts, body)?.value) };
+    DeleteOptions::parse(query, body.as_ref())
+}
+
+/// The answer to a write: the object in the form asked for, or a `Status` as it is.
+fn write_answer(
+    resource: &Resource,
+    written: Written,
+    form: Form,
+) -> Result<Response<Body>, ApiError> {
+    let Written { code, object } = written;
+    if object["kind"] == "Status" && object["apiVersion"] == "v1" {
+        return Ok(answer::value(code, &object, form.accept.pretty));
+    }
+    Ok(answer::json(code, one(resource, Representable::Value(object), form)?))
+}
+
+/// One object in the form asked for.
+fn one(resource: &Resource, object: Representable, form: Form) -> Result<Bytes, ApiError> {
+    represent(resource, object, form, true)
+}
+
+fn represent(
+    resource: &Resource,
+    object: Representable,
+    form: Form,
+    headers: bool,
+) -> Result<Bytes, ApiError> {
+    match (form.accept.representation, object) {
+        (Representation::Whole, Representable::Raw(bytes)) if !form.accept.pretty => Ok(bytes),
+        (Representation::Whole, object) => Ok(answer::bytes(&object.into_value()?, form.accept.pretty)),
+        (Representation::Metadata, object) => {
+            Ok(answer::bytes(&metadata_of(&object.into_value()?), form.accept.pretty))
+        }
+        (Representation::Table, object) => {
+            let object = object.into_value()?;
+            let version = object["metadata"]["resourceVersion"].clone();
+            let table = table(resource, [&object], json!({"resourceVersion": version}), form, headers);
+            Ok(answer::bytes(&table, form.accept.pretty))
+        }
+    }
+}
+
+fn metadata_of(object: &Value) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+}
+
+fn table<'a>(
+    resource: &Resource,
+    objects: impl IntoIterator<Item = &'a Value>,
+    metadata: Value,
+    form: Form,
+    headers: bool,
+) -> Value {
+    let options = TableOptions { version: "v1", include: form.include, headers, now: form.now };
+    resource.table.table(objects, metadata, options)
+}
+
+/// A list in the form asked for.
+fn many(resource: &Resource, listed: Listed, form: Form) -> Result<Bytes, ApiError> {
+    let mut metadata = json!({"resourceVersion": listed.revision.to_string()});
+    if !listed.continue_token.is_empty() {
+        metadata["continue"] = listed.continue_token.into();
+    }
+    if let Some(remaining) = listed.remaining {
+        metadata["remainingItemCount"] = remaining.into();
+    }
+    let values = |items: Vec<Representable>| -> Result<Vec<Value>, ApiError> {
+        items.into_iter().map(Representable::into_value).collect()
+    };
+    let document = match form.accept.representation {
+        Representation::Whole if !form.accept.pretty => return whole(resource, &metadata, listed.items),
+        Representation::Whole => json!({
+            "kind": resource.list_kind, "apiVersion": resource.api_version(), "metadata": metadata,
+            "items": values(listed.items)?,
+        }),
+        Representation::Table => table(resource, &values(listed.items)?, metadata, form, true),
+        Representation::Metadata => json!({
+            "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+            "items": values(listed.items)?.iter().map(metadata_of).collect::<Vec<_>>(),
+        }),
+    };
+    Ok(answer::bytes(&document, form.accept.pretty))
+}
+
+/// A list whose objects are, where possible, copied as they are stored.
+fn whole(resource: &Resource, metadata: &Value, items: Vec<Representable>) -> Result<Bytes, ApiError> {
+    let length: usize = items
+        .iter()
+        .map(|item| match item {
+            Representable::Raw(bytes) => bytes.len() + 1,
+            Representable::Value(_) => 1024,
+        })
+        .sum();
+    let mut out = BytesMut::with_capacity(length + 256);
+    out.put(&b"{\"kind\":"[..]);
+    out.put(answer::bytes(&resource.list_kind.as_str().into(), false));
+    out.put(&b",\"apiVersion\":"[..]);
+    out.put(answer::bytes(&resource.api_version().into(), false));
+    out.put(&b",\"metadata\":"[..]);
+    out.put(answer::bytes(metadata, false));
+    out.put(&b",\"items\":["[..]);
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            out.put_u8(b',');
+        }
+        match item {
+            Representable::Raw(bytes) => out.put(bytes),
+            Representable::Value(value) => {
+                let mut writer = (&mut out).writer();
+                serde_json::to_writer(&mut writer, &value).map_err(ApiError::internal)?;
+            }
+        }
+    }
+    out.put(&b"]}"[..]);
+    Ok(out.freeze())
+}

@@ -1,0 +1,72 @@
+//! Kinds that are answered and not stored: who somebody is, and what they may do.
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+use serde_json::Value;
+
+use super::{ApiServer, Body, answer, resources::parsed};
+use crate::auth::{
+    AccessReview, TokenQuestion, access_review, rules_review, self_review, token_review,
+};
+use crate::request::ResourcePath;
+use crate::rest::Caller;
+use crate::status::{ApiError, GroupResource};
+
+impl ApiServer {
+    /// Answers a review.
+    pub(super) async fn review(
+        &self,
+        parts: &Parts,
+        path: &ResourcePath,
+        body: Bytes,
+        caller: &Caller,
+    ) -> Result<Response<Body>, ApiError> {
+        let ResourcePath { group, version, resource, .. } = path;
+        if version != "v1" || path.name.is_some() {
+            return Err(ApiError::no_such_path());
+        }
+        let named = |wanted: &str, plural: &str| group == wanted && resource == plural;
+        let access = match resource.as_str() {
+            "subjectaccessreviews" => Some(AccessReview::Subject),
+            "localsubjectaccessreviews" => Some(AccessReview::Local),
+            "selfsubjectaccessreviews" => Some(AccessReview::SelfSubject),
+            _ => None,
+        }
+        .filter(|_| group == "authorization.k8s.io");
+        let is_review = access.is_some()
+            || named("authorization.k8s.io", "selfsubjectrulesreviews")
+            || named("authentication.k8s.io", "tokenreviews")
+            || named("authentication.k8s.io", "selfsubjectreviews");
+        if !is_review {
+            return Err(ApiError::no_such_path());
+        }
+        if parts.method != http::Method::POST {
+            return Err(ApiError::method_not_allowed(
+                GroupResource { group, resource },
+                &parts.method.as_str().to_lowercase(),
+            ));
+        }
+        let request: Value = parsed(parts, &body)?.value;
+        let namespace = path.namespace.as_deref().unwrap_or_default();
+        let answered = match (access, resource.as_str()) {
+            (Some(review), _) => {
+                access_review(review, request, &self.policy.read(), &caller.user, namespace)?
+            }
+            (None, "selfsubjectrulesreviews") => {
+                rules_review(&request, &self.policy.read(), &caller.user)?
+            }
+            (None, "selfsubjectreviews") => self_review(&caller.user, (self.rest.now)()),
+            (None, _) => {
+                let question = TokenQuestion::read(&request)?;
+                let now = (self.rest.now)();
+                let outcome = self
+                    .authenticators
+                    .authenticate_token(&question.token, &question.audiences, now, |one| self.live(one))
+                    .await;
+                token_review(request, outcome)
+            }
+        };
+        Ok(answer::value(201, &answered, false))
+    }
+}

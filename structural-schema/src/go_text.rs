@@ -1,0 +1,240 @@
+//! Values in the forms in which an API server, a Go program, prints them.
+
+use std::fmt::Write as _;
+
+use serde_json::{Number, Value};
+
+/// A number as Go's decoder holds it: an int64 where it is written as one and fits, else a float64.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Num {
+    /// An int64.
+    Int(i64),
+    /// A float64.
+    Float(f64),
+}
+
+impl Num {
+    pub(crate) fn of(number: &Number) -> Self {
+        match number.as_i64() {
+            Some(int) => Self::Int(int),
+            None => Self::Float(number.as_f64().unwrap_or(f64::MAX)),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "as Go's conversion of an int64 to a float64")]
+    pub(crate) fn float(self) -> f64 {
+        match self {
+            Self::Int(int) => int as f64,
+            Self::Float(float) => float,
+        }
+    }
+
+    /// `%v`.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Int(int) => int.to_string(),
+            Self::Float(float) => float_text(float),
+        }
+    }
+
+    pub(crate) fn value(self) -> Value {
+        match self {
+            Self::Int(int) => Value::from(int),
+            Self::Float(float) => Value::from(float),
+        }
+    }
+}
+
+/// `%v` of a float64: the shortest digits that read back as the number, with an exponent below -4 and from 6 on, as
+/// `fmt` prints it.
+pub(crate) fn float_text(float: f64) -> String {
+    let (negative, digits, exponent) = decimal(float);
+    let sign = if negative { "-" } else { "" };
+    if !(-4..6).contains(&exponent) {
+        let (first, rest) = digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        let exponent_sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{sign}{first}{point}{rest}e{exponent_sign}{:02}", exponent.abs());
+    }
+    format!("{sign}{}", plain(&digits, exponent))
+}
+
+/// `strconv.FormatFloat(f, 'f', -1, 64)`: never with an exponent.
+pub(crate) fn float_plain(float: f64) -> String {
+    let (negative, digits, exponent) = decimal(float);
+    format!("{}{}", if negative { "-" } else { "" }, plain(&digits, exponent))
+}
+
+/// Sign, shortest digits, and the exponent of the first digit.
+fn decimal(float: f64) -> (bool, String, i32) {
+    let text = format!("{:e}", float.abs());
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    (float.is_sign_negative(), mantissa.replace('.', ""), exponent.parse().unwrap_or(0))
+}
+
+fn plain(digits: &str, exponent: i32) -> String {
+    let point = exponent + 1;
+    let Ok(whole) = usize::try_from(point) else {
+        return format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize));
+    };
+    if whole == 0 {
+        format!("0.{digits}")
+    } else if digits.len() > whole {
+        format!("{}.{}", &digits[..whole], &digits[whole..])
+    } else {
+        format!("{digits}{}", "0".repeat(whole - digits.len()))
+    }
+}
+
+/// `%q`: a string in double quotes, with what cannot be printed escaped.
+pub(crate) fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for char in text.chars() {
+        match char {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{b}' => quoted.push_str("\\v"),
+            ' '..='~' => quoted.push(char),
+            '\0'..='\u{7f}' => _ = write!(quoted, "\\x{:02x}", u32::from(char)),
+            _ if printable(char) => quoted.push(char),
+            '\u{80}'..='\u{ffff}' => _ = write!(quoted, "\\u{:04x}", u32::from(char)),
+            _ => _ = write!(quoted, "\\U{:08x}", u32::from(char)),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Of characters beyond ASCII. A letter stands before it, since a combining mark is printable behind one.
+fn printable(char: char) -> bool {
+    !char.is_whitespace() && format!("a{char}").escape_debug().count() == 2
+}
+
+/// `json.Marshal`: keys in order, `<`, `>` and `&` escaped.
+pub(crate) fn json(value: &Value) -> String {
+    let mut text = String::new();
+    write_json(value, &mut text);
+    text
+}
+
+fn write_json(value: &Value, text: &mut String) {
+    match value {
+        Value::Null => text.push_str("null"),
+        Value::Bool(bool) => _ = write!(text, "{bool}"),
+        Value::Number(number) => match Num::of(number) {
+            Num::Int(int) => _ = write!(text, "{int}"),
+            Num::Float(float) => text.push_str(&json_float(float)),
+        },
+        Value::String(string) => write_json_string(string, text),
+        Value::Array(elements) => {
+            text.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_json(element, text);
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => {
+            let mut sorted: Vec<_> = fields.iter().collect();
+            sorted.sort_unstable_by_key(|(name, _)| *name);
+            text.push('{');
+            for (index, (name, field)) in sorted.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_json_string(name, text);
+                text.push(':');
+                write_json(field, text);
+            }
+            text.push('}');
+        }
+    }
+}
+
+fn json_float(float: f64) -> String {
+    let size = float.abs();
+    if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        let (negative, digits, exponent) = decimal(float);
+        let (first, rest) = digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        let plus = if exponent > 0 { "+" } else { "" };
+        return format!("{}{first}{point}{rest}e{plus}{exponent}", if negative { "-" } else { "" });
+    }
+    float_plain(float)
+}
+
+fn write_json_string(string: &str, text: &mut String) {
+    text.push('"');
+    for char in string.chars() {
+        match char {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{c}' => text.push_str("\\f"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                _ = write!(text, "\\u{:04x}", u32::from(char));
+            }
+            _ => text.push(char),
+        }
+    }
+    text.push('"');
+}
+
+/// A value as it stands in a field error: scalars as they are printed, strings quoted, the rest as JSON.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::String(string) => quote(string),
+        Value::Number(number) => Num::of(number).text(),
+        other => json(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json as value;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_printed_as_go_prints_them() {
+        for (float, text) in [
+            (1.5, "1.5"),
+            (0.1, "0.1"),
+            (100_000.0, "100000"),
+            (1_000_000.0, "1e+06"),
+            (123_456_789.0, "1.23456789e+08"),
+            (1.5e-5, "1.5e-05"),
+            (0.0001, "0.0001"),
+            (-2.0, "-2"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(float_text(float), text, "{float:e}");
+        }
+        assert_eq!(float_plain(1.5e22), "15000000000000000000000");
+        assert_eq!(float_plain(1.5e-7), "0.00000015");
+        assert_eq!(json(&value!(1e21)), "1e+21");
+        assert_eq!(json(&value!(1.5e-7)), "1.5e-7");
+        assert_eq!(json(&value!(u64::MAX)), "18446744073709552000");
+    }
+
+    #[test]
+    fn strings_are_quoted_as_go_quotes_them() {
+        assert_eq!(
+            quote("a\"b\\\n\u{1}\u{7f}é\u{a0}\u{200b}\u{1f600}"),
+            "\"a\\\"b\\\\\\n\\x01\\x7fé\\u00a0\\u200b😀\""
+        );
+        assert_eq!(json(&value!({"b": "<&>", "a": [1, null]})), r#"{"a":[1,null],"b":"\u003c\u0026\u003e"}"#);
+    }
+}

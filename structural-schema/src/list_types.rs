@@ -1,0 +1,79 @@
+//! Lists that are sets or maps (`x-kubernetes-list-type`) hold nothing twice.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::field_error::{Cause, FieldError};
+use crate::go_text::json;
+use crate::node::{ListType, SchemaRef};
+use crate::path::Path;
+
+/// What is in a set or a map twice, below this place.
+pub(crate) fn validate(schema: SchemaRef<'_>, value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    if !schema.node().has_list_types {
+        return;
+    }
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if let Some(property) = schema.property(name) {
+                    validate(property, field, &Path::Field(path, name), errors);
+                } else if let Some(values) = schema.values() {
+                    validate(values, field, &Path::Key(path, name), errors);
+                }
+            }
+        }
+        Value::Array(elements) => {
+            match &schema.node().list_type {
+                ListType::Atomic => {}
+                ListType::Set => {
+                    for index in repeated(elements.iter().map(json)) {
+                        let field = Path::Index(path, index).field();
+                        errors.push(FieldError::with_value(Cause::Duplicate, field, &elements[index], ""));
+                    }
+                }
+                ListType::Map(keys) => validate_map(elements, keys, path, errors),
+            }
+            if let Some(items) = schema.items() {
+                for (index, element) in elements.iter().enumerate() {
+                    validate(items, element, &Path::Index(path, index), errors);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn validate_map(elements: &[Value], keys: &[String], path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    if let Some(index) = elements.iter().position(|element| !element.is_object() && !element.is_null()) {
+        let detail = "must be an object for an array of list-type map";
+        errors.push(FieldError::invalid(Path::Index(path, index).field(), &elements[index], detail));
+        return;
+    }
+    let identities: Vec<Value> = elements.iter().map(|element| identity(element, keys)).collect();
+    for index in repeated(identities.iter().map(json)) {
+        let field = Path::Index(path, index).field();
+        errors.push(FieldError::with_value(Cause::Duplicate, field, &identities[index], ""));
+    }
+}
+
+/// The keys that an element has, with their values.
+fn identity(element: &Value, keys: &[String]) -> Value {
+    let has = |key: &String| Some((key.clone(), element.get(key)?.clone()));
+    Value::Object(keys.iter().filter_map(has).collect::<Map<_, _>>())
+}
+
+/// Where something stands for the second time. A third time is not told.
+fn repeated(texts: impl Iterator<Item = String>) -> Vec<usize> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut repeated = Vec::new();
+    for (index, text) in texts.enumerate() {
+        let times = seen.entry(text).or_default();
+        *times += 1;
+        if *times == 2 {
+            repeated.push(index);
+        }
+    }
+    repeated
+}

@@ -1,0 +1,134 @@
+//! Rules in CEL.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test: it fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use structural_schema::{FieldError, Schema};
+
+fn lines(errors: Vec<FieldError>) -> Vec<String> {
+    errors.iter().map(|error| format!("{} {} {}", error.cause.reason(), error.field, error.message)).collect()
+}
+
+/// A schema of an object with `spec`, whose rules are these.
+fn with_rules(rules: Value) -> Schema {
+    Schema::compile(&json!({"type": "object", "properties": {"spec": {
+        "type": "object",
+        "x-kubernetes-validations": rules,
+        "properties": {
+            "min": {"type": "integer"}, "max": {"type": "integer"}, "name": {"type": "string"},
+            "a-b": {"type": "string"}, "when": {"type": "string", "format": "date-time"},
+            "size": {"x-kubernetes-int-or-string": true},
+            "list": {"type": "array", "items": {"type": "integer"}},
+            "map": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    }}}))
+    .unwrap()
+}
+
+#[track_caller]
+fn check(rule: Value, spec: Value, errors: &[&str]) {
+    assert_eq!(lines(with_rules(json!([rule])).validate(&json!({"spec": spec}), None)), errors);
+}
+
+#[test]
+fn rules_hold_or_say_what_is_wrong() {
+    let rule = json!({"rule": "self.min <= self.max", "message": "min is above max"});
+    check(rule.clone(), json!({"min": 1, "max": 2}), &[]);
+    check(rule, json!({"min": 3, "max": 2}), &["FieldValueInvalid spec Invalid value: min is above max"]);
+    check(
+        json!({"rule": "self.min > 3"}),
+        json!({"min": 3}),
+        &["FieldValueInvalid spec Invalid value: failed rule: self.min > 3"],
+    );
+    check(
+        json!({"rule": "self.min > 3", "messageExpression": "'got ' + string(self.min)", "message": "no"}),
+        json!({"min": 3}),
+        &["FieldValueInvalid spec Invalid value: got 3"],
+    );
+    check(
+        json!({"rule": "self.min > 3", "reason": "FieldValueForbidden", "fieldPath": ".min", "message": "no"}),
+        json!({"min": 3}),
+        &["FieldValueForbidden spec.min Forbidden: no"],
+    );
+    check(
+        json!({"rule": "self.max > 3"}),
+        json!({"min": 3}),
+        &[
+            r#"FieldValueInvalid spec Invalid value: "object": no such key: max evaluating rule: self.max > 3"#,
+        ],
+    );
+}
+
+#[test]
+fn values_have_the_types_that_the_schema_gives_them() {
+    for rule in [
+        "self.a__dash__b == 'x'",
+        "self.when > timestamp('2020-01-01T00:00:00Z')",
+        "self.map['a-b'] == 'y'",
+        "has(self.map) && !has(self.name)",
+        "self.list.all(n, n > 0) && self.list.exists(n, n == 2) && self.list.map(n, n * 2) == [2, 4]",
+        "self.size == 5",
+        "self.?name.orValue('none') == 'none'",
+        "isURL('https://a.b') && quantity('1Gi').isGreaterThan(quantity('1Mi'))",
+    ] {
+        let spec = json!({"a-b": "x", "when": "2024-01-01T00:00:00Z", "map": {"a-b": "y"}, "list": [1, 2], "size": 5});
+        check(json!({"rule": rule}), spec, &[]);
+    }
+}
+
+#[test]
+fn rules_about_changes_need_an_old_value() {
+    let schema = with_rules(json!([{"rule": "self.name == oldSelf.name", "message": "name is immutable"}]));
+    let (a, b) = (json!({"spec": {"name": "a"}}), json!({"spec": {"name": "b"}}));
+    assert_eq!(lines(schema.validate(&b, None)), [""; 0]);
+    assert_eq!(
+        lines(schema.validate(&b, Some(&a))),
+        ["FieldValueInvalid spec Invalid value: name is immutable"]
+    );
+    assert_eq!(lines(schema.validate(&a, Some(&a))), [""; 0]);
+
+    let rule = json!([{"rule": "oldSelf.hasValue() || self.name == 'first'", "optionalOldSelf": true}]);
+    let schema = with_rules(rule);
+    assert_eq!(schema.validate(&b, None).len(), 1);
+    assert_eq!(schema.validate(&b, Some(&a)), []);
+}
+
+#[test]
+fn what_an_update_does_not_change_is_not_refused() {
+    let schema = with_rules(json!([{"rule": "self.min > 3"}]));
+    let old = json!({"spec": {"min": 1}});
+    assert_eq!(schema.validate(&old, Some(&old)), []);
+    assert_eq!(schema.validate(&json!({"spec": {"min": 1, "max": 1}}), Some(&old)).len(), 1);
+}
+
+#[test]
+fn rules_are_not_evaluated_of_values_of_other_types() {
+    let schema = with_rules(json!([{"rule": "self.min > 3"}]));
+    assert_eq!(
+        lines(schema.validate(&json!({"spec": {"min": "x"}}), None)),
+        [
+            r#"FieldValueTypeInvalid spec.min Invalid value: "string": spec.min in body must be of type integer: "string""#,
+            "FieldValueInvalid <nil> Invalid value: null: some validation rules were not checked because the object \
+             was invalid; correct the existing errors to complete validation",
+        ]
+    );
+}
+
+#[test]
+fn a_rule_that_would_run_for_ever_is_stopped() {
+    let list: Vec<u32> = (0..3000).collect();
+    let rule = "self.list.all(a, self.list.all(b, self.list.all(c, a + b + c >= 0)))";
+    let start = Instant::now();
+    let errors = lines(with_rules(json!([{"rule": rule}])).validate(&json!({"spec": {"list": list}}), None));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].contains("actual cost limit exceeded"), "{errors:?}");
+
+    let rule =
+        (0..12).fold("true".to_owned(), |inner, level| format!("[1,2,3,4,5,6,7,8,9].all(x{level}, {inner})"));
+    let start = Instant::now();
+    let errors = lines(with_rules(json!([{"rule": rule}])).validate(&json!({"spec": {}}), None));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(errors.len(), 1);
+}
