@@ -1,5 +1,7 @@
 //! What the server says of its kinds, beside what a real kube-apiserver says of the same.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is missing")]
+
 use std::collections::BTreeSet;
 
 use federation_apiserver::builtin::{self, Kind, Profile};
