@@ -53,6 +53,9 @@ pub enum Command {
     /// Print all definitions, default types and settings, for `kubectl apply`
     #[command(long_about = cmd::crds::ABOUT)]
     Crds(cmd::crds::CrdsArgs),
+    /// Print the rights that `fedd run` needs on the federation's API server, for `kubectl apply`
+    #[command(long_about = cmd::permissions::ABOUT)]
+    Permissions(cmd::permissions::PermissionsArgs),
     /// Federate a resource type, custom resources too
     #[command(long_about = cmd::enable::ABOUT)]
     Enable(cmd::enable::EnableArgs),

@@ -6,6 +6,7 @@ pub mod disable;
 pub mod enable;
 pub mod install;
 pub mod join;
+pub mod permissions;
 pub mod run;
 pub mod unjoin;
 pub mod version;
@@ -32,6 +33,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Webhook(args) => Box::pin(run::webhook(args)).await,
         Command::Install(args) => Box::pin(install::run(args)).await,
         Command::Crds(args) => crds::run(&args),
+        Command::Permissions(args) => permissions::run(&args),
         Command::Enable(args) => Box::pin(enable::run(args)).await,
         Command::Disable(args) => Box::pin(disable::run(args)).await,
         Command::Join(args) => Box::pin(join::run(args)).await,

@@ -29,12 +29,13 @@ fn failure(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "run",
     "controller",
     "webhook",
     "install",
     "crds",
+    "permissions",
     "enable",
     "disable",
     "join",

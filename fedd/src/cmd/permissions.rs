@@ -1,0 +1,139 @@
+//! `fedd permissions`: what `fedd run` needs on the federation's API server, and no more.
+
+use clap::Args;
+use federation_model::{CORE_GROUP, FEDD_GROUP, TYPES_GROUP};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+
+use crate::args::ObjectFormat;
+use crate::leader::LEASE_NAME;
+use crate::manifest::Manifest;
+use crate::output::print_objects;
+use crate::webhook::certificate::SECRET_NAME;
+use crate::webhook::register::{MUTATING_NAME, VALIDATING_NAME};
+
+/// What `--help` says first.
+pub const ABOUT: &str = "Print the service account of `fedd run` on the federation's API server and its rights there, for `kubectl \
+    apply`: all that `run`, `controller` and `webhook` need, and no more. The other commands are an administrator's.";
+
+/// Flags of `fedd permissions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        fedd permissions | kubectl apply -f -\n  \
+        fedd permissions --types-groups types.example.com")]
+pub struct PermissionsArgs {
+    /// Groups of federated types besides types.kubefed.io
+    #[arg(long, value_name = "GROUP,…", value_delimiter = ',')]
+    pub types_groups: Vec<String>,
+    /// How to print
+    #[arg(long, short, value_name = "FORMAT", default_value = "yaml")]
+    pub output: ObjectFormat,
+    /// Namespace that holds clusters, type configs, settings and credentials
+    #[arg(long, visible_alias = "kubefed-namespace", value_name = "NAME",
+          default_value = federation_model::DEFAULT_FEDERATION_NAMESPACE)]
+    pub federation_namespace: String,
+}
+
+/// Prints them.
+///
+/// # Errors
+/// stdout cannot be written.
+pub fn run(args: &PermissionsArgs) -> anyhow::Result<()> {
+    print_objects(&objects(&args.federation_namespace, &args.types_groups), args.output)
+}
+
+/// Name of the account, its roles and their bindings.
+const NAME: &str = "fedd";
+
+/// The account and its rights, in the order in which they can be applied; the namespace has to be there.
+fn objects(namespace: &str, types_groups: &[String]) -> Vec<Manifest> {
+    let account = object("", "ServiceAccount", "serviceaccounts", Some(namespace), json!({}));
+    let everywhere = json!({"rules": everywhere(types_groups)});
+    let in_namespace = json!({"rules": in_federation_namespace()});
+    vec![
+        account,
+        object(RBAC, "ClusterRole", "clusterroles", None, everywhere),
+        binding("ClusterRole", "clusterrolebindings", None, namespace),
+        object(RBAC, "Role", "roles", Some(namespace), in_namespace),
+        binding("Role", "rolebindings", Some(namespace), namespace),
+    ]
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// What is anywhere, or belongs to no namespace.
+fn everywhere(types_groups: &[String]) -> Value {
+    let types: Vec<_> = std::iter::once(TYPES_GROUP).chain(types_groups.iter().map(String::as_str)).collect();
+    let webhooks = ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"];
+    json!([
+        // Federated objects: what they say, their finalizer, their status.
+        {"apiGroups": types, "resources": ["*"], "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": [FEDD_GROUP], "resources": ["cells"], "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": [FEDD_GROUP], "resources": ["cells/status"], "verbs": ["patch"]},
+        {"apiGroups": [FEDD_GROUP], "resources": ["topologytypes"], "verbs": ["get", "list", "watch"]},
+        // Scopes are labels of namespaces; the identity of the host is the uid of its kube-system.
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+        // Where the webhooks are.
+        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"],
+         "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": ["admissionregistration.k8s.io"], "resources": webhooks,
+         "resourceNames": [VALIDATING_NAME, MUTATING_NAME], "verbs": ["get", "list", "watch", "create", "patch"]},
+    ])
+}
+
+fn in_federation_namespace() -> Value {
+    json!([
+        // Created and deleted for cells.
+        {"apiGroups": [CORE_GROUP], "resources": ["kubefedclusters"],
+         "verbs": ["get", "list", "watch", "create", "patch", "delete"]},
+        {"apiGroups": [CORE_GROUP], "resources": ["federatedtypeconfigs"], "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": [CORE_GROUP], "resources": ["kubefedclusters/status", "federatedtypeconfigs/status"],
+         "verbs": ["patch"]},
+        // Patched with --kubefed-config alone.
+        {"apiGroups": [CORE_GROUP], "resources": ["kubefedconfigs"], "verbs": ["get", "create", "patch"]},
+        // Members' tokens are read; the webhooks' authorities are written.
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET_NAME], "verbs": ["update"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [LEASE_NAME],
+         "verbs": ["get", "list", "watch", "update"]},
+    ])
+}
+
+fn binding(kind: &str, plural: &str, of: Option<&str>, account_in: &str) -> Manifest {
+    let rest = json!({
+        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": NAME},
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": account_in}],
+    });
+    object(RBAC, &format!("{kind}Binding"), plural, of, rest)
+}
+
+fn object(group: &str, kind: &str, plural: &str, namespace: Option<&str>, rest: Value) -> Manifest {
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1", kind), plural);
+    let mut value = rest;
+    value["apiVersion"] = json!(resource.api_version);
+    value["kind"] = json!(kind);
+    value["metadata"] = json!({"name": NAME});
+    if let Some(namespace) = namespace {
+        value["metadata"]["namespace"] = json!(namespace);
+    }
+    Manifest { resource, namespace: namespace.map(str::to_owned), name: NAME.to_owned(), value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_given_whole() {
+        for object in objects("fed", &["types.example.com".to_owned()]) {
+            assert!(object.namespace.as_deref().is_none_or(|n| n == "fed"));
+            for rule in object.value["rules"].as_array().into_iter().flatten() {
+                let has = |field: &str, what: &str| rule[field].as_array().unwrap().contains(&json!(what));
+                assert!(!has("verbs", "*") && !has("apiGroups", "*"), "{rule}");
+                assert!(!has("resources", "*") || has("apiGroups", "types.example.com"), "{rule}");
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The rights in docs/permissions.md are what fedd needs: a control plane that has exactly those brings an object to a
+//! member where it has exactly those, and is refused nothing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use federation_model::{Cell, KubeFedCluster};
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::events::v1::Event;
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::wait::await_condition;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use testbed::{ApiServer, Testbed};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+const PAGE: &str = include_str!("../../docs/permissions.md");
+const FEDERATION: &str = "kube-federation-system";
+/// More than anything here takes on two busy cores.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let Ok(done) = tokio::time::timeout(PATIENCE, future).await else {
+        panic!("not within {} s: {what}", PATIENCE.as_secs());
+    };
+    done
+}
+
+/// The page's YAML: the host's rights, the member's, and how the federation is told of the member.
+fn blocks() -> [&'static str; 3] {
+    let blocks: Vec<_> = PAGE.split("```yaml\n").skip(1).map(|b| b.split("```").next().unwrap()).collect();
+    blocks.try_into().unwrap()
+}
+
+async fn apply(client: &Client, yaml: &str) {
+    for object in fedd::yaml::parse_stream::<DynamicObject>(yaml).unwrap() {
+        let kind = GroupVersionKind::try_from(object.types.as_ref().unwrap()).unwrap();
+        let resource = ApiResource::from_gvk(&kind);
+        let api: Api<DynamicObject> = match &object.metadata.namespace {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+            None => Api::all_with(client.clone(), &resource),
+        };
+        let name = object.metadata.name.clone().unwrap();
+        api.patch(&name, &PatchParams::apply("administrator"), &Patch::Apply(&object)).await.unwrap();
+    }
+}
+
+async fn token(client: &Client, account: &str) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), FEDERATION);
+    let request = TokenRequest::default();
+    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
+    answer.status.unwrap().token.unwrap()
+}
+
+fn ca_bundle(server: &ApiServer) -> String {
+    BASE64_STANDARD.encode(server.ca_pem())
+}
+
+/// A kubeconfig of the account that the page makes.
+async fn kubeconfig(host: &ApiServer) -> String {
+    let (server, authority) = (host.url(), ca_bundle(host));
+    let kubeconfig = json!({"apiVersion": "v1", "kind": "Config", "current-context": "host",
+        "contexts": [{"name": "host", "context": {"cluster": "host", "user": "fedd"}}],
+        "clusters": [{"name": "host", "cluster": {"server": server, "certificate-authority-data": authority}}],
+        "users": [{"name": "fedd", "user": {"token": token(&host.client(), "fedd").await}}]});
+    kubeconfig.to_string()
+}
+
+/// A control plane, and the lines of its log.
+fn run(kubeconfig: &std::path::Path) -> (Child, Arc<Mutex<Vec<String>>>) {
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let (webhook, url) = (format!("127.0.0.1:{port}"), format!("https://127.0.0.1:{port}"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fedd"))
+        .args(["run", "--webhook-addr", &webhook, "--webhook-url", &url])
+        .args(["--healthz-addr", "off", "--metrics-addr", "off"])
+        // What is refused and not needed for an object to get through is told at this level.
+        .args(["--log-format", "json", "--log-level", "info,fedd=debug,propagation_engine=debug"])
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .env_clear()
+        .kill_on_drop(true)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let kept = lines.clone();
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = log.next_line().await {
+            // Shown if the test fails.
+            println!("{line}");
+            kept.lock().push(line);
+        }
+    });
+    (child, lines)
+}
+
+/// Creates an object in the topology form. Until the webhooks are there, nobody can.
+async fn federate(client: &Client, kind: &str, plural: &str, name: &str, spec: Value) -> Api<DynamicObject> {
+    let gvk = GroupVersionKind::gvk("types.kubefed.io", "v1beta2", kind);
+    let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
+    let api = Api::namespaced_with(client.clone(), "shop", &resource);
+    let object = json!({"apiVersion": "types.kubefed.io/v1beta2", "kind": kind,
+        "metadata": {"name": name, "namespace": "shop"}, "spec": spec});
+    let object: DynamicObject = serde_json::from_value(object).unwrap();
+    within("the webhooks are there", async {
+        while api.create(&PostParams::default(), &object).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    api
+}
+
+async fn cell(client: &Client, name: &str) -> Api<Cell> {
+    let cells: Api<Cell> = Api::namespaced(client.clone(), "shop");
+    let cell = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": {"clusterName": "rz00"}});
+    cells.create(&PostParams::default(), &serde_json::from_value(cell).unwrap()).await.unwrap();
+    let clusters: Api<KubeFedCluster> = Api::namespaced(client.clone(), FEDERATION);
+    let ready = |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready);
+    within("the cell is ready", await_condition(clusters, &format!("{name}.shop"), ready)).await.unwrap();
+    cells
+}
+
+#[test]
+fn the_page_has_what_fedd_prints() {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_fedd")).arg("permissions").output().unwrap().stdout;
+    let printed: Vec<Value> = fedd::yaml::parse_stream(std::str::from_utf8(&output).unwrap()).unwrap();
+    let page: Vec<Value> = fedd::yaml::parse_stream(blocks()[0]).unwrap();
+    assert_eq!(page, printed);
+}
+
+#[tokio::test]
+async fn the_rights_of_the_page_are_enough() {
+    let testbed = Testbed::start().await.unwrap();
+    let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("rz00")).unwrap();
+    let client = host.client();
+    let mut install = Command::new(env!("CARGO_BIN_EXE_fedd"));
+    install.args(["install", "--types", "configmaps", "--kubeconfig"]).arg(host.kubeconfig_path());
+    assert!(install.status().await.unwrap().success());
+    let [on_host, on_member, joined] = blocks();
+    apply(&client, on_host).await;
+    apply(&member.client(), on_member).await;
+    let joined = joined
+        .replace("TOKEN}", &format!("{}}}", token(&member.client(), "rz00-fedd").await))
+        .replace("API_ENDPOINT", member.url())
+        .replace("CA_BUNDLE", &ca_bundle(&member));
+    apply(&client, &joined).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    std::fs::write(&path, kubeconfig(&host).await).unwrap();
+    let (mut control_plane, log) = run(&path);
+
+    let namespace = serde_json::from_value(json!({"metadata": {"name": "shop"}})).unwrap();
+    Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    let on_cell = json!({"topologyType": "cell", "placement": {"topologies": [{"name": "rz00a"}]}});
+    federate(&client, "FederatedNamespace", "federatednamespaces", "shop", on_cell).await;
+    cell(&client, "rz00a").await;
+    let spec = json!({"topologyType": "cell", "placement": {"topologies": [{"name": "rz00a"}]},
+        "template": {"data": {"sky": "blue"}}});
+    let config_maps = federate(&client, "FederatedConfigMap", "federatedconfigmaps", "colours", spec).await;
+
+    // It comes, changes, is seen to, and goes.
+    let there: Api<ConfigMap> = Api::namespaced(member.client(), "shop");
+    let is = |sky: &'static str| {
+        move |c: Option<&ConfigMap>| c.and_then(|c| c.data.as_ref()).is_some_and(|d| d["sky"] == sky)
+    };
+    within("it is there", await_condition(there.clone(), "colours", is("blue"))).await.unwrap();
+    let grey = json!({"spec": {"template": {"data": {"sky": "grey"}}}});
+    config_maps.patch("colours", &PatchParams::default(), &Patch::Merge(grey)).await.unwrap();
+    within("it changes", await_condition(there.clone(), "colours", is("grey"))).await.unwrap();
+    let told =
+        |o: Option<&DynamicObject>| o.is_some_and(|o| o.data["status"]["conditions"][0]["status"] == "True");
+    within("its status says so", await_condition(config_maps.clone(), "colours", told)).await.unwrap();
+    let events: Api<Event> = Api::namespaced(client.clone(), "shop");
+    within("there are events", async {
+        while events.list(&ListParams::default()).await.unwrap().items.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    config_maps.delete("colours", &DeleteParams::default()).await.unwrap();
+    let gone = |o: Option<&DynamicObject>| o.is_none();
+    within("it goes", await_condition(config_maps, "colours", gone)).await.unwrap();
+    assert!(there.get_opt("colours").await.unwrap().is_none());
+
+    // A cell that nothing is on goes, and its KubeFedCluster with it.
+    let cells = cell(&client, "rz00b").await;
+    cells.delete("rz00b", &DeleteParams::default()).await.unwrap();
+    within("the cell goes", await_condition(cells, "rz00b", |c: Option<&Cell>| c.is_none())).await.unwrap();
+
+    nothing_more(&host, &path).await;
+    let id = control_plane.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(within("it ends", control_plane.wait()).await.unwrap().success());
+    let log = log.lock();
+    assert!(log.iter().any(|line| line.contains("Starting cluster controller")), "the log was read");
+    let refused: Vec<_> = log.iter().filter(|line| line.contains("orbidden")).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+/// The account is no administrator's.
+async fn nothing_more(host: &ApiServer, kubeconfig: &std::path::Path) {
+    let token = std::fs::read_to_string(kubeconfig).unwrap();
+    let token: Value = serde_json::from_str(&token).unwrap();
+    let mut config = host.kube_config();
+    config.auth_info = kube::config::AuthInfo {
+        token: Some(token["users"][0]["user"]["token"].as_str().unwrap().to_owned().into()),
+        ..kube::config::AuthInfo::default()
+    };
+    let client = Client::try_from(config).unwrap();
+    let elsewhere: Api<Secret> = Api::namespaced(client.clone(), "default");
+    assert!(elsewhere.list(&ListParams::default()).await.unwrap_err().to_string().contains("orbidden"));
+    let tokens: Api<Secret> = Api::namespaced(client, FEDERATION);
+    let patch = Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}}));
+    assert!(tokens.patch("rz00-token", &PatchParams::default(), &patch).await.is_err());
+}
