@@ -27,6 +27,7 @@ use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
 };
 use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::wait::await_condition;
 use kube::{Client, Resource, ResourceExt as _};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -632,6 +633,20 @@ async fn without_the_webhook_the_stored_form_is_readable_and_nothing_unjudged_is
     let new = object("v1beta1", "new", json!({"template": {}}));
     assert!(create(&by_cluster, new.clone()).await.unwrap_err().to_string().contains("webhook"));
 
+    // A namespace is emptied in the version that the API server prefers, the topology form's.
+    let _controllers = host.server.controller_manager(&["namespace-controller"]).await.unwrap();
+    let namespaces: Api<Namespace> = Api::all(host.client.clone());
+    namespaces.delete(BANK, &DeleteParams::default()).await.unwrap();
+    let waits = |namespace: Option<&Namespace>| {
+        let conditions = namespace.and_then(|n| n.status.as_ref()?.conditions.as_ref()).into_iter().flatten();
+        conditions.into_iter().any(|c| {
+            c.type_ == "NamespaceDeletionContentFailure"
+                && c.status == "True"
+                && c.message.as_ref().is_some_and(|m| m.contains("conversion webhook"))
+        })
+    };
+    within("the namespace waits", await_condition(namespaces.clone(), BANK, waits)).await.unwrap();
+
     // The engine takes its finalizer off.
     by_cluster.delete("web", &DeleteParams::default()).await.unwrap();
     merge(&by_cluster, "web", json!({"metadata": {"finalizers": null}})).await.unwrap();
@@ -639,8 +654,14 @@ async fn without_the_webhook_the_stored_form_is_readable_and_nothing_unjudged_is
 
     // Back, with the authority that it had, so that nothing needs to be registered anew.
     let webhook = host.webhook().await;
-    create(&by_cluster, new).await.unwrap();
-    assert_eq!(get(&by_cell, "new").await["apiVersion"], "types.kubefed.io/v1beta2");
+    within("the namespace goes", await_condition(namespaces, BANK, |n: Option<&Namespace>| n.is_none()))
+        .await
+        .unwrap();
+    let mut elsewhere = new;
+    elsewhere["metadata"]["namespace"] = json!("other-prod");
+    create(&federated(&host.client, "v1beta1", "other-prod"), elsewhere).await.unwrap();
+    let read = federated(&host.client, "v1beta2", "other-prod");
+    assert_eq!(get(&read, "new").await["apiVersion"], "types.kubefed.io/v1beta2");
     assert_eq!(bundle_of(&host.client).await, bundle);
     webhook.stop().await;
     drop(host.server);
