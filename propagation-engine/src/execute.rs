@@ -15,6 +15,7 @@ use crate::outcome::{Operation, Outcome};
 use crate::plan::{Decision, Recorded, TargetPlan, update_of};
 use crate::ports::{ApiFailure, Member, NamedObserved, Notice};
 use crate::registry::ClusterInfo;
+use crate::retry::Breaker;
 use crate::selection::Selection;
 use crate::type_state::TypeState;
 
@@ -47,6 +48,7 @@ struct Errand<'a> {
     target: &'a ObjectKey,
     cluster: &'a ClusterInfo,
     member: &'a dyn Member,
+    breaker: &'a Breaker,
 }
 
 /// Carries a decision out.
@@ -90,7 +92,8 @@ pub(crate) async fn execute(
             retry_after: Some(Core::FORBIDDEN),
         };
     }
-    if let Err((wait, words)) = lane.breaker.admit(Instant::now()) {
+    let breaker = lane.breaker(&member);
+    if let Err((wait, words)) = breaker.admit(Instant::now()) {
         let message = format!("its API server is in trouble: {words}");
         return Result {
             outcome: Outcome::Problem { reason: reason::CLUSTER_NOT_READY, message },
@@ -99,7 +102,8 @@ pub(crate) async fn execute(
             retry_after: Some(wait),
         };
     }
-    let errand = Errand { core, lane, ty, selection, target: &target, cluster, member: &*member };
+    let errand =
+        Errand { core, lane, ty, selection, target: &target, cluster, member: &*member, breaker: &breaker };
     match decision {
         Decision::Create(object) => errand.create(object, &revision).await,
         Decision::Update { object, drift } => errand.update(object, drift, &revision).await,
@@ -301,9 +305,9 @@ impl Errand<'_> {
     fn answered(&self, operation: Operation, started: Instant, failure: Option<&ApiFailure>) {
         match failure {
             Some(failure) if failure.is_server_trouble() => {
-                self.lane.breaker.failed(Instant::now(), &failure.to_string(), &self.core.ports.chance);
+                self.breaker.failed(Instant::now(), &failure.to_string(), &self.core.ports.chance);
             }
-            _ => self.lane.breaker.succeeded(),
+            _ => self.breaker.succeeded(),
         }
         self.core.ports.telemetry.dispatched(
             operation.name(),
