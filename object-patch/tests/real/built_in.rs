@@ -21,7 +21,7 @@ pub(crate) async fn definitions(api: &Api, document: &str) -> Definitions {
 }
 
 /// Fields that the server adds to what it is sent.
-const DEFAULTS: [&str; 35] = [
+pub(crate) const DEFAULTS: [&str; 35] = [
     "failureThreshold",
     "periodSeconds",
     "successThreshold",
