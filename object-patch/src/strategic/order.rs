@@ -113,7 +113,7 @@ pub(super) fn arrange(
         }
     }
     ours.sort_by_key(|(wanted, ..)| *wanted);
-    sort_others(&mut others);
+    others.sort_by_key(|(place, _)| place.unwrap_or(usize::MAX));
 
     let mut arranged = Vec::with_capacity(ours.len() + others.len());
     let mut others = others.into_iter().peekable();
@@ -136,23 +136,4 @@ fn places(elements: &[Value], key: &str) -> Result<HashMap<String, usize>, Patch
         places.entry(name_of(element, key)?.to_string()).or_insert(place);
     }
     Ok(places)
-}
-
-/// Sorts elements by the place that they had. One without a place is new and yet not in the wanted order, which is a
-/// contradiction in the patch; kube-apiserver's sort then takes every comparison with it for "less", and so does this
-/// one, on lists that are short enough for it not to matter how long that takes.
-fn sort_others(others: &mut [(Option<usize>, Value)]) {
-    const SHORT: usize = 20;
-    if others.len() > SHORT || others.iter().all(|(place, _)| place.is_some()) {
-        others.sort_by_key(|(place, _)| place.unwrap_or(usize::MAX));
-        return;
-    }
-    for end in 1..others.len() {
-        for at in (1..=end).rev() {
-            if others[at].0.zip(others[at - 1].0).is_some_and(|(this, previous)| this >= previous) {
-                break;
-            }
-            others.swap(at, at - 1);
-        }
-    }
 }

@@ -68,6 +68,13 @@ fn named(dice: &mut Dice, names: &[&str]) -> Vec<Value> {
     dice.some_of(names).iter().map(|name| json!({ "name": name })).collect()
 }
 
+/// An empty order is left out: no client sends one, and what a server makes of it depends on how it lays out its lists.
+fn set_order(holder: &mut Value, directive: &str, order: Vec<Value>) {
+    if !order.is_empty() {
+        holder[directive] = Value::Array(order);
+    }
+}
+
 fn environment(dice: &mut Dice) -> Value {
     let mut variables = named(dice, &["X", "Y", "Z"]);
     for variable in &mut variables {
@@ -94,7 +101,7 @@ fn containers(dice: &mut Dice) -> Value {
             }
         }
         if dice.once_in(5) {
-            container["$setElementOrder/env"] = json!(named(dice, &["X", "Y", "Z"]));
+            set_order(container, "$setElementOrder/env", named(dice, &["X", "Y", "Z"]));
         }
         if dice.once_in(20) {
             container.as_object_mut().unwrap().remove("name");
@@ -116,7 +123,7 @@ fn deployment_patch(dice: &mut Dice) -> Value {
         pod["containers"] = containers(dice);
     }
     if dice.once_in(3) {
-        pod["$setElementOrder/containers"] = json!(named(dice, &["a", "b", "c"]));
+        set_order(pod, "$setElementOrder/containers", named(dice, &["a", "b", "c"]));
     }
     if dice.once_in(4) {
         let volumes = [
@@ -169,7 +176,7 @@ fn service_patch(dice: &mut Dice) -> Value {
     let mut patch = json!({"spec": {"ports": made}});
     if dice.once_in(3) {
         let order: Vec<_> = dice.some_of(&[80, 81, 443]).iter().map(|port| json!({ "port": port })).collect();
-        patch["spec"]["$setElementOrder/ports"] = json!(order);
+        set_order(&mut patch["spec"], "$setElementOrder/ports", order);
     }
     if dice.once_in(3) {
         patch["spec"]["selector"] =
