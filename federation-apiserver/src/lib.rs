@@ -4,6 +4,7 @@ pub mod admission;
 pub mod auth;
 pub mod body;
 pub mod builtin;
+pub mod control;
 pub mod conversion;
 pub mod definition;
 pub mod discovery;

@@ -26,6 +26,7 @@ use crate::auth::User;
 use crate::resource::{Catalog, Resource};
 use crate::status::{ApiError, Reason};
 
+pub(crate) use delete::{FOREGROUND, ORPHAN};
 pub use get::Representable;
 pub use list::Listed;
 pub use patch::PatchType;

@@ -1,0 +1,24 @@
+//! The parts of the server that act by themselves: what kube-controller-manager does for the kinds that are served.
+//!
+//! Each follows the store's watches and decides from plain values; none polls. Each runs until it is cancelled. One
+//! whose store fails pauses for a second and reads everything anew.
+//!
+//! | part | keeps |
+//! | --- | --- |
+//! | [`bootstrap`] | what a new server has: namespaces, default roles |
+//! | [`policy`] | the authorizer's policy, and the rules of aggregated ClusterRoles |
+//! | [`namespaces`] | terminating namespaces: their content goes, then they go |
+//! | [`namespace_lifecycle`] | no content where there is no namespace, or none for long (admission) |
+//! | [`garbage`] | objects whose owners are gone |
+//! | [`accounts`] | each namespace's default account and authority certificate |
+//! | [`simulate`] | workloads of a simulated member, as if their pods ran |
+
+mod changes;
+mod hand;
+mod stored;
+
+pub mod bootstrap;
+pub mod garbage;
+pub mod namespace_lifecycle;
+pub mod namespaces;
+pub mod policy;
