@@ -173,16 +173,11 @@ async fn carry_out(
 
 /// There is no federated object, but members hold managed ones of its name: the label comes off, the objects stay
 /// (KubeFed). Answers whether nothing failed.
-pub(crate) async fn release_orphan(
-    core: &Arc<Core>,
-    lane: &Lane,
-    ty: &TypeState,
-    key: &ObjectKey,
-    clusters: &[Arc<ClusterInfo>],
-) -> bool {
+pub(crate) async fn release_orphan(core: &Arc<Core>, lane: &Lane, ty: &TypeState, key: &ObjectKey) -> bool {
+    let clusters = core.clusters();
     let cache = ty.cache(&lane.server);
     let mut ok = true;
-    for cluster in clusters.iter().filter(|c| c.ready && core.may_write()) {
+    for cluster in clusters.on(&lane.server).iter().filter(|c| c.ready && core.may_write()) {
         let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
         // To a cell with name templates, the same object may be that of another federated one.
         let is_anyones = || core.origins(ty, &lane.server, &target).iter().any(|key| ty.entry(key).is_some());

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, debug, debug_span, warn};
 
 use crate::core::Core;
-use crate::execute::{Again, execute};
+use crate::execute::{Again, execute, release_orphan};
 use crate::observed::{Change, Sync};
 use crate::outcome::Outcome;
 use crate::plan::{Decision, Recorded, ServerView, TargetPlan, plan};
@@ -138,11 +138,11 @@ impl Lane {
             return true;
         }
         let cache = ty.cache(&self.server);
-        let clusters = core.clusters();
-        let on = clusters.on(&self.server);
         let Some(selection) = core.selection(ty, key) else {
-            return crate::execute::release_orphan(core, self, ty, key, on).await;
+            return release_orphan(core, self, ty, key).await;
         };
+        let mut on = core.candidates(ty, &selection);
+        on.retain(|c| c.server.as_ref() == Some(&self.server));
         if !selection.entry.has_finalizer() {
             return true;
         }
@@ -164,7 +164,7 @@ impl Lane {
             &selection,
             &ty.ty,
             &ServerView {
-                clusters: on,
+                clusters: &on,
                 observed: &|target| cache.get(target),
                 recorded: &|cluster| ty.recorded(key, cluster),
                 is_host: core.is_host(&self.server),
