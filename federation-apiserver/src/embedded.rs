@@ -50,10 +50,7 @@ impl Secrets {
     /// # Errors
     /// The system gives no random numbers.
     pub fn generate(now: Timestamp) -> Result<Self, EmbeddedError> {
-        Ok(Self {
-            authority: certificates::authority("fedd", now)?,
-            token_key: TokenKeys::generate_key()?,
-        })
+        Ok(Self { authority: certificates::authority("fedd", now)?, token_key: TokenKeys::generate_key()? })
     }
 }
 
@@ -223,7 +220,8 @@ async fn bind(
     mut hosts: Vec<String>,
     secrets: &Secrets,
 ) -> Result<Listener, EmbeddedError> {
-    hosts.extend(["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default.svc"].map(str::to_owned));
+    hosts
+        .extend(["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default.svc"].map(str::to_owned));
     if !address.ip().is_unspecified() {
         hosts.push(address.ip().to_string());
     }
@@ -232,7 +230,5 @@ async fn bind(
     let authority = &secrets.authority;
     let serving = certificates::serving(authority, "fedd", hosts, Timestamp::now(), CERTIFICATE_LIFE)?;
     let tls = server_config(&serving, Some(&authority.certificate))?;
-    Listener::bind(address, Arc::new(tls))
-        .await
-        .map_err(|source| EmbeddedError::Listen { address, source })
+    Listener::bind(address, Arc::new(tls)).await.map_err(|source| EmbeddedError::Listen { address, source })
 }

@@ -67,7 +67,8 @@ async fn ensure(
 
 /// Whether the profile has a resource (`plural`, or `plural/subresource`).
 fn serves(profile: Profile, group: &str, path: &str) -> bool {
-    let (plural, subresource) = path.split_once('/').map_or((path, None), |(plural, sub)| (plural, Some(sub)));
+    let (plural, subresource) =
+        path.split_once('/').map_or((path, None), |(plural, sub)| (plural, Some(sub)));
     builtin::kinds(profile).any(|kind| {
         kind.group() == group && kind.plural == plural && subresource.is_none_or(|name| kind.has(name))
     })

@@ -35,7 +35,12 @@ impl Hand {
     }
 
     /// A resource that is served.
-    pub(super) fn resource(&self, group: &str, version: &str, plural: &str) -> Result<Arc<Resource>, ApiError> {
+    pub(super) fn resource(
+        &self,
+        group: &str,
+        version: &str,
+        plural: &str,
+    ) -> Result<Arc<Resource>, ApiError> {
         self.rest.catalog().served().get(group, version, plural).cloned().ok_or_else(ApiError::no_such_path)
     }
 
@@ -52,7 +57,8 @@ impl Hand {
     pub(super) async fn create(&self, at: At<'_>, object: Value) -> Result<bool, ApiError> {
         let body = Parsed { value: object, duplicates: Vec::new() };
         let at = At { name: "", ..at };
-        match Box::pin(self.rest.create(at, body, &WriteOptions::default(), &Caller::server(self.part))).await {
+        match Box::pin(self.rest.create(at, body, &WriteOptions::default(), &Caller::server(self.part))).await
+        {
             Ok(_) => Ok(true),
             Err(error) if error.reason() == "AlreadyExists" => Ok(false),
             Err(error) => Err(error),

@@ -40,7 +40,8 @@ impl Plugin for NamespaceLifecycle {
         }
         // Whether somebody may do something is told without telling whether the namespace is there.
         let review = resource.group == "authorization.k8s.io";
-        let Some(namespace) = write.namespace.filter(|_| write.operation == Operation::Create && !review) else {
+        let Some(namespace) = write.namespace.filter(|_| write.operation == Operation::Create && !review)
+        else {
             return Ok(());
         };
         let key = format!("/registry/namespaces/{namespace}");

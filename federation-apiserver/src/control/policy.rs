@@ -89,7 +89,7 @@ impl PolicyControl {
 
     /// Writes the rules of aggregated roles that are not what they should be. Roles that aggregate these come with
     /// the events of these writes.
-    async fn aggregate(&self) -> Result<(), ApiError> {
+    async fn aggregate(&mut self) -> Result<(), ApiError> {
         let stale = self.policy.read().stale_aggregates();
         if stale.is_empty() {
             return Ok(());

@@ -26,7 +26,9 @@ impl Stored {
         let mut by_prefix: HashMap<String, Arc<Resource>> = HashMap::new();
         for resource in served.iter() {
             // The version in which objects are stored needs no conversion.
-            if resource.api_version() == resource.storage_version || !by_prefix.contains_key(&resource.key_prefix) {
+            if resource.api_version() == resource.storage_version
+                || !by_prefix.contains_key(&resource.key_prefix)
+            {
                 by_prefix.insert(resource.key_prefix.clone(), Arc::clone(resource));
             }
         }

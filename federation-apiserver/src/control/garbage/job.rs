@@ -111,7 +111,11 @@ async fn check(
             }
             State::Absent => gone.push(owner.uid),
             State::Unknowable => {
-                tracing::debug!(uid, owner = owner.uid, "an owner cannot be looked for; the object is left alone");
+                tracing::debug!(
+                    uid,
+                    owner = owner.uid,
+                    "an owner cannot be looked for; the object is left alone"
+                );
                 return Ok(());
             }
         }

@@ -20,11 +20,8 @@ const DELETION: Absent = (
     "All content successfully deleted, may be waiting on finalization",
 );
 const CONTENT: Absent = ("NamespaceContentRemaining", "ContentRemoved", "All content successfully removed");
-const FINALIZERS: Absent = (
-    "NamespaceFinalizersRemaining",
-    "ContentHasNoFinalizers",
-    "All content-preserving finalizers finished",
-);
+const FINALIZERS: Absent =
+    ("NamespaceFinalizersRemaining", "ContentHasNoFinalizers", "All content-preserving finalizers finished");
 
 /// Sets the conditions, and the phase; `false`: they are so already.
 pub(super) fn tell(namespace: &mut Value, remaining: &Remaining, now: &str) -> bool {
@@ -116,7 +113,10 @@ mod tests {
         );
         assert!(tell(&mut namespace, &Remaining::default(), "t3"));
         let conditions = &namespace["status"]["conditions"];
-        assert_eq!((&conditions[0]["lastTransitionTime"], &conditions[3]["lastTransitionTime"]), (&json!("t1"), &json!("t3")));
+        assert_eq!(
+            (&conditions[0]["lastTransitionTime"], &conditions[3]["lastTransitionTime"]),
+            (&json!("t1"), &json!("t3"))
+        );
         assert_eq!(conditions[3]["reason"], "ContentRemoved");
     }
 }

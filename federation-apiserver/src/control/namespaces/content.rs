@@ -50,7 +50,8 @@ async fn delete_one(hand: &Hand, resource: &Resource, namespace: &str) -> Remain
             return remaining;
         }
     }
-    let background = DeleteOptions { propagation_policy: Some("Background".to_owned()), ..DeleteOptions::default() };
+    let background =
+        DeleteOptions { propagation_policy: Some("Background".to_owned()), ..DeleteOptions::default() };
     let (all, caller) = (ListOptions::default(), Caller::server("namespace-controller"));
     let deleted = Box::pin(hand.rest().delete_collection(at, &all, &background, &caller)).await;
     remaining.errors.extend(deleted.err());
