@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use federation_model::{Cell, KubeFedCluster};
+use federation_model::{Cell, KubeFedCluster, KubeFedConfig};
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
@@ -141,12 +141,25 @@ fn the_page_has_what_fedd_prints() {
 
 #[tokio::test]
 async fn the_rights_of_the_page_are_enough() {
+    an_object_comes_and_goes(json!([])).await;
+}
+
+/// Then what was last written is kept in objects of its own.
+#[tokio::test]
+async fn they_are_enough_with_kubefeds_records_too() {
+    an_object_comes_and_goes(json!([{"name": "VersionsInStatus", "configuration": "Disabled"}])).await;
+}
+
+async fn an_object_comes_and_goes(gates: Value) {
     let testbed = Testbed::start().await.unwrap();
     let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("rz00")).unwrap();
     let client = host.client();
     let mut install = Command::new(env!("CARGO_BIN_EXE_fedd"));
     install.args(["install", "--types", "configmaps", "--kubeconfig"]).arg(host.kubeconfig_path());
     assert!(install.status().await.unwrap().success());
+    let configs: Api<KubeFedConfig> = Api::namespaced(client.clone(), FEDERATION);
+    let gates = Patch::Merge(json!({"spec": {"featureGates": gates}}));
+    configs.patch("kubefed", &PatchParams::default(), &gates).await.unwrap();
     let [on_host, on_member, joined] = blocks();
     apply(&client, on_host).await;
     apply(&member.client(), on_member).await;

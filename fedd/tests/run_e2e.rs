@@ -4,6 +4,8 @@
 #[path = "support/process.rs"]
 mod process;
 
+use std::time::Duration;
+
 use federation_model::KubeFedCluster;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Client;
@@ -77,10 +79,10 @@ async fn an_object_reaches_its_member_and_goes() {
     let unjoin = ["unjoin", "m1", "--cluster-kubeconfig", kubeconfig.to_str().unwrap()];
     assert_eq!(fedd(&on_host, &unjoin).output().await.unwrap().status.code(), Some(1));
     let of_m1 = |metrics: &str| metrics.lines().any(|line| line.contains("cluster=\"m1\""));
-    assert!(of_m1(&ask(&health, "/metrics").await));
+    assert!(of_m1(&control_plane.ask("/metrics").await));
     done(&on_host, &[&unjoin[..], &["--force"]].concat()).await;
     within("its series are gone", async {
-        while of_m1(&ask(&health, "/metrics").await) {
+        while of_m1(&control_plane.ask("/metrics").await) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     })

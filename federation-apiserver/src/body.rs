@@ -23,14 +23,9 @@ impl Parsed {
         let mut duplicates = Vec::new();
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let place = Place { path: String::new(), duplicates: &mut duplicates };
-        let value = place
-            .deserialize(&mut reader)
-            .and_then(|value| reader.end().map(|()| value))
-            .map_err(|error| {
-                ApiError::bad_request(format!(
-                    "couldn't get version/kind; json parse error: {error}"
-                ))
-            })?;
+        let value = place.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(
+            |error| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}")),
+        )?;
         Ok(Self { value, duplicates })
     }
 }

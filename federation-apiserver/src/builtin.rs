@@ -5,6 +5,7 @@
 //! on the same store, find everything where they look for it.
 
 mod defaults;
+mod events;
 mod generation;
 mod kind;
 mod kinds;
@@ -17,6 +18,7 @@ pub mod typed;
 mod validate;
 
 pub use defaults::set_defaults;
+pub use events::convert_event;
 pub use generation::bumps_generation;
 pub use kind::{GroupVersion, Kind, Profile, Subresource, VERBS};
 pub use kinds::{GROUP_VERSIONS, KINDS};

@@ -8,6 +8,8 @@ pub mod control;
 pub mod conversion;
 pub mod definition;
 pub mod discovery;
+mod embedded;
+mod in_process;
 pub mod object;
 pub mod openapi;
 mod ownership;
@@ -21,4 +23,6 @@ pub mod status;
 pub mod syntax;
 pub mod table;
 
+pub use embedded::{EmbeddedError, EmbeddedServer, ISSUER, Options, Secrets};
+pub use in_process::InProcess;
 pub use structural_schema::{Cause, FieldError};

@@ -62,11 +62,7 @@ fn ignored(at: &At<'_>) -> FieldSet {
     }
 }
 
-fn with_resource<T>(
-    served: &Served,
-    at: &At<'_>,
-    act: impl FnOnce(&object_patch::Resource<'_>) -> T,
-) -> T {
+fn with_resource<T>(served: &Served, at: &At<'_>, act: impl FnOnce(&object_patch::Resource<'_>) -> T) -> T {
     let (api_version, ignored) = (at.resource.api_version(), ignored(at));
     let forms = ServedForms { served, resource: at.resource };
     let kind = &at.resource.kind;

@@ -6,8 +6,8 @@ mod accept;
 mod options;
 
 pub use accept::{Accept, Representation};
-pub(crate) use options::{Query, check_version};
 pub use options::{DeleteOptions, FieldValidation, ListOptions, VersionMatch, WriteOptions};
+pub(crate) use options::{Query, check_version};
 
 /// A request for a resource, or for something else that the server has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,12 +160,14 @@ mod tests {
         );
         assert_eq!(
             resource("/api/v1/namespaces/a"),
-            ResourcePath { namespace: some("a"), resource: "namespaces".into(), name: some("a"), ..core.clone() }
+            ResourcePath {
+                namespace: some("a"),
+                resource: "namespaces".into(),
+                name: some("a"),
+                ..core.clone()
+            }
         );
-        assert_eq!(
-            resource("/api/v1/namespaces"),
-            ResourcePath { resource: "namespaces".into(), ..core }
-        );
+        assert_eq!(resource("/api/v1/namespaces"), ResourcePath { resource: "namespaces".into(), ..core });
         assert_eq!(
             resource("/apis/apps/v1/deployments"),
             ResourcePath {

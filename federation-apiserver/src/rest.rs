@@ -31,7 +31,7 @@ pub use get::Representable;
 pub use list::Listed;
 pub use patch::PatchType;
 pub use scale::ScaleChange;
-pub use watch::{Watching, WatchSettings};
+pub use watch::{WatchSettings, Watching};
 
 /// Reads and writes objects. Clones are cheap by [`Arc`].
 pub struct Rest {
@@ -151,10 +151,13 @@ fn encode(mut object: Value) -> Result<Bytes, ApiError> {
 /// What a client is told when the store fails.
 pub(crate) fn store_error(error: StoreError) -> ApiError {
     match error {
-        StoreError::Compacted { .. } => ApiError::expired("The resourceVersion for the provided list is too old."),
+        StoreError::Compacted { .. } => {
+            ApiError::expired("The resourceVersion for the provided list is too old.")
+        }
         other => {
             tracing::error!(error = %other, "the store failed");
-            ApiError::new(Reason::ServiceUnavailable, format!("the data store failed: {other}")).retry_after(1)
+            ApiError::new(Reason::ServiceUnavailable, format!("the data store failed: {other}"))
+                .retry_after(1)
         }
     }
 }
@@ -166,9 +169,7 @@ fn write_error(error: WriteError, at: &At<'_>) -> ApiError {
         WriteError::Conflict { current: Some(_) } => {
             ApiError::modified(at.resource.group_resource(), at.name)
         }
-        WriteError::Conflict { current: None } => {
-            ApiError::not_found(at.resource.group_resource(), at.name)
-        }
+        WriteError::Conflict { current: None } => ApiError::not_found(at.resource.group_resource(), at.name),
         WriteError::Store(error) => store_error(error),
         other => ApiError::new(Reason::RequestEntityTooLarge, other.to_string()),
     }

@@ -3,8 +3,8 @@
 //! The rules are those of the API conventions ("Error codes", "Response Status Kind"); the words are kube-apiserver's,
 //! since clients match on them.
 
-use serde_json::{Map, Value, json};
 use crate::FieldError;
+use serde_json::{Map, Value, json};
 
 /// The name of a resource within its group.
 #[derive(Clone, Copy, Debug)]
@@ -278,7 +278,9 @@ impl ApiError {
 
     /// Every name that was made for an object was taken.
     pub(crate) fn generated_name_taken(resource: GroupResource<'_>, name: &str) -> Self {
-        let message = format!("{resource} \"{name}\" already exists, the server was not able to generate a unique name for the object");
+        let message = format!(
+            "{resource} \"{name}\" already exists, the server was not able to generate a unique name for the object"
+        );
         Self::about(Reason::AlreadyExists, resource, name, message).retry_after(1)
     }
 
@@ -302,7 +304,9 @@ impl ApiError {
     pub(crate) fn unsupported_media_type(media_type: &str) -> Self {
         Self::new(
             Reason::UnsupportedMediaType,
-            format!("the body of the request was in an unknown format - accepted media types include: application/json; got {media_type}"),
+            format!(
+                "the body of the request was in an unknown format - accepted media types include: application/json; got {media_type}"
+            ),
         )
     }
 

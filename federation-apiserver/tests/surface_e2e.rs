@@ -1,5 +1,7 @@
 //! What the server says of its kinds, beside what a real kube-apiserver says of the same.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is missing")]
+
 use std::collections::BTreeSet;
 
 use federation_apiserver::builtin::{self, Kind, Profile};
@@ -17,6 +19,8 @@ use testbed::Testbed;
 mod invalid;
 #[path = "surface/objects.rs"]
 mod objects;
+#[path = "surface/widgets.rs"]
+mod widgets;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_surface_is_that_of_a_real_api_server() {
@@ -307,7 +311,7 @@ async fn created_objects(real: &Real, differences: &mut Vec<String>) {
 
 async fn custom_resource_tables(real: &Real, definition: &Value, differences: &mut Vec<String>) {
     let path = "/apis/example.com/v1/namespaces/default/widgets";
-    for widget in objects::widgets() {
+    for widget in widgets::widgets() {
         real.create(path, &widget).await.unwrap();
     }
     for version in ["v1", "v1beta1"] {

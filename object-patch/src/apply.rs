@@ -9,7 +9,7 @@ use crate::depth;
 use crate::managed_fields::{ManagedFields, Manager, Operation, Owned};
 use crate::ownership::{Change, prune, reconciled, take_from_others};
 use crate::resource::{Resource, Writer, type_text};
-use crate::struct_fields::fill_struct_fields;
+use crate::struct_fields::fill_structs;
 use crate::track_update::{never_owned, nothing_of, updated};
 use crate::typed::{self, Duplicates, validate};
 use crate::value_order::equal;
@@ -35,7 +35,7 @@ pub fn apply(
     let mut managed = ManagedFields::of(&live)
         .map_err(|error| ApplyError::Internal(format!("failed to decode managed fields: {error}")))?;
     ManagedFields::strip(&mut live);
-    fill_struct_fields(&mut live, resource);
+    fill_structs(&mut live, resource);
     if managed.entries.is_empty() {
         let manager =
             Manager::new(BEFORE_FIRST_APPLY, Operation::Update, resource.api_version, writer.subresource);

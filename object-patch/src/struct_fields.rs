@@ -1,6 +1,6 @@
 //! Objects of built-in types as Go sees them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use structural_schema::{Kind, SchemaRef};
 
 use crate::depth::MAX_DEPTH;
@@ -12,11 +12,44 @@ use crate::resource::Resource;
 ///
 /// The published schema tells such fields by their default, `{}`. A custom resource has no such fields; a default of its
 /// schema is one that its server sets.
-pub(crate) fn fill_struct_fields(object: &mut Value, resource: &Resource<'_>) {
+pub(crate) fn fill_structs(object: &mut Value, resource: &Resource<'_>) {
+    fill_built_in(object, resource, empty_struct);
+}
+
+/// The same, and the zero values and nulls of fields that Go writes even when they are not set: those that the schema
+/// requires, such as `spec.containers` of a Pod. They matter to comparisons, and belong into no object.
+pub(crate) fn fill_all(object: &mut Value, resource: &Resource<'_>) {
+    fill_built_in(object, resource, |holder, name, field| {
+        empty_struct(holder, name, field).or_else(|| zero(holder, name, field))
+    });
+}
+
+/// The value of a field that is not set, if it has one: of what holds the field, its name, and the field.
+type Unset = fn(SchemaRef<'_>, &str, SchemaRef<'_>) -> Option<Value>;
+
+fn fill_built_in(object: &mut Value, resource: &Resource<'_>, unset: Unset) {
     if let Some(schema) = resource.forms.schema(resource.api_version)
         && is_built_in(schema)
     {
-        fill(object, schema, MAX_DEPTH);
+        fill(object, schema, unset, MAX_DEPTH);
+    }
+}
+
+fn empty_struct(_: SchemaRef<'_>, _: &str, field: SchemaRef<'_>) -> Option<Value> {
+    let node = field.node();
+    let is_empty = node.default.as_ref().and_then(Value::as_object).is_some_and(Map::is_empty);
+    (node.kind == Some(Kind::Object) && is_empty).then(|| Value::Object(Map::new()))
+}
+
+fn zero(holder: SchemaRef<'_>, name: &str, field: SchemaRef<'_>) -> Option<Value> {
+    if !holder.node().required.iter().any(|required| required == name) {
+        return None;
+    }
+    let node = field.node();
+    match (&node.kind, &node.default) {
+        (Some(Kind::Object | Kind::Array), None) => Some(Value::Null),
+        (_, Some(default)) if [json!(""), json!(0), json!(false)].contains(default) => Some(default.clone()),
+        _ => None,
     }
 }
 
@@ -24,34 +57,27 @@ fn is_built_in(schema: SchemaRef<'_>) -> bool {
     schema.node().is_built_in()
 }
 
-fn is_struct(schema: SchemaRef<'_>) -> bool {
-    let node = schema.node();
-    let is_empty = node.default.as_ref().and_then(Value::as_object).is_some_and(Map::is_empty);
-    node.kind == Some(Kind::Object) && is_empty
-}
-
-fn fill(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {
+fn fill(value: &mut Value, schema: SchemaRef<'_>, unset: Unset, depth: usize) {
     let Some(depth) = depth.checked_sub(1) else { return };
     match value {
         Value::Array(items) => {
             if let Some(schema) = schema.items() {
-                items.iter_mut().for_each(|item| fill(item, schema, depth));
+                items.iter_mut().for_each(|item| fill(item, schema, unset, depth));
             }
         }
         Value::Object(fields) => {
             for (name, field) in schema.properties() {
-                if is_struct(field) {
-                    let missing = fields.get(name).is_none_or(Value::is_null);
-                    if missing {
-                        fields.insert(name.to_owned(), Value::Object(Map::new()));
-                    }
+                if fields.get(name).is_none_or(Value::is_null)
+                    && let Some(value) = unset(schema, name, field)
+                {
+                    fields.insert(name.to_owned(), value);
                 }
                 if let Some(value) = fields.get_mut(name) {
-                    fill(value, field, depth);
+                    fill(value, field, unset, depth);
                 }
             }
             if let Some(values) = schema.values() {
-                fields.values_mut().for_each(|value| fill(value, values, depth));
+                fields.values_mut().for_each(|value| fill(value, values, unset, depth));
             }
         }
         _ => {}

@@ -8,7 +8,7 @@ use crate::field_set::FieldSet;
 use crate::managed_fields::{ManagedFields, Manager, Operation, Owned};
 use crate::ownership::{Change, reconciled, take_from_others};
 use crate::resource::{Resource, Writer};
-use crate::struct_fields::fill_struct_fields;
+use crate::struct_fields::fill_all;
 use crate::typed::{Duplicates, validate};
 
 /// Gives the new object the managed fields that it has after a write by `writer`. `old` is the stored object, `None` for
@@ -64,8 +64,8 @@ pub(crate) fn updated(
 ) -> Result<ManagedFields, ApplyError> {
     depth::check(&[&before, after]).map_err(|error| ApplyError::BadRequest(error.to_string()))?;
     let mut after = after.clone();
-    fill_struct_fields(&mut before, resource);
-    fill_struct_fields(&mut after, resource);
+    fill_all(&mut before, resource);
+    fill_all(&mut after, resource);
     let ty = resource.ty(resource.api_version);
     for object in [&after, &before] {
         validate(object, ty, Duplicates::Allowed).map_err(ApplyError::Internal)?;

@@ -152,14 +152,33 @@ impl Core {
             return;
         }
         debug!(cluster = name, ready = new.as_ref().is_some_and(|c| c.ready), "cluster changed");
+        let (old, new) = (old.as_deref(), new.as_ref());
         // Only words of trouble changed: the statuses tell, and nothing is to be done.
-        let words_only = matches!((&old, &new), (Some(a), Some(b)) if ClusterInfo { trouble: b.trouble.clone(), ..(**a).clone() } == *b);
+        let words_only = matches!((old, new), (Some(a), Some(b)) if ClusterInfo { trouble: b.trouble.clone(), ..a.clone() } == *b);
+        // Who shares its API server may be concerned too: what it left, another may take over.
+        let sharing: BTreeSet<&ServerId> = [old, new]
+            .into_iter()
+            .flatten()
+            .filter(|_| !words_only)
+            .filter_map(|c| c.server.as_ref())
+            .collect();
+        let clusters = self.clusters();
         self.each_type(|ty| {
-            for key in ty.keys() {
-                if words_only {
-                    ty.queue.push(key, Priority::Resync);
-                } else {
-                    self.fan_out(ty, &key, Priority::Resync);
+            for key in ty.keys().into_iter().filter(|_| self.can_plan(ty)) {
+                let Some(selection) = self.selection(ty, &key) else { continue };
+                let concerned = |c: &ClusterInfo| selection.may_hold(c) || concerns(ty, &selection, c);
+                if ![old, new].into_iter().flatten().any(concerned) {
+                    continue;
+                }
+                ty.queue.push(key.clone(), Priority::Resync);
+                if !selection.entry.has_finalizer() {
+                    continue; // members are written to only once it is there
+                }
+                for &server in &sharing {
+                    let due = clusters.on(server).iter().any(|c| c.ready && concerns(ty, &selection, c));
+                    if let Some(lane) = self.lane(server).filter(|_| due) {
+                        lane.push(ty, key.clone(), Priority::Resync);
+                    }
                 }
             }
         });
@@ -354,28 +373,37 @@ impl Core {
         if !selection.entry.has_finalizer() {
             return; // members are written to only once it is there
         }
-        let clusters = self.clusters();
-        for server in clusters.servers() {
-            let concerned =
-                clusters.on(server).iter().any(|c| c.ready && concerns(ty, &selection, c, server));
-            if concerned && let Some(lane) = self.lane(server) {
-                lane.push(ty, key.clone(), priority);
-            }
+        let candidates = self.candidates(ty, &selection);
+        let concerned = candidates.iter().filter(|c| c.ready && concerns(ty, &selection, c));
+        let servers: BTreeSet<&ServerId> = concerned.filter_map(|c| c.server.as_ref()).collect();
+        for lane in servers.into_iter().filter_map(|server| self.lane(server)) {
+            lane.push(ty, key.clone(), priority);
         }
+    }
+
+    /// The clusters that an object may have to do with, by name: those that it is placed on, those that something was
+    /// done in for it, and those that hold an object of its name.
+    ///
+    /// All that are looked at are answered, so what an event costs does not depend on how many others there are; but for
+    /// clusters with name templates in the object's reach, whose objects' names have to be made to be looked for.
+    pub fn candidates(&self, ty: &TypeState, selection: &Selection) -> Vec<Arc<ClusterInfo>> {
+        let clusters = self.clusters();
+        let key = &selection.entry.key;
+        let mut found: Vec<_> = selection.entry.placed(&clusters, selection.scope.as_ref()).to_vec();
+        found.extend(ty.worked_in(key).iter().filter_map(|name| clusters.get(name)).cloned());
+        found.extend(holding(ty, &clusters, key, selection.scope.as_ref()));
+        found.retain(|c| selection.reaches(c));
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found.dedup_by(|a, b| a.name == b.name);
+        found
     }
 
     /// There is no federated object of this name (any more): members that hold a managed one are looked at.
     fn fan_out_orphan(self: &Arc<Self>, ty: &Arc<TypeState>, key: &ObjectKey, priority: Priority) {
-        let clusters = self.clusters();
-        for server in clusters.servers() {
-            let cache = ty.cache(server);
-            let held = clusters
-                .on(server)
-                .iter()
-                .any(|c| cache.get(&c.target_key(key, ty.ty.namespaced, ty.ty.namespaces)).is_some());
-            if held && let Some(lane) = self.lane(server) {
-                lane.push(ty, key.clone(), priority);
-            }
+        let held = holding(ty, &self.clusters(), key, None);
+        let servers: BTreeSet<&ServerId> = held.iter().filter_map(|c| c.server.as_ref()).collect();
+        for lane in servers.into_iter().filter_map(|server| self.lane(server)) {
+            lane.push(ty, key.clone(), priority);
         }
         ty.queue.push(key.clone(), priority);
     }
@@ -404,7 +432,7 @@ impl Core {
         for key in ty.keys() {
             let Some(selection) = self.selection(ty, &key) else { continue };
             if selection.entry.has_finalizer()
-                && clusters.on(server).iter().any(|c| c.ready && concerns(ty, &selection, c, server))
+                && clusters.on(server).iter().any(|c| c.ready && concerns(ty, &selection, c))
             {
                 lane.push(ty, key, Priority::Resync);
             }
@@ -428,24 +456,22 @@ impl Core {
         self.clusters().on(server).iter().filter_map(|c| c.origin_key(target, ty.ty.namespaces)).collect()
     }
 
-    /// All clusters that an object's scope reaches, as its status sees them.
+    /// All clusters that an object may have to do with, as its status sees them.
     pub(crate) fn views(&self, ty: &TypeState, selection: &Selection) -> Vec<ClusterView> {
         let key = &selection.entry.key;
         let work = ty.with_work(key, |w| w.clusters.clone());
-        let clusters = self.clusters();
-        clusters
-            .iter()
-            .filter(|c| selection.reaches(c))
+        self.candidates(ty, selection)
+            .into_iter()
             .map(|cluster| {
                 let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
                 let cache = cluster.server.as_ref().map(|s| ty.cache(s));
                 let work = work.get(&cluster.name);
                 ClusterView {
-                    cluster: cluster.clone(),
                     outcome: work.and_then(|w| w.outcome.clone()),
                     recorded: work.and_then(|w| w.recorded.clone()),
                     observed: cache.as_ref().and_then(|c| c.get(&target)),
                     synced: cache.is_some_and(|c| c.sync() == Sync::Synced),
+                    cluster,
                 }
             })
             .collect()
@@ -481,13 +507,29 @@ impl Core {
 }
 
 /// Whether an object has, or had, to do with a cluster.
-fn concerns(ty: &TypeState, selection: &Selection, cluster: &ClusterInfo, server: &ServerId) -> bool {
-    if !selection.reaches(cluster) {
-        return false;
-    }
+fn concerns(ty: &TypeState, selection: &Selection, cluster: &ClusterInfo) -> bool {
     let key = &selection.entry.key;
+    selection.reaches(cluster)
+        && (selection.selects(cluster)
+            || ty.with_work(key, |w| w.clusters.contains_key(&cluster.name))
+            || holds(ty, cluster, key))
+}
+
+/// Whether a cluster holds an object of that name.
+fn holds(ty: &TypeState, cluster: &ClusterInfo, key: &ObjectKey) -> bool {
     let target = || cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
-    selection.selects(cluster)
-        || ty.with_work(key, |w| w.clusters.contains_key(&cluster.name))
-        || ty.cache(server).get(&target()).is_some()
+    cluster.server.as_ref().is_some_and(|server| ty.cache(server).get(&target()).is_some())
+}
+
+/// The clusters that hold an object of that name, as far as a scope reaches or, without one, all.
+fn holding(
+    ty: &TypeState,
+    clusters: &Clusters,
+    key: &ObjectKey,
+    scope: Option<&tenancy::Scope>,
+) -> Vec<Arc<ClusterInfo>> {
+    let servers = ty.holders(&ty.ty.plain_target(key));
+    let plain = servers.iter().flat_map(|server| clusters.on(server)).filter(|c| !c.has_names_of_its_own());
+    let renaming = clusters.renaming(scope).filter(|c| holds(ty, c, key));
+    plain.chain(renaming).cloned().collect()
 }

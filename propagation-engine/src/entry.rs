@@ -9,7 +9,11 @@ use federation_model::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use kube::ResourceExt as _;
+use kube::core::SelectorExt as _;
+use parking_lot::Mutex;
+use tenancy::Scope;
 
+use crate::registry::{ClusterInfo, Clusters};
 use crate::version::{TemplateRevision, overrides_version, template_version};
 
 /// A federated object and what follows from it alone.
@@ -29,6 +33,16 @@ pub struct Entry {
     revisions: HashMap<String, String>,
     /// KubeFed's versions of template and overrides, once somebody asked.
     kubefed_versions: OnceLock<(String, String)>,
+    /// Where it was placed when somebody last asked.
+    placed: Mutex<Option<Placed>>,
+}
+
+/// The clusters that a placement names, for one scope, among one generation of clusters.
+#[derive(Clone, Debug)]
+struct Placed {
+    generation: u64,
+    scope: Option<Scope>,
+    clusters: Arc<[Arc<ClusterInfo>]>,
 }
 
 impl Entry {
@@ -57,6 +71,7 @@ impl Entry {
             revision: template.with(None),
             revisions,
             kubefed_versions: OnceLock::new(),
+            placed: Mutex::default(),
             object,
         })
     }
@@ -71,6 +86,7 @@ impl Entry {
             revision: self.revision.clone(),
             revisions: self.revisions.clone(),
             kubefed_versions: self.kubefed_versions.clone(),
+            placed: Mutex::new(self.placed.lock().clone()),
             object,
         })
     }
@@ -86,6 +102,36 @@ impl Entry {
             let spec = &self.object.spec;
             (template_version(spec.template.as_ref()), overrides_version(spec.overrides.as_deref()))
         })
+    }
+
+    /// The clusters in a scope's reach that its placement names, whatever its namespace says. Labels are compared
+    /// once for each change of the object or of the clusters.
+    pub fn placed(&self, clusters: &Clusters, scope: Option<&Scope>) -> Arc<[Arc<ClusterInfo>]> {
+        let mut known = self.placed.lock();
+        if let Some(placed) = known.as_ref()
+            && placed.generation == clusters.generation()
+            && placed.scope.as_ref() == scope
+        {
+            return placed.clusters.clone();
+        }
+        let found: Arc<[Arc<ClusterInfo>]> = match &self.placement {
+            Err(_) | Ok(CompiledPlacement::Nothing) => Arc::default(),
+            Ok(CompiledPlacement::Names(names)) => names
+                .iter()
+                .filter_map(|name| clusters.get(name))
+                .filter(|c| scope.is_none_or(|scope| scope.reaches(&c.scope)))
+                .cloned()
+                .collect(),
+            Ok(CompiledPlacement::Labels(selector)) => {
+                clusters.reached_by(scope).filter(|c| selector.matches(&c.labels)).cloned().collect()
+            }
+        };
+        *known = Some(Placed {
+            generation: clusters.generation(),
+            scope: scope.cloned(),
+            clusters: found.clone(),
+        });
+        found
     }
 
     /// Whether it is being deleted.
@@ -127,5 +173,62 @@ impl Entry {
     /// Its uid.
     pub fn uid(&self) -> &str {
         self.object.metadata.uid.as_deref().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn clusters(count: usize) -> Clusters {
+        (0..count).fold(Clusters::default(), |clusters, i| {
+            let name = format!("c{i}");
+            let info = ClusterInfo {
+                labels: BTreeMap::from([("odd".to_owned(), (i % 2).to_string())]),
+                scope: if i < 10 { Scope::Shared } else { tenant() },
+                ..ClusterInfo::of(
+                    &federation_model::KubeFedCluster::new(
+                        &name,
+                        federation_model::KubeFedClusterSpec::default(),
+                    ),
+                    &tenancy::ScopeKeys::default(),
+                    true,
+                )
+            };
+            clusters.with(&name, Some(info))
+        })
+    }
+
+    fn tenant() -> Scope {
+        Scope::Tenant { tenant: "t".to_owned(), workspace_group: "w".to_owned() }
+    }
+
+    fn entry(placement: serde_json::Value) -> Arc<Entry> {
+        let object = json!({"metadata": {"name": "x"}, "spec": {"placement": placement}});
+        Entry::new(serde_json::from_value(object).unwrap(), &FeatureGates::default())
+    }
+
+    fn names(placed: &[Arc<ClusterInfo>]) -> Vec<&str> {
+        placed.iter().map(|c| c.name.as_str()).collect()
+    }
+
+    #[test]
+    fn names_are_looked_up_and_labels_are_compared_once() {
+        let mut known = clusters(20);
+        let by_name = entry(json!({"clusters": [{"name": "c3"}, {"name": "c15"}, {"name": "gone"}]}));
+        assert_eq!(names(&by_name.placed(&known, None)), ["c15", "c3"]);
+        assert_eq!(names(&by_name.placed(&known, Some(&Scope::Shared))), ["c3"]);
+        assert_eq!(names(&by_name.placed(&known, Some(&Scope::Incomplete))), Vec::<&str>::new());
+
+        let odd = entry(json!({"clusterSelector": {"matchLabels": {"odd": "1"}}}));
+        let first = odd.placed(&known, Some(&tenant()));
+        assert_eq!(names(&first), ["c11", "c13", "c15", "c17", "c19"]);
+        let again = odd.with_bookkeeping_of(odd.object.clone()).placed(&known, Some(&tenant()));
+        assert!(Arc::ptr_eq(&first, &again), "nothing changed: nothing is compared again");
+        known = known.with("c11", None);
+        assert_eq!(names(&odd.placed(&known, Some(&tenant()))), ["c13", "c15", "c17", "c19"]);
+        assert_eq!(odd.placed(&known, None).len(), 9);
     }
 }

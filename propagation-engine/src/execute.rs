@@ -17,6 +17,7 @@ use crate::outcome::{Operation, Outcome};
 use crate::plan::{Decision, Recorded, TargetPlan, update_of};
 use crate::ports::{ApiFailure, FIELD_MANAGER, Member, NamedObserved, Notice};
 use crate::registry::ClusterInfo;
+use crate::retry::Breaker;
 use crate::selection::Selection;
 use crate::type_state::TypeState;
 
@@ -60,6 +61,7 @@ struct Errand<'a> {
     member: &'a dyn Member,
     /// Whether it answers a change that somebody made on the member.
     correction: bool,
+    breaker: &'a Breaker,
 }
 
 /// Carries a decision out. While what was written is contested there, the outcome says so.
@@ -139,7 +141,8 @@ async fn carry_out(
             again: Again::In(Core::FORBIDDEN),
         };
     }
-    if let Err((wait, words)) = lane.breaker.admit(Instant::now()) {
+    let breaker = lane.breaker(&member);
+    if let Err((wait, words)) = breaker.admit(Instant::now()) {
         let message = format!("its API server is in trouble: {words}");
         return Result {
             outcome: Outcome::Problem { reason: reason::CLUSTER_NOT_READY, message },
@@ -157,6 +160,7 @@ async fn carry_out(
         cluster,
         member: &*member,
         correction,
+        breaker: &breaker,
     };
     match decision {
         Decision::Create(object) => errand.create(object, &revision).await,
@@ -169,16 +173,11 @@ async fn carry_out(
 
 /// There is no federated object, but members hold managed ones of its name: the label comes off, the objects stay
 /// (KubeFed). Answers whether nothing failed.
-pub(crate) async fn release_orphan(
-    core: &Arc<Core>,
-    lane: &Lane,
-    ty: &TypeState,
-    key: &ObjectKey,
-    clusters: &[Arc<ClusterInfo>],
-) -> bool {
+pub(crate) async fn release_orphan(core: &Arc<Core>, lane: &Lane, ty: &TypeState, key: &ObjectKey) -> bool {
+    let clusters = core.clusters();
     let cache = ty.cache(&lane.server);
     let mut ok = true;
-    for cluster in clusters.iter().filter(|c| c.ready && core.may_write()) {
+    for cluster in clusters.on(&lane.server).iter().filter(|c| c.ready && core.may_write()) {
         let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
         // To a cell with name templates, the same object may be that of another federated one.
         let is_anyones = || core.origins(ty, &lane.server, &target).iter().any(|key| ty.entry(key).is_some());
@@ -394,9 +393,9 @@ impl Errand<'_> {
     fn answered(&self, operation: Operation, started: Instant, failure: Option<&ApiFailure>) {
         match failure {
             Some(failure) if failure.is_server_trouble() => {
-                self.lane.breaker.failed(Instant::now(), &failure.to_string(), &self.core.ports.chance);
+                self.breaker.failed(Instant::now(), &failure.to_string(), &self.core.ports.chance);
             }
-            _ => self.lane.breaker.succeeded(),
+            _ => self.breaker.succeeded(),
         }
         self.core.ports.telemetry.dispatched(
             operation.name(),

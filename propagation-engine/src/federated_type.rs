@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annotation_policy::{AnnotationPolicy, PatternError};
-use federation_model::{Feature, FeatureGates, FederatedTypeConfig, Mode, Scope};
+use federation_model::{Feature, FeatureGates, FederatedTypeConfig, Mode, ObjectKey, Scope};
 use kube::ResourceExt as _;
 use kube::core::ApiResource;
 
@@ -34,6 +34,11 @@ impl FederatedType {
     /// Whether the federated objects live in namespaces: a `FederatedNamespace` lives in the one that it stands for.
     pub fn is_federated_namespaced(&self) -> bool {
         self.namespaced || self.namespaces
+    }
+
+    /// The name of an object on members that name objects as the host does.
+    pub fn plain_target(&self, key: &ObjectKey) -> ObjectKey {
+        if self.namespaced && !self.namespaces { key.clone() } else { ObjectKey::cluster(key.name.clone()) }
     }
 
     /// Compiles a type config (with its defaults filled in).

@@ -1,10 +1,10 @@
 //! A lane: everything that goes to one member API server, and only that.
 //!
 //! Its workers take names from its queue, plan, and carry out. Its watches keep the caches of that server's objects. Its
-//! breaker keeps requests from a server in trouble. Nothing in it waits for another lane.
+//! breakers, one for each access, keep requests from a server in trouble. Nothing in it waits for another lane.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use federation_model::{ObjectKey, reason};
 use futures::StreamExt as _;
@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, debug, debug_span, warn};
 
 use crate::core::Core;
-use crate::execute::{Again, execute};
+use crate::execute::{Again, execute, release_orphan};
 use crate::observed::{Change, Sync};
 use crate::outcome::Outcome;
 use crate::plan::{Decision, Recorded, ServerView, TargetPlan, plan};
@@ -31,7 +31,8 @@ type Item = (Arc<str>, ObjectKey);
 /// Everything that goes to one member API server.
 pub(crate) struct Lane {
     pub(crate) server: ServerId,
-    pub(crate) breaker: Breaker,
+    /// By access: one that the server refuses says nothing of the others, nor of the one that comes in its place.
+    breakers: Mutex<Vec<(Weak<dyn Member>, Arc<Breaker>)>>,
     queue: WorkQueue<Item>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -51,7 +52,7 @@ impl Lane {
     ) -> Arc<Self> {
         let lane = Arc::new(Self {
             server,
-            breaker: Breaker::default(),
+            breakers: Mutex::default(),
             queue: WorkQueue::default(),
             stop: stop.child_token(),
             tasks: tasks.clone(),
@@ -84,6 +85,19 @@ impl Lane {
     pub(crate) fn push(&self, ty: &TypeState, key: ObjectKey, priority: Priority) {
         ty.with_work(&key, |w| w.set_pending(&self.server));
         self.queue.push((ty.ty.name.clone(), key), priority);
+    }
+
+    /// The breaker of an access.
+    pub(crate) fn breaker(&self, member: &Arc<dyn Member>) -> Arc<Breaker> {
+        let mut breakers = self.breakers.lock();
+        breakers.retain(|(of, _)| of.strong_count() > 0);
+        let found = breakers.iter().find(|(of, _)| of.ptr_eq(&Arc::downgrade(member)));
+        if let Some((_, breaker)) = found {
+            return breaker.clone();
+        }
+        let breaker = Arc::<Breaker>::default();
+        breakers.push((Arc::downgrade(member), breaker.clone()));
+        breaker
     }
 
     /// Sets the access that watches use; answers whether it is another one.
@@ -124,11 +138,11 @@ impl Lane {
             return true;
         }
         let cache = ty.cache(&self.server);
-        let clusters = core.clusters();
-        let on = clusters.on(&self.server);
         let Some(selection) = core.selection(ty, key) else {
-            return crate::execute::release_orphan(core, self, ty, key, on).await;
+            return release_orphan(core, self, ty, key).await;
         };
+        let mut on = core.candidates(ty, &selection);
+        on.retain(|c| c.server.as_ref() == Some(&self.server));
         if !selection.entry.has_finalizer() {
             return true;
         }
@@ -150,7 +164,7 @@ impl Lane {
             &selection,
             &ty.ty,
             &ServerView {
-                clusters: on,
+                clusters: &on,
                 observed: &|target| cache.get(target),
                 recorded: &|cluster| ty.recorded(key, cluster),
                 is_host: core.is_host(&self.server),

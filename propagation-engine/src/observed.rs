@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use dashmap::DashMap;
 use federation_model::{ObjectKey, label};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use parking_lot::RwLock;
 use serde_json::Value;
 
+use crate::registry::ServerId;
 use crate::retain::{Retained, RetainedKind};
 use crate::version::content_hash;
 
@@ -115,9 +117,36 @@ fn strings(value: Option<&mut Value>) -> BTreeMap<String, String> {
 /// The managed objects of one type on one API server.
 ///
 /// Watch events and the answers to our own writes both feed it, in any order; the later state wins.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ObservedCache {
+    server: ServerId,
+    holders: Arc<Holders>,
     state: RwLock<CacheState>,
+}
+
+/// The API servers that hold an object of a name, so that nobody has to ask each of them.
+#[derive(Debug, Default)]
+pub struct Holders(DashMap<ObjectKey, Vec<ServerId>>);
+
+impl Holders {
+    /// The API servers that hold a managed object of this name.
+    pub fn of(&self, target: &ObjectKey) -> Vec<ServerId> {
+        self.0.get(target).map(|servers| servers.clone()).unwrap_or_default()
+    }
+
+    fn add(&self, target: &ObjectKey, server: &ServerId) {
+        let mut servers = self.0.entry(target.clone()).or_default();
+        if !servers.contains(server) {
+            servers.push(server.clone());
+        }
+    }
+
+    fn remove(&self, target: &ObjectKey, server: &ServerId) {
+        self.0.remove_if_mut(target, |_, servers| {
+            servers.retain(|s| s != server);
+            servers.is_empty()
+        });
+    }
 }
 
 #[derive(Debug, Default)]
@@ -143,6 +172,19 @@ pub enum Sync {
 }
 
 impl ObservedCache {
+    /// Nothing is known yet. What it holds is told to `holders`.
+    pub fn new(server: ServerId, holders: Arc<Holders>) -> Self {
+        Self { server, holders, state: RwLock::default() }
+    }
+
+    /// Holds nothing any more.
+    pub fn clear(&self) {
+        let mut state = self.state.write();
+        for (key, _) in state.objects.drain() {
+            self.holders.remove(&key, &self.server);
+        }
+    }
+
     /// The object of a name.
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<Observed>> {
         self.state.read().objects.get(key).map(|(o, _)| o.clone())
@@ -171,7 +213,7 @@ impl ObservedCache {
         let gone: Vec<_> =
             state.objects.iter().filter(|(_, (_, e))| *e < epoch).map(|(k, _)| k.clone()).collect();
         for key in &gone {
-            state.objects.remove(key);
+            self.take(&mut state, key);
         }
         gone
     }
@@ -193,7 +235,7 @@ impl ObservedCache {
         let epoch = state.epoch;
         // An object that lost its label is no longer ours to see, as if it were gone.
         if !observed.is_managed() {
-            return state.objects.remove(key).map(|(before, _)| Change { before: Some(before), after: None });
+            return self.take(&mut state, key).map(|before| Change { before: Some(before), after: None });
         }
         let observed = Arc::new(observed);
         match state.objects.get_mut(key) {
@@ -207,6 +249,7 @@ impl ObservedCache {
             }
             None => {
                 state.objects.insert(key.clone(), (observed.clone(), epoch));
+                self.holders.add(key, &self.server);
                 Some(Change { before: None, after: Some(observed) })
             }
         }
@@ -218,14 +261,20 @@ impl ObservedCache {
         match state.objects.get(key) {
             // A newer object of that name was made meanwhile.
             Some((current, _)) if current.uid != last.uid && current.is_after(last) => false,
-            Some(_) => state.objects.remove(key).is_some(),
+            Some(_) => self.take(&mut state, key).is_some(),
             None => false,
         }
     }
 
     /// An object is known to be gone from an answer (404) rather than from a watch.
     pub fn forget(&self, key: &ObjectKey) {
-        self.state.write().objects.remove(key);
+        self.take(&mut self.state.write(), key);
+    }
+
+    fn take(&self, state: &mut CacheState, key: &ObjectKey) -> Option<Arc<Observed>> {
+        let (taken, _) = state.objects.remove(key)?;
+        self.holders.remove(key, &self.server);
+        Some(taken)
     }
 }
 

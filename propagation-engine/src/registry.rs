@@ -75,6 +75,11 @@ impl ClusterInfo {
         }
     }
 
+    /// Whether its objects are named otherwise on the member than on the host.
+    pub fn has_names_of_its_own(&self) -> bool {
+        self.target_namespace.is_some() || self.target_name.is_some()
+    }
+
     /// The name, on the member, of the object of a federated object. For namespaces, `namespaces` is set: their name is
     /// made as the namespaces of other objects are.
     pub fn target_key(&self, key: &ObjectKey, namespaced: bool, namespaces: bool) -> ObjectKey {
@@ -124,8 +129,11 @@ impl ClusterInfo {
 /// All member clusters, at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Clusters {
+    generation: u64,
     by_name: BTreeMap<String, Arc<ClusterInfo>>,
     by_server: HashMap<ServerId, Vec<Arc<ClusterInfo>>>,
+    by_scope: HashMap<Scope, Vec<Arc<ClusterInfo>>>,
+    renaming: HashMap<Scope, Vec<Arc<ClusterInfo>>>,
 }
 
 impl Clusters {
@@ -137,13 +145,33 @@ impl Clusters {
             Some(cluster) => by_name.insert(name.to_owned(), Arc::new(cluster)),
             None => by_name.remove(name),
         };
-        let mut by_server: HashMap<ServerId, Vec<Arc<ClusterInfo>>> = HashMap::new();
+        let mut new = Self { generation: self.generation + 1, ..Self::default() };
         for cluster in by_name.values() {
             if let Some(server) = &cluster.server {
-                by_server.entry(server.clone()).or_default().push(cluster.clone());
+                new.by_server.entry(server.clone()).or_default().push(cluster.clone());
+            }
+            new.by_scope.entry(cluster.scope.clone()).or_default().push(cluster.clone());
+            if cluster.has_names_of_its_own() {
+                new.renaming.entry(cluster.scope.clone()).or_default().push(cluster.clone());
             }
         }
-        Self { by_name, by_server }
+        new.by_name = by_name;
+        new
+    }
+
+    /// Counts the changes that led here: what was worked out of one generation holds for that one.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Those that an object of a scope reaches; all without a scope.
+    pub fn reached_by(&self, scope: Option<&Scope>) -> impl Iterator<Item = &Arc<ClusterInfo>> {
+        of_scope(&self.by_scope, scope)
+    }
+
+    /// Those of them whose objects are named otherwise on the member than on the host.
+    pub fn renaming(&self, scope: Option<&Scope>) -> impl Iterator<Item = &Arc<ClusterInfo>> {
+        of_scope(&self.renaming, scope)
     }
 
     /// The cluster of a name.
@@ -165,6 +193,15 @@ impl Clusters {
     pub fn servers(&self) -> impl Iterator<Item = &ServerId> {
         self.by_server.keys()
     }
+}
+
+fn of_scope<'a>(
+    clusters: &'a HashMap<Scope, Vec<Arc<ClusterInfo>>>,
+    scope: Option<&Scope>,
+) -> impl Iterator<Item = &'a Arc<ClusterInfo>> {
+    let of_one = scope.filter(|scope| !scope.reaches_nothing()).and_then(|scope| clusters.get(scope));
+    let of_all = scope.is_none().then(|| clusters.values().flatten());
+    of_one.into_iter().flatten().chain(of_all.into_iter().flatten())
 }
 
 /// A namespace of the host, as far as it matters.

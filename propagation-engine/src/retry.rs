@@ -1,4 +1,4 @@
-//! When to try again: back-off of one object, and the circuit breaker of one API server.
+//! When to try again: back-off of one object, and the circuit breaker of one access to an API server.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ pub fn backoff(attempt: u32, chance: &Chance) -> Duration {
     full.mul_f64(1.0 - chance.fraction() / 4.0)
 }
 
-/// Keeps requests from a server that is in trouble, and lets one through now and then to see whether it still is.
+/// Keeps requests from a server that is in trouble, or that does not take this access, and lets one through now and then
+/// to see whether it still is so.
 #[derive(Debug, Default)]
 pub struct Breaker {
     state: Mutex<BreakerState>,

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::contest::Corrections;
 use crate::entry::Entry;
 use crate::federated_type::FederatedType;
-use crate::observed::ObservedCache;
+use crate::observed::{Holders, ObservedCache};
 use crate::outcome::Outcome;
 use crate::plan::Recorded;
 use crate::queue::WorkQueue;
@@ -34,6 +34,7 @@ pub struct TypeState {
     synced: AtomicBool,
     work: DashMap<ObjectKey, ObjectWork>,
     caches: DashMap<ServerId, Arc<ObservedCache>>,
+    holders: Arc<Holders>,
 }
 
 /// What came of the work on one object.
@@ -115,6 +116,7 @@ impl TypeState {
             synced: AtomicBool::new(false),
             work: DashMap::new(),
             caches: DashMap::new(),
+            holders: Arc::default(),
         }
     }
 
@@ -214,12 +216,20 @@ impl TypeState {
         if let Some(cache) = self.caches.get(server) {
             return cache.clone();
         }
-        self.caches.entry(server.clone()).or_default().clone()
+        let new = || Arc::new(ObservedCache::new(server.clone(), self.holders.clone()));
+        self.caches.entry(server.clone()).or_insert_with(new).clone()
+    }
+
+    /// The API servers that hold a managed object of a name.
+    pub fn holders(&self, target: &ObjectKey) -> Vec<ServerId> {
+        self.holders.of(target)
     }
 
     /// Forgets an API server's objects.
     pub fn drop_cache(&self, server: &ServerId) {
-        self.caches.remove(server);
+        if let Some((_, cache)) = self.caches.remove(server) {
+            cache.clear();
+        }
     }
 
     /// Looks at, or changes, what came of the work on an object. The closure must not wait.
@@ -238,6 +248,11 @@ impl TypeState {
         if let Some(mut work) = self.work.get_mut(key) {
             work.clusters.values_mut().for_each(|c| c.corrections = Corrections::default());
         }
+    }
+
+    /// The clusters that something was done in for an object, or that something is wrong in.
+    pub fn worked_in(&self, key: &ObjectKey) -> Vec<String> {
+        self.work.get(key).map(|work| work.clusters.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// What was last written for a cluster.

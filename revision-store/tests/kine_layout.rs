@@ -74,6 +74,10 @@ async fn a_last_row_that_is_a_deletion_goes_with_the_next_compaction() {
     let created = write(&store, Write::Create { key: "/k".into(), value: "a".into(), lease: 0 }).await;
     let gone = write(&store, Write::Delete { key: "/k".into(), expected: created }).await;
     store.compact(gone).await.unwrap();
+    store.close().await;
+    // It was kept for this: the next revision is not one that was taken.
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(store.revision().await.unwrap(), gone);
     let next = write(&store, Write::Create { key: "/l".into(), value: "a".into(), lease: 0 }).await;
     store.compact(next).await.unwrap();
     store.close().await;

@@ -10,6 +10,7 @@
 mod compile;
 mod correlate;
 mod default;
+mod definition;
 mod definitions;
 mod embedded;
 mod field_error;
@@ -26,6 +27,7 @@ mod rules;
 mod validate;
 
 pub use compile::CompileError;
+pub use definition::{check_definition, structural_violations};
 pub use definitions::Definitions;
 pub use field_error::{Cause, FieldError};
 pub use node::{Additional, Kind, ListType, MapType, Node, Patch, Schema, SchemaRef};

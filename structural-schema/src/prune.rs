@@ -20,6 +20,7 @@ impl Schema {
     /// those of embedded metadata last. A null that goes is not named.
     pub fn prune(&self, object: &mut Value) -> Vec<String> {
         let mut paths = self.root().prune(object, true);
+        drop_nulls(object, Some(self.root()));
         let mut unknown = UnknownFields::default();
         embedded::prune_metadata(self.root(), object, &mut unknown);
         unknown.found.sort_unstable();
@@ -38,7 +39,6 @@ impl SchemaRef<'_> {
         } else {
             prune(value, Some(self), embedded, &mut unknown);
         }
-        drop_nulls(value, Some(self));
         unknown.found.sort_unstable();
         unknown.found
     }

@@ -71,6 +71,11 @@ fn everywhere(types_groups: &[String]) -> Value {
         {"apiGroups": [FEDD_GROUP], "resources": ["cells"], "verbs": ["get", "list", "watch", "patch"]},
         {"apiGroups": [FEDD_GROUP], "resources": ["cells/status"], "verbs": ["patch"]},
         {"apiGroups": [FEDD_GROUP], "resources": ["topologytypes"], "verbs": ["get", "list", "watch"]},
+        // With the gate VersionsInStatus off alone.
+        {"apiGroups": [CORE_GROUP], "resources": ["propagatedversions", "clusterpropagatedversions"],
+         "verbs": ["list", "create", "patch", "delete"]},
+        {"apiGroups": [CORE_GROUP], "resources": ["propagatedversions/status", "clusterpropagatedversions/status"],
+         "verbs": ["patch"]},
         // Scopes are labels of namespaces; the identity of the host is the uid of its kube-system.
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},

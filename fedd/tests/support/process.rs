@@ -84,11 +84,17 @@ impl Daemon {
     }
 
     async fn is_ready(&self) -> bool {
+        self.ask("/readyz").await.starts_with("HTTP/1.1 200")
+    }
+
+    /// Asks it for a path, such as `/metrics`, and answers with all that it says.
+    pub(crate) async fn ask(&self, path: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(&self.health).await.unwrap();
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
-        answer.starts_with("HTTP/1.1 200")
+        answer
     }
 
     /// Asks it to end, and waits until it has.

@@ -113,8 +113,7 @@ impl Definitions {
         if plural.is_empty() {
             return;
         }
-        let resources =
-            if wanted { served::resources(definition, &*self.converters) } else { Vec::new() };
+        let resources = if wanted { served::resources(definition, &*self.converters) } else { Vec::new() };
         self.rest.catalog().replace(group, plural, resources);
     }
 
@@ -132,7 +131,8 @@ impl Definitions {
         }
         let Some(known) = self.known.get(name) else { return };
         self.serve(&known.definition, status::is_true(&known.definition, "Established"));
-        if object::is_deleting(&known.definition) && object::finalizers(&known.definition).contains(&CLEANUP) {
+        if object::is_deleting(&known.definition) && object::finalizers(&known.definition).contains(&CLEANUP)
+        {
             self.clean_up(name).await;
         }
     }
@@ -140,7 +140,8 @@ impl Definitions {
     /// Deletes a definition's objects, and lets it go when none is left.
     async fn clean_up(&mut self, name: &str) {
         let Some(known) = self.known.get(name) else { return };
-        let (group, plural) = (&known.definition["spec"]["group"], &known.definition["spec"]["names"]["plural"]);
+        let (group, plural) =
+            (&known.definition["spec"]["group"], &known.definition["spec"]["names"]["plural"]);
         let served = self.rest.catalog().served();
         let resource = served.one_version_each().find(|one| *group == one.group && *plural == one.plural);
         if let Some(resource) = resource {
@@ -191,7 +192,9 @@ impl Definitions {
                 known.definition = definition;
             }
             // Somebody else was quicker: their event is on its way, and is looked at like this one.
-            Err(error) => tracing::debug!(definition = name, %error, "it has changed; its next state is looked at"),
+            Err(error) => {
+                tracing::debug!(definition = name, %error, "it has changed; its next state is looked at")
+            }
         }
     }
 }

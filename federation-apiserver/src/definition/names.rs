@@ -3,11 +3,7 @@
 use serde_json::Value;
 
 /// The first name that another definition of the group holds, as a reason and a message.
-pub(super) fn conflict(
-    names: &Value,
-    group: &Value,
-    others: &[&Value],
-) -> Option<(&'static str, String)> {
+pub(super) fn conflict(names: &Value, group: &Value, others: &[&Value]) -> Option<(&'static str, String)> {
     let same_group = || others.iter().filter(|other| other["spec"]["group"] == *group);
     let resources = || {
         same_group().flat_map(|other| {

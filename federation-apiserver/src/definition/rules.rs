@@ -25,7 +25,9 @@ pub(super) fn versions(definition: &Value) -> impl Iterator<Item = &Value> {
 
 /// The version in which objects are stored.
 pub(super) fn storage_version(definition: &Value) -> Option<&str> {
-    versions(definition).find(|version| version["storage"] == true).and_then(|version| version["name"].as_str())
+    versions(definition)
+        .find(|version| version["storage"] == true)
+        .and_then(|version| version["name"].as_str())
 }
 
 /// Every version in which objects may be stored is told, so that none is removed too early.
@@ -76,7 +78,8 @@ impl Rules for DefinitionRules {
     fn prepare_create(&self, object: &mut Value) {
         self.general.prepare_create(object);
         self.default(object);
-        object["status"] = json!({"conditions": null, "acceptedNames": {"kind": "", "plural": ""}, "storedVersions": null});
+        object["status"] =
+            json!({"conditions": null, "acceptedNames": {"kind": "", "plural": ""}, "storedVersions": null});
         note_stored_version(object);
     }
 
@@ -105,7 +108,11 @@ impl Rules for DefinitionRules {
         if group.is_empty() {
             errors.push(FieldError::required("spec.group", ""));
         } else if !group.contains('.') {
-            errors.push(FieldError::invalid_text("spec.group", &group, "should be a domain with at least one dot"));
+            errors.push(FieldError::invalid_text(
+                "spec.group",
+                &group,
+                "should be a domain with at least one dot",
+            ));
         } else {
             for wrong in syntax::dns_subdomain(&group) {
                 errors.push(FieldError::invalid_text("spec.group", &group, &wrong));
@@ -141,9 +148,12 @@ impl Rules for DefinitionRules {
         }
         validate_versions(object, &mut errors);
         if let Some(old) = old {
-            for (field, pointer) in
-                [("spec.group", "/spec/group"), ("spec.scope", "/spec/scope"), ("spec.names.kind", "/spec/names/kind"), ("spec.names.plural", "/spec/names/plural")]
-            {
+            for (field, pointer) in [
+                ("spec.group", "/spec/group"),
+                ("spec.scope", "/spec/scope"),
+                ("spec.names.kind", "/spec/names/kind"),
+                ("spec.names.plural", "/spec/names/plural"),
+            ] {
                 let established = super::status::is_true(old, "Established");
                 let guarded = established || field == "spec.group";
                 if guarded && object.pointer(pointer) != old.pointer(pointer) {
@@ -176,18 +186,12 @@ fn validate_versions(definition: &Value, errors: &mut Vec<FieldError>) {
             errors.push(FieldError::invalid_text(format!("{path}.name"), name, &wrong));
         }
         if !seen.insert(name) {
-            errors.push(FieldError::invalid_text(
-                "spec.versions",
-                name,
-                "must contain unique version names",
-            ));
+            errors.push(FieldError::invalid_text("spec.versions", name, "must contain unique version names"));
         }
         storage += usize::from(version["storage"] == true);
         if version["schema"]["openAPIV3Schema"].is_null() {
-            errors.push(FieldError::required(
-                format!("{path}.schema.openAPIV3Schema"),
-                "schemas are required",
-            ));
+            errors
+                .push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), "schemas are required"));
             continue;
         }
         errors.extend(super::custom::check_schema(

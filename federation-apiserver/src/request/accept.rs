@@ -40,12 +40,15 @@ impl Accept {
             if !matches!(name, "application/json" | "*/*" | "application/*") {
                 return None;
             }
-            let get = |wanted: &str| parameters.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
+            let get =
+                |wanted: &str| parameters.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
             let representation = match get("as") {
                 None => Representation::Whole,
                 // The version was v1beta1 for a while; clients that ask for it list v1 first.
                 Some("Table") if get("v") != Some("v1beta1") => Representation::Table,
-                Some("PartialObjectMetadata" | "PartialObjectMetadataList") if get("v") != Some("v1beta1") => {
+                Some("PartialObjectMetadata" | "PartialObjectMetadataList")
+                    if get("v") != Some("v1beta1") =>
+                {
                     Representation::Metadata
                 }
                 Some(_) => return None,
@@ -82,11 +85,16 @@ mod tests {
         let form = |header: &str| Accept::negotiate(Some(header)).map(|accept| accept.representation);
         let kubectl_get = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         assert_eq!(form(kubectl_get), Some(Representation::Table));
-        assert_eq!(form("application/vnd.kubernetes.protobuf, application/json"), Some(Representation::Whole));
+        assert_eq!(
+            form("application/vnd.kubernetes.protobuf, application/json"),
+            Some(Representation::Whole)
+        );
         assert_eq!(form("application/vnd.kubernetes.protobuf"), None);
         assert_eq!(form("*/*"), Some(Representation::Whole));
         assert_eq!(
-            form("application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"),
+            form(
+                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+            ),
             Some(Representation::Metadata)
         );
     }

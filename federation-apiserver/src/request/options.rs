@@ -169,9 +169,11 @@ impl ListOptions {
                 "" => None,
                 "Exact" => Some(VersionMatch::Exact),
                 "NotOlderThan" => Some(VersionMatch::NotOlderThan),
-                other => return Err(wrong_match(&format!(
-                    "Unsupported value: \"{other}\": supported values: \"Exact\", \"NotOlderThan\", \"\""
-                ))),
+                other => {
+                    return Err(wrong_match(&format!(
+                        "Unsupported value: \"{other}\": supported values: \"Exact\", \"NotOlderThan\", \"\""
+                    )));
+                }
             },
             limit: usize::try_from(number("limit")?.unwrap_or(0)).unwrap_or(usize::MAX),
             continue_token: text("continue"),
@@ -188,12 +190,12 @@ impl ListOptions {
         let forbidden = |why: &str| Err(wrong_match(&format!("Forbidden: {why}")));
         if self.watch {
             if self.send_initial_events.is_some() && self.version_match != Some(VersionMatch::NotOlderThan) {
-                return forbidden(
-                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-                );
+                return forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
             }
             if self.send_initial_events.is_none() && self.version_match.is_some() {
-                return forbidden("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+                return forbidden(
+                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+                );
             }
             return Ok(());
         }
@@ -224,13 +226,11 @@ fn wrong_match(message: &str) -> ApiError {
 }
 
 fn wrong_field(field: &str, message: &str) -> ApiError {
-    let reason = if message.starts_with("Forbidden") { "FieldValueForbidden" } else { "FieldValueNotSupported" };
-    ApiError::new(
-        Reason::Invalid,
-        format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: {message}"),
-    )
-    .about_options("ListOptions")
-    .with_cause(reason, Some(field), message)
+    let reason =
+        if message.starts_with("Forbidden") { "FieldValueForbidden" } else { "FieldValueNotSupported" };
+    ApiError::new(Reason::Invalid, format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: {message}"))
+        .about_options("ListOptions")
+        .with_cause(reason, Some(field), message)
 }
 
 impl WriteOptions {
@@ -279,7 +279,8 @@ impl DeleteOptions {
                 uid: text("/preconditions/uid"),
                 resource_version: text("/preconditions/resourceVersion"),
             };
-            if options.propagation_policy.is_none() && body.get("orphanDependents") == Some(&Value::Bool(true))
+            if options.propagation_policy.is_none()
+                && body.get("orphanDependents") == Some(&Value::Bool(true))
             {
                 options.propagation_policy = Some("Orphan".to_owned());
             }

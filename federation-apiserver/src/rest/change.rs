@@ -40,9 +40,7 @@ pub(super) struct Current {
 impl Rest {
     /// The object as it is now.
     pub(super) async fn current(&self, at: &At<'_>) -> Result<Current, ApiError> {
-        self.find(at)
-            .await?
-            .ok_or_else(|| ApiError::not_found(at.resource.group_resource(), at.name))
+        self.find(at).await?.ok_or_else(|| ApiError::not_found(at.resource.group_resource(), at.name))
     }
 
     /// The object as it is now, if it is there.

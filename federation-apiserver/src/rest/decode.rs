@@ -27,9 +27,8 @@ impl Rest {
     ) -> Result<Vec<Value>, ApiError> {
         let mut objects = Vec::with_capacity(entries.len());
         for entry in entries {
-            let mut object: Value = serde_json::from_slice(&entry.value).map_err(|error| {
-                ApiError::internal(format!("{} cannot be read: {error}", entry.key))
-            })?;
+            let mut object: Value = serde_json::from_slice(&entry.value)
+                .map_err(|error| ApiError::internal(format!("{} cannot be read: {error}", entry.key)))?;
             object::set(&mut object, "resourceVersion", Some(entry.mod_revision.to_string().into()));
             objects.push(object);
         }
@@ -85,14 +84,10 @@ fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
     let (version, kind) = (said("apiVersion"), said("kind"));
     // Built-in kinds are known by the path alone; custom resources must say what they are.
     if custom && kind.is_empty() {
-        return Err(ApiError::bad_request(format!(
-            "Object 'Kind' is missing in '{object}'"
-        )));
+        return Err(ApiError::bad_request(format!("Object 'Kind' is missing in '{object}'")));
     }
     if custom && version.is_empty() {
-        return Err(ApiError::bad_request(format!(
-            "Object 'apiVersion' is missing in '{object}'"
-        )));
+        return Err(ApiError::bad_request(format!("Object 'apiVersion' is missing in '{object}'")));
     }
     if !version.is_empty() && version != wanted {
         return Err(ApiError::bad_request(format!(
@@ -103,7 +98,10 @@ fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
         let (group, served) = (&resource.group, &resource.version);
         return Err(ApiError::bad_request(if custom {
             let group = GroupResource { group, resource: kind };
-            format!("{kind} in version \"{served}\" cannot be handled as a {}: no kind \"{kind}\" is registered for {group}", resource.kind)
+            format!(
+                "{kind} in version \"{served}\" cannot be handled as a {}: no kind \"{kind}\" is registered for {group}",
+                resource.kind
+            )
         } else {
             format!("{kind} in version \"{served}\" cannot be handled as a {}", resource.kind)
         }));

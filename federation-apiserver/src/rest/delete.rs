@@ -115,11 +115,7 @@ fn with_policy<'a>(now: Vec<&'a str>, policy: Option<&str>) -> Vec<&'a str> {
     all
 }
 
-fn check_preconditions(
-    at: &At<'_>,
-    current: &Current,
-    options: &DeleteOptions,
-) -> Result<(), ApiError> {
+fn check_preconditions(at: &At<'_>, current: &Current, options: &DeleteOptions) -> Result<(), ApiError> {
     let conflict = |what: &str, said: &str, is: &str| {
         Err(ApiError::conflict(
             at.resource.group_resource(),

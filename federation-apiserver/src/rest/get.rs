@@ -36,8 +36,7 @@ impl Rest {
         if let Some(asked) = options.resource_version.filter(|asked| *asked > got.revision) {
             return Err(ApiError::too_large_resource_version(asked, got.revision));
         }
-        let entry =
-            got.entry.ok_or_else(|| ApiError::not_found(at.resource.group_resource(), at.name))?;
+        let entry = got.entry.ok_or_else(|| ApiError::not_found(at.resource.group_resource(), at.name))?;
         if !at.resource.defaults_on_read
             && let Some(bytes) =
                 raw::with_revision(&entry.value, &at.resource.api_version(), entry.mod_revision)

@@ -40,8 +40,7 @@ impl Rest {
                 limit if selectors.is_empty() => limit - listed.items.len(),
                 limit => limit.max(READ_AHEAD),
             };
-            let range =
-                Range { prefix: prefix.clone(), after, limit, at: revision, keys_only: false };
+            let range = Range { prefix: prefix.clone(), after, limit, at: revision, keys_only: false };
             let page = self.store.list(range).await.map_err(|error| too_old(error, options))?;
             listed.revision = revision.unwrap_or(page.revision);
             revision = Some(listed.revision);
@@ -105,8 +104,7 @@ impl Rest {
     ) -> Result<Option<Representable>, ApiError> {
         if selectors.is_empty()
             && !resource.defaults_on_read
-            && let Some(bytes) =
-                raw::with_revision(&entry.value, &resource.api_version(), entry.mod_revision)
+            && let Some(bytes) = raw::with_revision(&entry.value, &resource.api_version(), entry.mod_revision)
         {
             return Ok(Some(Representable::Raw(bytes)));
         }

@@ -23,7 +23,8 @@ pub(super) fn generated(object: &Value) -> Option<String> {
         end -= 1;
     }
     let random = uuid::Uuid::new_v4().into_bytes();
-    let suffix = random[..SUFFIX].iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
+    let suffix =
+        random[..SUFFIX].iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
     Some(base[..end].chars().chain(suffix).collect())
 }
 

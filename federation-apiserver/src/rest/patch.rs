@@ -126,12 +126,7 @@ impl Rest {
 }
 
 /// The object that a manager applies.
-fn applied(
-    at: &At<'_>,
-    patch: &Parsed,
-    options: &WriteOptions,
-    caller: &Caller,
-) -> Result<Value, ApiError> {
+fn applied(at: &At<'_>, patch: &Parsed, options: &WriteOptions, caller: &Caller) -> Result<Value, ApiError> {
     if options.field_manager.is_none() {
         return Err(ApiError::apply_needs_manager());
     }
@@ -143,12 +138,7 @@ fn applied(
     Ok(applied)
 }
 
-fn patched(
-    at: &At<'_>,
-    patch_type: PatchType,
-    current: &Value,
-    patch: &Value,
-) -> Result<Value, ApiError> {
+fn patched(at: &At<'_>, patch_type: PatchType, current: &Value, patch: &Value) -> Result<Value, ApiError> {
     let patched = match (patch_type, at.resource.schema.as_ref()) {
         (PatchType::Json, _) => object_patch::json_patch(current, patch),
         (PatchType::Strategic, Some(schema)) => object_patch::strategic_merge(current, patch, schema.root()),

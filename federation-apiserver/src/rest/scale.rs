@@ -56,7 +56,17 @@ impl Rest {
             let mut new = current.object.clone();
             set(&mut new, &paths.spec_replicas, replicas.into());
             let manager = caller.manager(options.field_manager.as_deref());
-            match self.replace(&At { subresource: Some("scale"), ..at }, caller, &current, new, &manager, options.dry_run).await {
+            match self
+                .replace(
+                    &At { subresource: Some("scale"), ..at },
+                    caller,
+                    &current,
+                    new,
+                    &manager,
+                    options.dry_run,
+                )
+                .await
+            {
                 Ok(changed) => {
                     return Ok(Written { code: 200, object: scale_of(&changed.object, paths) });
                 }

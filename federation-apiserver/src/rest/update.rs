@@ -6,11 +6,11 @@ use super::change::{Changed, Current, Refused, settle};
 use super::decode::{check_place, read};
 use super::{At, Caller, Rest, Written};
 use crate::body::Parsed;
-use crate::{Cause, FieldError};
 use crate::object;
 use crate::ownership;
 use crate::request::WriteOptions;
 use crate::status::ApiError;
+use crate::{Cause, FieldError};
 
 /// How often a write without a version is tried again when others write at the same time.
 pub(super) const ATTEMPTS: usize = 5;

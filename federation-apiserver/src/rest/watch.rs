@@ -248,7 +248,6 @@ impl Session {
             () = tokio::time::sleep_until(self.end) => None,
         }
     }
-
 }
 
 impl View {

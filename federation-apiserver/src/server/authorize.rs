@@ -12,12 +12,7 @@ impl ApiServer {
     ///
     /// # Errors
     /// The user may not do this, or not as the other one.
-    pub(super) fn authorize(
-        &self,
-        user: &User,
-        parts: &Parts,
-        target: &Target,
-    ) -> Result<User, ApiError> {
+    pub(super) fn authorize(&self, user: &User, parts: &Parts, target: &Target) -> Result<User, ApiError> {
         let method = parts.method.as_str().to_lowercase();
         let attributes = match target {
             Target::Path(path) => Attributes::path(&method, path),
@@ -51,10 +46,6 @@ impl ApiServer {
             Some(wanted) => impersonation::impersonate(&policy, user, &wanted, attributes)?,
         };
         let decision = policy.authorize(&acting, attributes);
-        if decision.allowed {
-            Ok(acting)
-        } else {
-            Err(attributes.refusal(&acting, &decision.reason).into())
-        }
+        if decision.allowed { Ok(acting) } else { Err(attributes.refusal(&acting, &decision.reason).into()) }
     }
 }

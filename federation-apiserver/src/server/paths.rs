@@ -28,7 +28,9 @@ impl ApiServer {
         let all = || described(&self.rest.catalog().served());
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let document = match segments.as_slice() {
-            [] => json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}),
+            [] => {
+                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
+            }
             ["api"] if aggregated => return Ok(aggregate(&discovery::aggregated_core(&all()))),
             ["apis"] if aggregated => return Ok(aggregate(&discovery::aggregated_groups(&all()))),
             ["api"] => discovery::api_versions(&self.settings.address),
@@ -48,8 +50,7 @@ impl ApiServer {
             }
             ["openapi", "v3"] => self.documents().index(),
             ["openapi", "v3", rest @ ..] => {
-                let served =
-                    self.documents().document(&rest.join("/")).ok_or_else(ApiError::no_such_path)?;
+                let served = self.documents().document(&rest.join("/")).ok_or_else(ApiError::no_such_path)?;
                 return Ok(document_answer(served.text, &served.hash, parts));
             }
             [".well-known", "openid-configuration"] => {

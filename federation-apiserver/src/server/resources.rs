@@ -69,7 +69,10 @@ impl ApiServer {
                 _ => Err(ApiError::no_such_path()),
             };
         }
-        if resource.namespaced && at.namespace.is_none() && matches!(verb, Verb::Create | Verb::DeleteCollection) {
+        if resource.namespaced
+            && at.namespace.is_none()
+            && matches!(verb, Verb::Create | Verb::DeleteCollection)
+        {
             return Err(ApiError::method_not_allowed(resource.group_resource(), verb.name()));
         }
         match verb {
@@ -139,8 +142,9 @@ impl ApiServer {
         accept.pretty |= query.get("pretty").is_some_and(|value| !matches!(value, "false" | "0"));
         let include = match query.get("includeObject") {
             None => IncludeObject::default(),
-            Some(text) => IncludeObject::parse(text)
-                .ok_or_else(|| ApiError::bad_request(format!("unrecognized includeObject value: \"{text}\"")))?,
+            Some(text) => IncludeObject::parse(text).ok_or_else(|| {
+                ApiError::bad_request(format!("unrecognized includeObject value: \"{text}\""))
+            })?,
         };
         Ok(Form { accept, include, now: (self.rest.now)() })
     }
@@ -170,10 +174,9 @@ impl ApiServer {
         let mut response = Response::new(Body::watch(watching, Some(permit)));
         let media_type = http::HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, media_type);
-        response.headers_mut().insert(
-            http::header::CACHE_CONTROL,
-            http::HeaderValue::from_static("no-cache, private"),
-        );
+        response
+            .headers_mut()
+            .insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache, private"));
         Ok(response)
     }
 
@@ -208,9 +211,8 @@ impl ApiServer {
             (Ok(parsed), _) => Ok(parsed),
             (Err(error), None) => Err(error),
             (Err(_), Some(read)) => {
-                let value = read(body).map_err(|why| {
-                    ApiError::bad_request(format!("error decoding YAML: {why}"))
-                })?;
+                let value =
+                    read(body).map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?;
                 Ok(value.into())
             }
         }
@@ -255,11 +257,7 @@ fn delete_options(query: &Query<'_>, parts: &Parts, body: &Bytes) -> Result<Dele
 }
 
 /// The answer to a write: the object in the form asked for, or a `Status` as it is.
-fn write_answer(
-    resource: &Resource,
-    written: Written,
-    form: Form,
-) -> Result<Response<Body>, ApiError> {
+fn write_answer(resource: &Resource, written: Written, form: Form) -> Result<Response<Body>, ApiError> {
     let Written { code, object } = written;
     if object["kind"] == "Status" && object["apiVersion"] == "v1" {
         return Ok(answer::value(code, &object, form.accept.pretty));

@@ -6,9 +6,7 @@ use http::request::Parts;
 use serde_json::Value;
 
 use super::{ApiServer, Body, answer, resources::parsed};
-use crate::auth::{
-    AccessReview, TokenQuestion, access_review, rules_review, self_review, token_review,
-};
+use crate::auth::{AccessReview, TokenQuestion, access_review, rules_review, self_review, token_review};
 use crate::request::ResourcePath;
 use crate::rest::Caller;
 use crate::status::{ApiError, GroupResource};
@@ -53,9 +51,7 @@ impl ApiServer {
             (Some(review), _) => {
                 access_review(review, request, &self.policy.read(), &caller.user, namespace)?
             }
-            (None, "selfsubjectrulesreviews") => {
-                rules_review(&request, &self.policy.read(), &caller.user)?
-            }
+            (None, "selfsubjectrulesreviews") => rules_review(&request, &self.policy.read(), &caller.user)?,
             (None, "selfsubjectreviews") => self_review(&caller.user, (self.rest.now)()),
             (None, _) => {
                 let question = TokenQuestion::read(&request)?;

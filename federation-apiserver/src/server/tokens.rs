@@ -40,7 +40,8 @@ impl ApiServer {
 
     /// The object that a token shall be bound to.
     async fn bound(&self, reference: &Reference) -> Result<Option<BoundObject>, ApiError> {
-        let Some(found) = self.read_core(reference.kind.resource(), &reference.namespace, &reference.name).await?
+        let Some(found) =
+            self.read_core(reference.kind.resource(), &reference.namespace, &reference.name).await?
         else {
             return Ok(None);
         };

@@ -377,19 +377,3 @@ pub(crate) fn definition() -> Value {
         }}),
     )
 }
-
-pub(crate) fn widgets() -> Vec<Value> {
-    let widget = |name: &str, spec: Value| object("example.com/v1", "Widget", name, json!({"spec": spec}));
-    vec![
-        widget("none", json!({})),
-        widget(
-            "all",
-            json!({"text": "x", "number": 3, "on": true, "since": "2020-01-01T00:00:00Z", "object": {"b": 1, "a": [true]},
-                "list": [{"name": "a", "value": 1}, {"name": "b", "value": 2}], "dotted.name": "d"}),
-        ),
-        widget(
-            "odd",
-            json!({"text": 5, "number": 2.75, "on": "yes", "since": "never", "object": [1, "x"], "list": [], "dotted.name": false}),
-        ),
-    ]
-}

@@ -1,5 +1,7 @@
 //! Merging lists: of objects by their merge key, of scalars as sets.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 use structural_schema::SchemaRef;
 
@@ -42,7 +44,8 @@ pub(super) fn delete(
     if elements_are_objects(&current, &elements)? {
         return merge(current, elements, field);
     }
-    Ok(current.into_iter().filter(|element| !elements.contains(element)).collect())
+    let elements: HashSet<_> = elements.iter().map(Value::to_string).collect();
+    Ok(current.into_iter().filter(|element| !elements.contains(&element.to_string())).collect())
 }
 
 /// Whether the elements of both lists are objects. They are all of one type, and no lists.
@@ -64,14 +67,10 @@ pub(super) fn elements_are_objects(one: &[Value], other: &[Value]) -> Result<boo
     Ok(first.is_object())
 }
 
-fn deduplicated(elements: Vec<Value>) -> Vec<Value> {
-    let mut kept = Vec::with_capacity(elements.len());
-    for element in elements {
-        if !kept.contains(&element) {
-            kept.push(element);
-        }
-    }
-    kept
+fn deduplicated(mut elements: Vec<Value>) -> Vec<Value> {
+    let mut seen = HashSet::new();
+    elements.retain(|element| seen.insert(element.to_string()));
+    elements
 }
 
 /// Carries out the patch's `$patch: delete` and `$patch: replace`, and gives the lists that are left to merge.
@@ -111,16 +110,22 @@ fn merge_objects(
     key: &str,
     field: SchemaRef<'_>,
 ) -> Result<Vec<Value>, PatchError> {
+    let mut places = HashMap::new();
+    for (place, element) in merged.iter().enumerate() {
+        if let Some(name) = element.get(key) {
+            places.entry(name.to_string()).or_insert(place);
+        }
+    }
+    let items = field.items().unwrap_or(field);
     for change in patch {
         let fields = object(change)?;
-        let name = fields.get(key).ok_or_else(|| no_merge_key(fields, key))?;
-        match merged.iter_mut().find(|element| element.get(key) == Some(name)) {
-            Some(element) => {
-                let current = element.as_object_mut().map(std::mem::take).unwrap_or_default();
-                let items = field.items().unwrap_or(field);
-                *element = Value::Object(fields::merge(current, fields.clone(), items)?);
-            }
-            None => merged.push(change.clone()),
+        let name = fields.get(key).ok_or_else(|| no_merge_key(fields, key))?.to_string();
+        if let Some(element) = places.get(&name).and_then(|place| merged.get_mut(*place)) {
+            let current = element.as_object_mut().map(std::mem::take).unwrap_or_default();
+            *element = Value::Object(fields::merge(current, fields.clone(), items)?);
+        } else {
+            places.insert(name, merged.len());
+            merged.push(change.clone());
         }
     }
     Ok(merged)

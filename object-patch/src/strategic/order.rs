@@ -1,5 +1,7 @@
 //! The order of a merged list: the patch's wish, then the patch's own order, then the order that was there.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use structural_schema::SchemaRef;
 
@@ -51,35 +53,35 @@ fn as_list(value: Option<&Value>) -> Result<Option<&[Value]>, PatchError> {
     }
 }
 
-/// The patch's list has to be in the wanted order, and to have nothing besides.
+/// The patch's list has to be in the wanted order, and to have nothing besides but directives.
 fn check_order(patch: &[Value], wanted: &[Value], key: &str) -> Result<(), PatchError> {
     if patch.is_empty() || wanted.is_empty() {
         return Ok(());
     }
+    if !key.is_empty() {
+        patch.iter().try_for_each(|element| list::object(element).map(drop))?;
+    }
+    let directive = |element: &Value| element.get(DIRECTIVE).cloned();
+    let mut left =
+        patch.iter().filter(|element| directive(element) != Some(Value::from("delete"))).peekable();
     let mut wanted_left = wanted.iter();
-    for element in patch {
-        if !key.is_empty() {
-            list::object(element)?;
-        }
-        if element.get(DIRECTIVE).is_some() {
+    while let Some(element) = left.peek() {
+        if directive(element).is_some() && wanted_left.len() > 0 {
+            left.next();
             continue;
         }
-        let name = name_of(element, key)?;
-        let found = loop {
-            match wanted_left.next() {
-                None => break false,
-                Some(other) if name_of(other, key)? == name => break true,
-                Some(_) => {}
-            }
-        };
-        if !found {
-            let (patch, wanted) = (go_text::plain_list(patch), go_text::plain_list(wanted));
-            return Err(PatchError::Internal(format!(
-                "The order in patch list:\n{patch}\n doesn't match {ELEMENT_ORDER} list:\n{wanted}\n"
-            )));
+        let Some(next) = wanted_left.next() else { break };
+        if name_of(element, key)? == name_of(next, key)? {
+            left.next();
         }
     }
-    Ok(())
+    if left.peek().is_none() {
+        return Ok(());
+    }
+    let (patch, wanted) = (go_text::plain_list(patch), go_text::plain_list(wanted));
+    Err(PatchError::Internal(format!(
+        "The order in patch list:\n{patch}\n doesn't match {ELEMENT_ORDER} list:\n{wanted}\n"
+    )))
 }
 
 /// What tells an element apart: the value of its merge key, or without a merge key itself.
@@ -99,28 +101,25 @@ pub(super) fn arrange(
     before: &[Value],
     key: &str,
 ) -> Result<Vec<Value>, PatchError> {
-    let names = |elements: &[Value]| -> Result<Vec<Value>, PatchError> {
-        elements.iter().map(|element| name_of(element, key).cloned()).collect()
-    };
-    let (wanted, before) = (names(wanted)?, names(before)?);
+    let (wanted, before) = (places(wanted, key)?, places(before, key)?);
     let mut ours = Vec::new();
     let mut others = Vec::new();
     for element in merged {
-        let name = name_of(&element, key)?.clone();
-        let place = |order: &[Value]| order.iter().position(|one| *one == name);
-        match place(&wanted) {
-            Some(place_wanted) => ours.push((place_wanted, place(&before), element)),
-            None => others.push((place(&before), element)),
+        let name = name_of(&element, key)?.to_string();
+        let place_before = before.get(&name).copied();
+        match wanted.get(&name) {
+            Some(place) => ours.push((*place, place_before, element)),
+            None => others.push((place_before, element)),
         }
     }
     ours.sort_by_key(|(wanted, ..)| *wanted);
-    others.sort_by_key(|(before, _)| before.unwrap_or(usize::MAX));
+    others.sort_by_key(|(place, _)| place.unwrap_or(usize::MAX));
 
     let mut arranged = Vec::with_capacity(ours.len() + others.len());
     let mut others = others.into_iter().peekable();
     for (_, before_ours, element) in ours {
         while let Some((_, other)) =
-            others.next_if(|(before, _)| before.zip(before_ours).is_some_and(|(a, b)| a < b))
+            others.next_if(|(before, _)| before.zip(before_ours).is_some_and(|(other, ours)| other < ours))
         {
             arranged.push(other);
         }
@@ -128,4 +127,13 @@ pub(super) fn arrange(
     }
     arranged.extend(others.map(|(_, element)| element));
     Ok(arranged)
+}
+
+/// The first place of each name.
+fn places(elements: &[Value], key: &str) -> Result<HashMap<String, usize>, PatchError> {
+    let mut places = HashMap::with_capacity(elements.len());
+    for (place, element) in elements.iter().enumerate() {
+        places.entry(name_of(element, key)?.to_string()).or_insert(place);
+    }
+    Ok(places)
 }

@@ -179,19 +179,16 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// How the elements of a list of this type are told apart. A built-in type that has no list type has the one that
-    /// its patch strategy implies.
+    /// How the elements of a list of this type are told apart. The patch strategy of a built-in type does not matter: all
+    /// lists that have one have a list type as well, which for a few is another.
     pub(crate) fn relation(self) -> Relation<'a> {
         let Self::Schema { at, .. } = self else {
             return Relation::Atomic;
         };
-        let node = at.node();
-        match (&node.list_type, &node.patch.merge_key) {
-            (ListType::Map(keys), _) => Relation::Keyed(keys.iter().map(String::as_str).collect()),
-            (ListType::Set, _) => Relation::Set,
-            (ListType::Atomic, Some(key)) if node.patch.merge => Relation::Keyed(vec![key]),
-            (ListType::Atomic, None) if node.patch.merge => Relation::Set,
-            (ListType::Atomic, _) => Relation::Atomic,
+        match &at.node().list_type {
+            ListType::Map(keys) => Relation::Keyed(keys.iter().map(String::as_str).collect()),
+            ListType::Set => Relation::Set,
+            ListType::Atomic => Relation::Atomic,
         }
     }
 

@@ -99,9 +99,12 @@ fn collect_additions(
     match (smaller, larger) {
         (Value::Object(small), Value::Object(large)) => {
             for (name, value) in small {
-                let empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
+                let empty = value.is_null()
+                    || value.as_object().is_some_and(Map::is_empty)
+                    || value.as_array().is_some_and(Vec::is_empty);
                 match large.get(name) {
                     None if empty => {}
+                    Some(_) if value.is_null() => added.push(name.clone()),
                     None => return Err(format!("{path}.{name}: {value} is missing")),
                     Some(other) => collect_additions(value, other, &format!("{path}.{name}"), added)?,
                 }

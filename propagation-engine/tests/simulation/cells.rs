@@ -55,6 +55,24 @@ async fn different_renderings_are_a_problem_of_the_later_cell() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_cell_leaves_another_takes_over() {
+    let world = world();
+    let mut spec = on(json!({"data": {"k": "1"}}), &["a.bank", "b.bank"], None);
+    spec["overrides"] =
+        json!([{"clusterName": "b.bank", "clusterOverrides": [{"path": "/data/k", "value": "2"}]}]);
+    world.apply("FederatedConfigMap", "bank", "cm", spec);
+    world.until("b conflicts", |w| w.word("FederatedConfigMap", "cm", "b.bank") == "ConflictingCells").await;
+    world.core.remove_cluster("a.bank");
+    world
+        .until("b has it", |w| {
+            w.word("FederatedConfigMap", "cm", "b.bank").is_empty()
+                && w.word("FederatedConfigMap", "cm", "a.bank") == "-"
+                && w.server("s1").get("configmaps", &key("cm")).unwrap()["data"]["k"] == "2"
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shared_object_is_touched_only_if_the_mask_permits_all_who_share_it() {
     let world = world();
     let value = |w: &World| w.server("s1").get("configmaps", &key("cm")).map(|o| o["data"]["k"].clone());

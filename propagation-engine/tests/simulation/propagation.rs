@@ -205,3 +205,46 @@ async fn with_all_additions_off_the_mask_and_our_fields_mean_nothing() {
     let status = world.federated("FederatedConfigMap", "bank", "cm").unwrap().status.unwrap();
     assert!(status.clusters.iter().all(|c| c.revision.is_none() && c.remote_status.is_none()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_costs_plans_only_where_its_object_is() {
+    let names: Vec<String> = (0..200).map(|i| format!("c{i:03}")).collect();
+    let mut world = World::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let plans = |w: &World| w.host.plans.0.load(std::sync::atomic::Ordering::Relaxed);
+    for i in 0..20 {
+        world.apply(
+            "FederatedConfigMap",
+            "bank",
+            &format!("cm{i}"),
+            on(config("1"), &["c007", "c008"], None),
+        );
+    }
+    world
+        .until("all are there", |w| {
+            (0..20).all(|i| w.word("FederatedConfigMap", &format!("cm{i}"), "c008").is_empty())
+                && names.iter().all(|c| w.word("FederatedNamespace", "bank", c).is_empty())
+        })
+        .await;
+
+    // Each write is also told by the member's watch, which may come to a second look.
+    let before = plans(&world);
+    world.apply("FederatedConfigMap", "bank", "cm0", on(config("2"), &["c007", "c008"], None));
+    world.until("updated", |w| data(w, "c008", "cm0")["k"] == "2").await;
+    assert!(plans(&world) - before <= 4, "{} plans for an update", plans(&world) - before);
+
+    let before = plans(&world);
+    world.server("c007").meddle("configmaps", &key("cm1"), None);
+    world.until("made again", |w| data(w, "c007", "cm1")["k"] == "1").await;
+    assert!(plans(&world) - before <= 2, "{} plans for a member's event", plans(&world) - before);
+
+    // A cluster's return concerns its own lane: the namespace, and what is placed on it.
+    let before = plans(&world);
+    world.set_ready("c100", false);
+    world.set_ready("c100", true);
+    world.until("well", |w| w.word("FederatedNamespace", "bank", "c100").is_empty()).await;
+    assert!(
+        plans(&world) - before <= 2,
+        "{} plans for a cluster that holds one object",
+        plans(&world) - before
+    );
+}

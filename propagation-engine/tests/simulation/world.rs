@@ -20,7 +20,7 @@ use propagation_engine::ports::{
 };
 use propagation_engine::registry::{ClusterInfo, NamespaceInfo};
 use propagation_engine::retain::RetainedKind;
-use propagation_engine::telemetry::NoTelemetry;
+use propagation_engine::telemetry::Telemetry;
 use propagation_engine::version_record::VersionRecord;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -349,6 +349,17 @@ pub(crate) struct SimHost {
     pub(crate) notices: Mutex<Vec<Notice>>,
     /// Whether the engine may write.
     pub(crate) leads: Arc<std::sync::atomic::AtomicBool>,
+    pub(crate) plans: Arc<Plans>,
+}
+
+/// Counts the plans that lanes made.
+#[derive(Default)]
+pub(crate) struct Plans(pub(crate) std::sync::atomic::AtomicUsize);
+
+impl Telemetry for Plans {
+    fn reconciled(&self, _: &str, _: bool, _: Duration) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 impl SimHost {
@@ -508,7 +519,7 @@ fn start(host: &Arc<SimHost>, settings: &Settings) -> Arc<Core> {
         host: host.clone(),
         clock: Arc::new(Epoch),
         chance: Chance::seeded(7),
-        telemetry: Arc::new(NoTelemetry),
+        telemetry: host.plans.clone(),
         may_write: {
             let leads = host.leads.clone();
             Arc::new(move || leads.load(std::sync::atomic::Ordering::Relaxed))
@@ -529,6 +540,7 @@ impl World {
             server: Server::new(),
             notices: Mutex::default(),
             leads: Arc::new(true.into()),
+            plans: Arc::default(),
         });
         let mut world = Self {
             core: start(&host, &settings),

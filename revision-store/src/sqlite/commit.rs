@@ -71,11 +71,11 @@ fn apply(
 
 fn newest_row(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<Newest>> {
     let mut statement = transaction.prepare_cached(
-        "SELECT id, name, created, create_revision, lease, value, deleted FROM kine
+        "SELECT id, name, create_revision, lease, value, deleted FROM kine
          WHERE name = ?1 ORDER BY id DESC LIMIT 1",
     )?;
     let row = statement.query_row([key], |row| {
-        let deleted = row.get::<_, i64>(6)? != 0;
+        let deleted = row.get::<_, i64>(5)? != 0;
         let entry = if deleted { None } else { Some(table::entry(row)?) };
         Ok(Newest { revision: row.get(0)?, entry })
     });

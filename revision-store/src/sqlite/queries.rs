@@ -18,11 +18,11 @@ const STRETCH_BYTES: usize = 1 << 20;
 /// One key at a revision.
 pub(super) fn get(connection: &mut Connection, key: &str, at: Revision) -> rusqlite::Result<Option<Entry>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, name, created, create_revision, lease, value, deleted FROM kine
+        "SELECT id, name, create_revision, lease, value, deleted FROM kine
          WHERE name = ?1 AND id <= ?2 ORDER BY id DESC LIMIT 1",
     )?;
     let found = statement.query_row((key, at), |row| {
-        let deleted = row.get::<_, i64>(6)? != 0;
+        let deleted = row.get::<_, i64>(5)? != 0;
         if deleted { Ok(None) } else { table::entry(row).map(Some) }
     });
     Ok(found.optional()?.flatten().filter(|entry| entry.key != COMPACTED))
@@ -38,7 +38,7 @@ pub(super) fn list(
     let value = if range.keys_only { "NULL" } else { "kine.value" };
     // The newest id of each name comes from an index alone and in the order of names; the rows are then read by id.
     let mut statement = transaction.prepare_cached(&format!(
-        "SELECT kine.id, kine.name, created, create_revision, lease, {value} FROM
+        "SELECT kine.id, kine.name, create_revision, lease, {value} FROM
             (SELECT max(id) AS id FROM kine
              WHERE name >= ?1 AND name < ?2 AND id <= ?3 AND name != '{COMPACTED}'
              GROUP BY name) AS newest

@@ -47,15 +47,15 @@ pub(super) const INSERT: &str = "
     INSERT INTO kine (id, name, created, deleted, create_revision, prev_revision, lease, value, old_value)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
-/// Reads `id, name, created, create_revision, lease, value` as an entry.
+/// Reads `id, name, create_revision, lease, value` as an entry.
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let id = row.get(0)?;
     Ok(Entry {
         key: row.get(1)?,
-        value: bytes(row, 5)?,
-        create_revision: create_revision(row, 2, 3, id)?,
+        value: bytes(row, 4)?,
+        create_revision: create_revision(row, 2, id)?,
         mod_revision: id,
-        lease: lease(row, 4)?,
+        lease: lease(row, 3)?,
     })
 }
 
@@ -67,7 +67,7 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
     if deleted && before == 0 {
         return Ok(None);
     }
-    let create_revision = create_revision(row, 2, 4, id)?;
+    let create_revision = create_revision(row, 4, id)?;
     let previous = if created {
         None
     } else {
@@ -85,10 +85,10 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
     }))
 }
 
-/// The revision of creation. kine has left it 0 or out in the row of the creation itself.
-fn create_revision(row: &Row<'_>, created: usize, column: usize, id: Revision) -> rusqlite::Result<Revision> {
-    let noted = row.get::<_, Option<Revision>>(column)?.filter(|noted| *noted != 0);
-    Ok(if flag(row, created)? { id } else { noted.unwrap_or(id) })
+/// The revision of creation: kine has left it out, or 0, in the row of the creation itself.
+fn create_revision(row: &Row<'_>, column: usize, id: Revision) -> rusqlite::Result<Revision> {
+    let noted = row.get::<_, Option<Revision>>(column)?;
+    Ok(noted.filter(|noted| *noted != 0).unwrap_or(id))
 }
 
 fn flag(row: &Row<'_>, column: usize) -> rusqlite::Result<bool> {

@@ -166,7 +166,8 @@ impl Walk<'_> {
         let program = match &rule.program {
             Ok(program) => program,
             Err(error) => {
-                let error = subject.type_error(path, &format!("rule compile error: {error}"));
+                let error =
+                    subject.type_error(path, &format!("rule compile error: compilation failed: {error}"));
                 return Some(RuleError { error, is_verdict: false, is_last: false });
             }
         };

@@ -47,10 +47,10 @@ impl Expression {
     pub(crate) fn compile(source: &str) -> Result<Self, String> {
         let parse = || Parser::new().enable_optional_syntax(true).parse(source);
         // The parser is of another hand, and its input is of anybody's.
-        let parsed = catch_unwind(parse).map_err(|_| "compilation failed: the parser gave up".to_owned())?;
-        let source = parsed.map_err(|errors| format!("compilation failed: {errors}"))?;
+        let parsed = catch_unwind(parse).map_err(|_| "the parser gave up".to_owned())?;
+        let source = parsed.map_err(|errors| errors.to_string())?;
         if has_struct(&source) {
-            return Err("compilation failed: messages cannot be constructed".to_owned());
+            return Err("messages cannot be constructed".to_owned());
         }
         let mut counted = source.clone();
         prepare(&mut counted);

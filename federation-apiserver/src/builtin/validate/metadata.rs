@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::check::{Check, IMMUTABLE, entries, list, text};
-use crate::builtin::kind::Kind;
 use crate::FieldError;
+use crate::builtin::kind::Kind;
 use crate::syntax;
 
 /// Annotations hold at most this many bytes, keys and values together.

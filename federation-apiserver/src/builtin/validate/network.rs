@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::check::{Check, list, text};
-use crate::{Cause, FieldError};
 use crate::syntax;
+use crate::{Cause, FieldError};
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 

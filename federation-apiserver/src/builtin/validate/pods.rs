@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::check::{Check, list, text};
 use super::metadata;
 use crate::builtin::quantity;
+use crate::syntax;
 use crate::{Cause, FieldError};
 use structural_schema::go_text::quote as quoted;
-use crate::syntax;
 
 pub(super) fn pod(check: &mut Check, object: &Value, old: Option<&Value>) {
     spec(check, "spec", &object["spec"]);

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::check::{Check, list, text};
-use crate::{Cause, FieldError};
 use crate::syntax;
+use crate::{Cause, FieldError};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::check::{Check, text};
-use crate::{Cause, FieldError};
 use crate::syntax;
+use crate::{Cause, FieldError};
 
 pub(super) fn autoscaler(check: &mut Check, object: &Value, old: Option<&Value>) {
     let spec = &object["spec"];

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use kube_cel::cel::common::ast::{Expr, IdedExpr};
+use kube_cel::cel::common::ast::{Expr, IdedExpr, LiteralValue};
 
 use super::Expression;
 use crate::node::{Additional, Kind, SchemaRef};
@@ -29,6 +29,59 @@ impl Expression {
         let old = if optional_old_self { Known::Nothing } else { own };
         let variables = HashMap::from([("self".to_owned(), own), ("oldSelf".to_owned(), old)]);
         check(&self.source, &mut Scope { variables }).err()
+    }
+}
+
+impl Expression {
+    /// Whether the result is of another type than this one (`bool` or `string`), as far as that can be told.
+    pub(crate) fn is_surely_not(&self, wanted: &str, own: Known<'_>) -> bool {
+        let variables = HashMap::from([("self".to_owned(), own)]);
+        result_type(&self.source, &mut Scope { variables }).is_some_and(|found| found != wanted)
+    }
+}
+
+fn result_type<'a>(expression: &IdedExpr, scope: &mut Scope<'a>) -> Option<&'static str> {
+    match &expression.expr {
+        Expr::Literal(literal) => Some(match literal {
+            LiteralValue::Boolean(_) => "bool",
+            LiteralValue::Bytes(_) => "bytes",
+            LiteralValue::Double(_) => "double",
+            LiteralValue::Int(_) => "int",
+            LiteralValue::Null => "null",
+            LiteralValue::String(_) => "string",
+            LiteralValue::UInt(_) => "uint",
+        }),
+        Expr::List(_) => Some("list"),
+        Expr::Map(_) => Some("map"),
+        Expr::Call(call) => match call.func_name.as_str() {
+            "_+_" | "_-_" | "_*_" | "_/_" | "_%_" => match result_type(call.args.first()?, scope) {
+                Some("bool") => None,
+                other => other,
+            },
+            "size" | "int" => Some("int"),
+            "string" => Some("string"),
+            "!_" | "_&&_" | "_||_" | "_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" | "@in" => {
+                Some("bool")
+            }
+            _ => None,
+        },
+        Expr::Select(select) if select.test => Some("bool"),
+        Expr::Ident(_) | Expr::Select(_) => match check(expression, scope).ok()? {
+            Known::Schema(schema, _) => {
+                let node = schema.node();
+                let has_format = node.keywords.as_ref().is_some_and(|keywords| keywords.format.is_some());
+                match node.kind.filter(|_| !has_format)? {
+                    Kind::Object => Some("map"),
+                    Kind::Array => Some("list"),
+                    Kind::String => Some("string"),
+                    Kind::Integer => Some("int"),
+                    Kind::Number => Some("double"),
+                    Kind::Boolean => Some("bool"),
+                }
+            }
+            Known::Nothing => None,
+        },
+        _ => None,
     }
 }
 

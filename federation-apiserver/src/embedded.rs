@@ -1,0 +1,234 @@
+//! A whole API server in this process: the verbs, their controllers, and if wanted a socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::RwLock;
+use revision_store::{Store, StoreError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::Plugin;
+use crate::auth::{
+    Authenticators, CertificatesError, Identity, Login, MASTERS, Policy, StaticTokens, TokenError, TokenKeys,
+    certificates, kubeconfig, server_config,
+};
+use crate::builtin::{self, Profile};
+use crate::control::bootstrap::bootstrap;
+use crate::control::garbage::GarbageCollector;
+use crate::control::namespace_lifecycle::NamespaceLifecycle;
+use crate::control::namespaces::NamespaceControl;
+use crate::control::policy::PolicyControl;
+use crate::definition::{Converters, Definitions};
+use crate::resource::Catalog;
+use crate::rest::Rest;
+use crate::server::{ApiServer, Listener, Settings, serve};
+use crate::status::ApiError;
+
+/// The name by which tokens of service accounts say who issued them, and for whom they are: kube-apiserver's default.
+pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// How long certificates live that the server makes for itself and its administrator. They are made anew at every
+/// start.
+const CERTIFICATE_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// What a server is known by from one start to the next. Whoever has it is the server: it is kept as secretly as the
+/// data.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secrets {
+    /// The authority that signs the server's and its clients' certificates.
+    pub authority: Identity,
+    /// The key that signs service accounts' tokens, as PEM.
+    pub token_key: String,
+}
+
+impl Secrets {
+    /// New ones.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn generate(now: Timestamp) -> Result<Self, EmbeddedError> {
+        Ok(Self { authority: certificates::authority("fedd", now)?, token_key: TokenKeys::generate_key()? })
+    }
+}
+
+/// How an embedded server is made.
+pub struct Options {
+    /// Where objects are.
+    pub store: Arc<dyn Store>,
+    /// Which kinds it has.
+    pub profile: Profile,
+    /// What it is known by.
+    pub secrets: Secrets,
+    /// Who converts custom resources whose versions differ.
+    pub converters: Arc<dyn Converters>,
+    /// Admission, beside the server's own.
+    pub plugins: Vec<Arc<dyn Plugin>>,
+    /// Tokens that are known.
+    pub tokens: StaticTokens,
+    /// Where it listens; `None`: it answers this process alone.
+    pub listen: Option<SocketAddr>,
+    /// Further names and addresses that its certificate is for.
+    pub hosts: Vec<String>,
+    /// Limits and times.
+    pub settings: Settings,
+}
+
+impl Options {
+    /// A server for this process alone, with the defaults.
+    pub fn new(store: Arc<dyn Store>, profile: Profile, secrets: Secrets) -> Self {
+        Self {
+            store,
+            profile,
+            secrets,
+            converters: Arc::new(()),
+            plugins: Vec::new(),
+            tokens: StaticTokens::default(),
+            listen: None,
+            hosts: Vec::new(),
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// Why a server cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// Its certificates cannot be made or read.
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
+    /// Its key for tokens cannot be used.
+    #[error("key of service accounts' tokens: {0}")]
+    Tokens(#[from] TokenError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What every server begins with cannot be made.
+    #[error("what every server begins with cannot be made: {0}")]
+    Bootstrap(ApiError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A running server. It ends with [`EmbeddedServer::stop`]; dropped, it ends at once.
+pub struct EmbeddedServer {
+    api: Arc<ApiServer>,
+    address: Option<SocketAddr>,
+    secrets: Secrets,
+    store: Arc<dyn Store>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl EmbeddedServer {
+    /// Starts a server; when it is there, it answers.
+    ///
+    /// # Errors
+    /// The store, the secrets or the address cannot be used.
+    pub async fn start(options: Options) -> Result<Self, EmbeddedError> {
+        let Options { store, profile, secrets, converters, mut plugins, tokens, listen, hosts, mut settings } =
+            options;
+        let catalog = Arc::new(Catalog::default());
+        catalog.extend(builtin::resources(profile));
+        plugins.insert(0, Arc::new(NamespaceLifecycle::new(Arc::clone(&store))));
+        let rest = Arc::new(Rest::new(Arc::clone(&store), catalog, plugins));
+        let policy = Arc::new(RwLock::new(Policy::default()));
+        bootstrap(Arc::clone(&rest), profile).await.map_err(EmbeddedError::Bootstrap)?;
+        let mut policies = PolicyControl::new(Arc::clone(&rest), Arc::clone(&policy));
+        policies.load().await;
+        let mut definitions = Definitions::new(Arc::clone(&rest), converters);
+        definitions.load().await?;
+
+        let listener = match listen {
+            None => None,
+            Some(address) => Some(bind(address, hosts, &secrets).await?),
+        };
+        let address = listener.as_ref().and_then(|listener| listener.address().ok());
+        if let Some(address) = address {
+            settings.address = address.to_string();
+        }
+        let audiences = vec![ISSUER.to_owned()];
+        let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
+        let authenticators = Arc::new(Authenticators { tokens, keys, anonymous: true });
+        let api = Arc::new(ApiServer::new(Arc::clone(&rest), policy, authenticators, settings));
+
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(policies.run(stop.clone()));
+        tasks.spawn(definitions.run(stop.clone()));
+        tasks.spawn(NamespaceControl::new(Arc::clone(&rest)).run(stop.clone()));
+        tasks.spawn(GarbageCollector::new(rest).run(stop.clone()));
+        if let Some(listener) = listener {
+            tasks.spawn(serve(Arc::clone(&api), listener, stop.clone()));
+        }
+        Ok(Self { api, address, secrets, store, stop, tasks })
+    }
+
+    /// The server, for requests of this process.
+    pub fn api(&self) -> &Arc<ApiServer> {
+        &self.api
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// A kubeconfig for its administrator, with a new client certificate.
+    ///
+    /// # Errors
+    /// The certificate cannot be made.
+    pub fn admin_kubeconfig(&self, name: &str) -> Result<serde_json::Value, CertificatesError> {
+        let authority = &self.secrets.authority;
+        let client =
+            certificates::client(authority, "fedd:admin", MASTERS, Timestamp::now(), CERTIFICATE_LIFE)?;
+        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        let url = format!("https://{address}");
+        let login = Login::Certificate(&client);
+        Ok(kubeconfig(name, &url, &authority.certificate, "admin", &login))
+    }
+
+    /// The certificate by which clients know the server, as PEM.
+    pub fn authority(&self) -> &str {
+        &self.secrets.authority.certificate
+    }
+
+    /// Ends the server in good order: requests under way are answered, what was written is on the disk.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        self.store.close().await;
+    }
+}
+
+impl Drop for EmbeddedServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn bind(
+    address: SocketAddr,
+    mut hosts: Vec<String>,
+    secrets: &Secrets,
+) -> Result<Listener, EmbeddedError> {
+    hosts
+        .extend(["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default.svc"].map(str::to_owned));
+    if !address.ip().is_unspecified() {
+        hosts.push(address.ip().to_string());
+    }
+    hosts.sort_unstable();
+    hosts.dedup();
+    let authority = &secrets.authority;
+    let serving = certificates::serving(authority, "fedd", hosts, Timestamp::now(), CERTIFICATE_LIFE)?;
+    let tls = server_config(&serving, Some(&authority.certificate))?;
+    Listener::bind(address, Arc::new(tls)).await.map_err(|source| EmbeddedError::Listen { address, source })
+}
