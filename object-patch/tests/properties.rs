@@ -66,7 +66,7 @@ fn items() -> impl Strategy<Value = Value> {
             if let Some(value) = value {
                 item["value"] = value;
             }
-            if let Some(tags) = tags {
+            if let Some(tags) = tags.filter(|tags| *tags != json!([])) {
                 item["tags"] = tags;
             }
             item

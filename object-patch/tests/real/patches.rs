@@ -339,7 +339,7 @@ async fn what_cannot_be_applied_is_refused_in_the_words_of_a_real_server() {
         with(|object| object["spec"]["template"]["spec"]["containers"] = json!({})),
         with(|object| object["spec"]["template"]["spec"]["containers"][0]["image"] = json!(1)),
         with(|object| {
-            object["spec"]["template"]["spec"]["containers"][0]["image"] = json!({"a": [1.5, "x"]})
+            object["spec"]["template"]["spec"]["containers"][0]["image"] = json!({"a": [1.5, "x"]});
         }),
         with(|object| object["spec"]["template"]["spec"]["containers"] = json!([{"image": "one"}])),
         with(|object| object["spec"]["template"]["spec"]["containers"] = json!([null])),
@@ -403,7 +403,7 @@ async fn entries_are_put_together_and_taken_over_as_on_a_real_server() {
     let mut object = first.clone();
     object["metadata"]["annotations"] = json!({annotation: first.to_string()});
     let path = format!("{collection}?fieldManager=kubectl-client-side-apply");
-    let live = api.call(Method::POST, &path, JSON, &object).await.body;
+    api.call(Method::POST, &path, JSON, &object).await;
     let other = json!({"data": {"c": "1"}});
     let path = format!("{collection}/side?fieldManager=other");
     let live = api.call(Method::PATCH, &path, MERGE_PATCH, &other).await.body;
