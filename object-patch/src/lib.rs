@@ -27,6 +27,7 @@ pub mod managed_fields;
 mod merge_patch;
 mod ownership;
 mod resource;
+pub mod scale_fields;
 mod strategic;
 mod struct_fields;
 mod track_update;

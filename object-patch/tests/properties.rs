@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 use object_patch::{
-    FieldSet, ManagedFields, OneForm, Resource, Writer, apply, json_patch, keep_times, merge_patch,
-    strategic_merge, track_update,
+    FieldSet, MAX_DEPTH, ManagedFields, OneForm, Resource, Writer, apply, json_patch, keep_times,
+    merge_patch, strategic_merge, track_update,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -183,6 +183,8 @@ fn has(object: &Value, config: &Value) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn apply_is_idempotent(one in config(), two in config()) {
         let world = World::new();
@@ -278,4 +280,44 @@ proptest! {
             keep_times(&live, &mut new);
         }
     }
+}
+
+/// As deep as is accepted, in a thread with half the stack that an asynchronous runtime's have.
+#[test]
+fn the_deepest_values_fit_a_small_stack() {
+    let deepest = |leaf: &str| (0..MAX_DEPTH - 1).fold(json!({"leaf": leaf}), |inner, _| json!({"a": inner}));
+    let recursive = json!({"x": {"type": "object", "properties": {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "a": {"$ref": "#/x"},
+        "leaf": {"type": "string"},
+        "metadata": {"type": "object", "properties": {"managedFields": {}}},
+    }}});
+    let run = move || {
+        let definitions = Definitions::compile(recursive.as_object().unwrap()).unwrap();
+        let ignored = FieldSet::new();
+        for forms in [OneForm(None), OneForm(Some(definitions.get("x").unwrap().root()))] {
+            let resource =
+                Resource { api_version: API_VERSION, kind: "Thing", forms: &forms, ignored: &ignored };
+            let writer = |manager| Writer { manager, subresource: "", time: "2026-01-01T00:00:00Z" };
+            let config = |leaf: &str| {
+                let mut config = deepest(leaf);
+                config["apiVersion"] = json!(API_VERSION);
+                config["kind"] = json!("Thing");
+                config
+            };
+            let live = apply(None, &config("1"), &resource, &writer("one"), false).unwrap();
+            assert!(apply(Some(&live), &config("2"), &resource, &writer("two"), false).is_err());
+            let live = apply(Some(&live), &config("2"), &resource, &writer("two"), true).unwrap();
+            let mut updated = config("3");
+            track_update(Some(&live), &mut updated, &resource, &writer("three"));
+            let managed = ManagedFields::of(&updated).unwrap();
+            assert!(managed.entries.keys().any(|manager| manager.name == "three"));
+            assert_eq!(serde_json::from_str::<Value>(&updated.to_string()).unwrap(), updated);
+        }
+        let root = definitions.get("x").unwrap().root();
+        assert_eq!(strategic_merge(&deepest("1"), &deepest("2"), root).unwrap(), deepest("2"));
+        assert_eq!(merge_patch(&deepest("1"), &deepest("2")).unwrap(), deepest("2"));
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
 }

@@ -89,7 +89,7 @@ fn what_is_no_configuration_is_refused() {
     owned["metadata"]["managedFields"] = json!([]);
     assert_eq!(text(owned), "metadata.managedFields must be nil");
     let deep = (0..=crate::MAX_DEPTH).fold(json!(1), |inner, _| json!({"a": inner}));
-    assert_eq!(text(config(deep)), "the value is nested deeper than 256 levels");
+    assert_eq!(text(config(deep)), "the value is nested deeper than 120 levels");
 }
 
 /// Two forms of one object: in `v2`, `data` is called `content`. What `v3` was is not known any more.
