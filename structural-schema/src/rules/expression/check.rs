@@ -40,7 +40,7 @@ impl Expression {
     }
 }
 
-fn result_type<'a>(expression: &IdedExpr, scope: &mut Scope<'a>) -> Option<&'static str> {
+fn result_type(expression: &IdedExpr, scope: &mut Scope<'_>) -> Option<&'static str> {
     match &expression.expr {
         Expr::Literal(literal) => Some(match literal {
             LiteralValue::Boolean(_) => "bool",
