@@ -37,6 +37,17 @@ fn object(name: &str, fields: &Value) -> Value {
     object
 }
 
+/// Why a function of CEL fails is told in the interpreter's own words.
+fn without_reason_of_failure(said: &Said) -> Said {
+    let mut said = said.clone();
+    if ["out of range", "quantit"].iter().any(|reason| said.message.contains(reason))
+        && let Some(at) = said.message.find(" evaluating rule: ")
+    {
+        said.message.replace_range(..at, "failed");
+    }
+    said
+}
+
 /// An object without what a server adds, and with its numbers as they are written when it is stored: 5.0 is 5.
 fn content(mut object: Value) -> Value {
     object["metadata"] = json!({"name": object["metadata"]["name"]});
@@ -93,7 +104,12 @@ async fn objects_are_stored_and_refused_as_by_a_real_api_server() {
                 differences.compare(&of, &ours(schema.validate(&mine, None)), &Vec::new());
                 differences.compare(&of, &content(mine), &content(stored));
             }
-            Err(theirs) => differences.compare(&of, &ours(schema.validate(&mine, None)), &theirs),
+            Err(theirs) => {
+                let mine = ours(schema.validate(&mine, None));
+                let comparable =
+                    |said: &[Said]| said.iter().map(without_reason_of_failure).collect::<Vec<_>>();
+                differences.compare(&of, &comparable(&mine), &comparable(&theirs));
+            }
         }
         let unknown: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
         differences.compare(&of, &unknown, &server.strict_errors(&object).await);

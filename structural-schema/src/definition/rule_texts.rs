@@ -112,7 +112,12 @@ fn check_message(rule: Source<'_>, own: Known<'_>, optional: bool, path: &str, e
         }
         Ok(_) => return,
     };
-    errors.push(FieldError::shown(Cause::Invalid, format!("{path}.messageExpression"), &shown(rule), &detail));
+    errors.push(FieldError::shown(
+        Cause::Invalid,
+        format!("{path}.messageExpression"),
+        &shown(rule),
+        &detail,
+    ));
 }
 
 fn checked(text: &str, own: Known<'_>, optional: bool) -> Result<Expression, String> {
