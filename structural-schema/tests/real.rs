@@ -146,6 +146,25 @@ async fn updates_are_ratcheted_as_by_a_real_api_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn updates_of_the_status_are_refused_as_by_a_real_api_server() {
+    let server = Server::start("status").await;
+    let definition = real::objects::status_schema();
+    server.define_with_status(&definition).await;
+    let schema = Schema::compile(&definition).unwrap();
+    let mut differences = Differences::default();
+    for (index, status) in real::objects::statuses().iter().enumerate() {
+        let name = format!("status-{index}");
+        let stored = server.create(&object(&name, &json!({"spec": {"n": 1}}))).await.unwrap();
+        let mut mine = stored.clone();
+        mine["status"] = status.clone();
+        let theirs = server.replace_status(&mine).await.err().unwrap_or_default();
+        schema.prune(&mut mine);
+        schema.default(&mut mine);
+        differences.compare(&status.to_string(), &ours(schema.validate_status(&mine, &stored)), &theirs);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn definitions_are_refused_as_by_a_real_api_server() {
     let server = Server::start("definitions").await;
     let mut differences = Differences::default();

@@ -245,6 +245,37 @@ pub(crate) fn strict_schema() -> Value {
     }}}})
 }
 
+/// A schema of objects with a status.
+pub(crate) fn status_schema() -> Value {
+    json!({"type": "object",
+    "x-kubernetes-validations": [{"rule": "!has(self.status) || !has(self.status.n) || self.status.n <= self.spec.n"}],
+    "properties": {
+        "spec": {"type": "object", "properties": {"n": {"type": "integer"}}},
+        "status": {"type": "object", "properties": {
+            "n": {"type": "integer", "minimum": 0},
+            "phase": {"type": "string", "enum": ["A"]},
+            "done": {"type": "boolean", "default": true},
+            "any": {"type": "integer", "anyOf": [{"minimum": 5}]},
+            "set": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}}}},
+    }})
+}
+
+/// Statuses, good and bad.
+pub(crate) fn statuses() -> Vec<Value> {
+    vec![
+        json!({"n": 1}),
+        json!({"n": 2}),
+        json!({"n": -1, "any": 3}),
+        json!({"phase": "B"}),
+        json!({"set": ["a", "a"]}),
+        json!({"done": null, "other": 1}),
+        json!({"n": "x"}),
+        json!([]),
+        json!("text"),
+        Value::Null,
+    ]
+}
+
 /// Objects before and after an update.
 pub(crate) fn updated() -> Vec<(Value, Value)> {
     [
