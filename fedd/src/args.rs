@@ -38,6 +38,9 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the whole federation in one process, on one file, with an API server of its own
+    #[command(long_about = cmd::serve::ABOUT)]
+    Serve(cmd::serve::ServeArgs),
     /// Run the control plane: controllers and webhooks
     #[command(long_about = cmd::run::ABOUT)]
     Run(cmd::run::RunArgs),

@@ -31,7 +31,7 @@ pub use get::Representable;
 pub use list::Listed;
 pub use patch::PatchType;
 pub use scale::ScaleChange;
-pub use watch::{WatchSettings, Watching};
+pub use watch::{Represent, WatchSettings, Watching};
 
 /// Reads and writes objects. Clones are cheap by [`Arc`].
 pub struct Rest {

@@ -310,14 +310,6 @@ impl ApiError {
         )
     }
 
-    /// A kind of patch that the resource does not take.
-    pub(crate) fn unsupported_patch() -> Self {
-        Self::new(
-            Reason::UnsupportedMediaType,
-            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
-        )
-    }
-
     /// An error about the options of a request, which are of a kind of their own.
     #[must_use]
     pub(crate) fn about_options(mut self, kind: &str) -> Self {

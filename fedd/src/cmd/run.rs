@@ -15,8 +15,8 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use self::lead::Leading;
-use self::shutdown::Shutdown;
+pub(crate) use self::lead::Leading;
+pub(crate) use self::shutdown::Shutdown;
 use crate::args::{HostArgs, Listen, listen};
 use crate::http::{self, Readiness, Server};
 use crate::metrics::Metrics;

@@ -23,14 +23,6 @@ impl From<ApiError> for Refused {
     }
 }
 
-/// What became of an object.
-pub(super) struct Changed {
-    /// The object as it is now, or was at last.
-    pub(super) object: Value,
-    /// It is gone: its last finalizer was removed.
-    pub(super) gone: bool,
-}
-
 /// An object as it is, stored and read.
 pub(super) struct Current {
     pub(super) entry: Entry,
@@ -51,7 +43,8 @@ impl Rest {
         Ok(Some(Current { entry, object }))
     }
 
-    /// Stores a changed object, after everything that has a say has had it.
+    /// Stores a changed object, after everything that has a say has had it; answers with what it is now, or was at last
+    /// if its last finalizer was removed.
     pub(super) async fn store_change(
         &self,
         at: &At<'_>,
@@ -59,7 +52,7 @@ impl Rest {
         current: &Current,
         new: Value,
         dry_run: bool,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Value, Refused> {
         let old = &current.object;
         let mut write = Attributes {
             operation: Operation::Update,
@@ -85,15 +78,14 @@ impl Rest {
         write.warnings.iter().for_each(|text| caller.warn(text));
         let mut new = write.object;
         if object::is_deleting(&new) && is_released(at.resource, &new) && is_released_after(at, old, &new) {
-            let object = self.remove(at, &current.entry, new, dry_run).await?;
-            return Ok(Changed { object, gone: true });
+            return self.remove(at, &current.entry, new, dry_run).await;
         }
         object_patch::keep_times(old, &mut new);
         let stored = self.to_storage(at.resource, new.clone()).await?;
         if stored == current.entry.value || dry_run {
             let version = current.entry.mod_revision.to_string();
             object::set(&mut new, "resourceVersion", Some(version.into()));
-            return Ok(Changed { object: new, gone: false });
+            return Ok(new);
         }
         let update = Write::Update {
             key: current.entry.key.clone(),
@@ -103,7 +95,7 @@ impl Rest {
         };
         let written = self.store.write(update).await.map_err(|error| stale(error, at))?;
         object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));
-        Ok(Changed { object: new, gone: false })
+        Ok(new)
     }
 
     /// Takes an object away.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::change::{Changed, Current, Refused};
+use super::change::{Current, Refused};
 use super::decode::{check_place, read};
 use super::update::{ATTEMPTS, check_current};
 use super::{At, Caller, Rest, Written};
@@ -62,7 +62,7 @@ impl Rest {
                 _ => self.patch_current(&at, &current, patch_type, &patch, options, caller).await,
             };
             match changed {
-                Ok(changed) => return Ok(Written { code: 200, object: changed.object }),
+                Ok(object) => return Ok(Written { code: 200, object }),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) => {}
             }
@@ -78,7 +78,7 @@ impl Rest {
         patch: &Parsed,
         options: &WriteOptions,
         caller: &Caller,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Value, Refused> {
         let new = patched(at, patch_type, &current.object, &patch.value)?;
         let new = Parsed { value: new, duplicates: patch.duplicates.clone() };
         let mut new = read(at.resource, new, options.field_validation, caller)?;
@@ -95,7 +95,7 @@ impl Rest {
         patch: &Parsed,
         options: &WriteOptions,
         caller: &Caller,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Value, Refused> {
         let applied = applied(at, patch, options, caller)?;
         check_current(at, &applied, current)?;
         let (served, live) = (self.catalog.served(), Some(&current.object));

@@ -67,8 +67,8 @@ impl Rest {
                 )
                 .await
             {
-                Ok(changed) => {
-                    return Ok(Written { code: 200, object: scale_of(&changed.object, paths) });
+                Ok(scaled) => {
+                    return Ok(Written { code: 200, object: scale_of(&scaled, paths) });
                 }
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) => {}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::change::{Changed, Current, Refused, settle};
+use super::change::{Current, Refused, settle};
 use super::decode::{check_place, read};
 use super::{At, Caller, Rest, Written};
 use crate::body::Parsed;
@@ -41,7 +41,7 @@ impl Rest {
             check_current(&at, &new, &current)?;
             let manager = caller.manager(options.field_manager.as_deref());
             match self.replace(&at, caller, &current, new.clone(), &manager, options.dry_run).await {
-                Ok(changed) => return Ok(Written { code: 200, object: changed.object }),
+                Ok(object) => return Ok(Written { code: 200, object }),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) if unconditional => {}
                 Err(Refused::Stale) => break,
@@ -59,7 +59,7 @@ impl Rest {
         mut new: Value,
         manager: &str,
         dry_run: bool,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Value, Refused> {
         settle(at, &mut new, &current.object);
         let served = self.catalog.served();
         ownership::updated(&served, at, Some(&current.object), &mut new, manager, (self.now)());

@@ -12,7 +12,7 @@ use crate::resource::Served;
 use crate::status::ApiError;
 
 /// The version of Kubernetes whose API this is.
-pub const KUBERNETES_VERSION: &str = "v1.36.3";
+const KUBERNETES_VERSION: &str = "v1.36.3";
 
 /// All that discovery describes: what is stored, and the reviews that are only answered.
 pub(super) fn described(served: &Served) -> Vec<Described> {

@@ -1,21 +1,18 @@
 //! One CEL expression.
 
 mod check;
+mod functions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::LazyLock;
 
-use kube_cel::KubeCelExt as _;
 use kube_cel::cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, operators};
 use kube_cel::cel::parser::Parser;
-use kube_cel::cel::{Context, ExecutionError, Value};
+use kube_cel::cel::{ExecutionError, Value};
 
 use super::budget::{STEP, Steps};
 
 pub(crate) use check::Known;
-
-/// The functions of Kubernetes' CEL.
-static FUNCTIONS: LazyLock<Context<'static>> = LazyLock::new(|| Context::default().with_all());
+use functions::FUNCTIONS;
 
 /// Whether there is a function of that name: called with nothing, it complains of something else than its name.
 fn is_function(name: &str) -> bool {
