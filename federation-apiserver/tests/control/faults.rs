@@ -7,6 +7,8 @@ use std::time::Duration;
 use federation_apiserver::control::accounts::AccountControl;
 use federation_apiserver::control::garbage::GarbageCollector;
 use federation_apiserver::control::namespaces::NamespaceControl;
+use federation_apiserver::control::policy::PolicyControl;
+use federation_apiserver::control::simulate::{Behaviour, Simulation};
 use revision_store::MemoryStore;
 use serde_json::{Value, json};
 
@@ -93,6 +95,8 @@ async fn every_part_stops_when_it_is_told_to() {
         tokio::spawn(GarbageCollector::new(rest()).run(world.stop.clone())),
         tokio::spawn(NamespaceControl::new(rest()).run(world.stop.clone())),
         tokio::spawn(AccountControl::new(rest(), "PEM").run(world.stop.clone())),
+        tokio::spawn(PolicyControl::new(rest(), Arc::default()).run(world.stop.clone())),
+        tokio::spawn(Simulation::new(rest(), Behaviour::default()).run(world.stop.clone())),
     ];
     settle().await;
     world.stop.cancel();

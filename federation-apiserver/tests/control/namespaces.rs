@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use federation_apiserver::admission::{Attributes, Operation, Plugin};
 use federation_apiserver::control::namespaces::NamespaceControl;
-use revision_store::Write;
+use federation_apiserver::status::ApiError;
+use revision_store::{MemoryStore, Write};
 use serde_json::{Value, json};
 
 use super::world::{World, settle};
@@ -148,4 +151,40 @@ async fn other_finalizers_of_the_namespace_are_left_to_others() {
     settle().await;
     let namespace = world.get("namespaces", "", "a").await.unwrap();
     assert_eq!(namespace["spec"]["finalizers"], json!(["example.com/mine"]));
+}
+
+/// Refuses the deletion of one object.
+struct Guard;
+
+#[async_trait]
+impl Plugin for Guard {
+    async fn validate(&self, write: &mut Attributes<'_>) -> Result<(), ApiError> {
+        if write.operation == Operation::Delete && write.name == "guarded" {
+            return Err(ApiError::forbidden(write.resource.group_resource(), write.name, "it is guarded"));
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_deleted_is_told_of_and_keeps_nothing_else() {
+    let world = World::on(Arc::new(MemoryStore::new()), |_| vec![Arc::new(Guard)]).await;
+    for name in ["a-map", "guarded", "other"] {
+        world.create("configmaps", "a", named(name)).await.unwrap();
+    }
+    world.create("secrets", "a", named("one")).await.unwrap();
+    start(&world);
+    world.delete("namespaces", "", "a", "Background").await.unwrap();
+    settle().await;
+    assert_eq!(world.names("configmaps", "a").await, ["guarded"]);
+    assert!(world.names("secrets", "a").await.is_empty());
+    let namespace = world.get("namespaces", "", "a").await.unwrap();
+    assert_eq!(
+        condition(&namespace, "NamespaceDeletionContentFailure"),
+        (
+            "True",
+            "ContentDeletionFailed",
+            "Failed to delete all resource types, 1 remaining: configmaps \"guarded\" is forbidden: it is guarded"
+        )
+    );
 }
