@@ -7,6 +7,8 @@
 //!
 //! [`services::ServiceAddresses`] gives Services their addresses.
 
+mod conditions;
+mod job;
 pub mod services;
 mod timers;
 mod workload;

@@ -1,7 +1,10 @@
 //! What the status of a workload says at first, and at last. Fields, reasons and messages are those of Kubernetes'
 //! own controllers.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use super::conditions::deployment_conditions;
+use super::job::job_status;
 
 /// A kind with a simulated status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub(super) enum Step {
 }
 
 /// How far a workload is.
-enum Stage<'a> {
+pub(super) enum Stage<'a> {
     Started,
     Ended(&'a Outcome),
 }
@@ -163,74 +166,4 @@ fn counts(all: impl IntoIterator<Item = (&'static str, i64)>) -> Value {
 /// A name for the revision of a StatefulSet's template; each generation has its own.
 fn revision(object: &Value, generation: &Value) -> Value {
     format!("{}-{}", crate::object::name(object), generation.as_i64().unwrap_or(1)).into()
-}
-
-fn deployment_conditions(object: &Value, stage: &Stage<'_>, available: bool, now: &str) -> Value {
-    let name = crate::object::name(object);
-    let (available, reason, message) = if available {
-        ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
-    } else {
-        ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
-    };
-    let first = json!({"type": "Available", "status": available, "reason": reason, "message": message});
-    let (status, reason, message) = match stage {
-        Stage::Started => ("True", "ReplicaSetUpdated", format!("ReplicaSet \"{name}\" is progressing.")),
-        Stage::Ended(Outcome::Ready) => {
-            ("True", "NewReplicaSetAvailable", format!("ReplicaSet \"{name}\" has successfully progressed."))
-        }
-        Stage::Ended(Outcome::Failed(why)) => {
-            let message = format!("ReplicaSet \"{name}\" has timed out progressing: {why}");
-            ("False", "ProgressDeadlineExceeded", message)
-        }
-    };
-    let second = json!({"type": "Progressing", "status": status, "reason": reason, "message": message});
-    let times = ["lastUpdateTime", "lastTransitionTime"];
-    json!([timed(object, first, &times, now), timed(object, second, &times, now)])
-}
-
-fn job_status(object: &Value, stage: &Stage<'_>, wanted: i64, now: &str) -> Value {
-    let old = &object["status"];
-    if object["spec"]["suspend"] == true {
-        let suspended = json!({"type": "Suspended", "status": "True", "reason": "JobSuspended", "message": "Job suspended"});
-        return json!({"conditions": [timed(object, suspended, JOB_TIMES, now)]});
-    }
-    let start = if old["startTime"].is_string() { old["startTime"].clone() } else { now.into() };
-    let parallel = object["spec"]["parallelism"].as_i64().unwrap_or(1).min(wanted);
-    let mut status = Map::from_iter([("startTime".to_owned(), start)]);
-    let mut put = |field: &str, value: Value| status.insert(field.to_owned(), value);
-    let conditions = |kinds: [&str; 2], reason: &str, message: &str| {
-        let one = |kind| json!({"type": kind, "status": "True", "reason": reason, "message": message});
-        json!(kinds.map(|kind| timed(object, one(kind), JOB_TIMES, now)))
-    };
-    match stage {
-        Stage::Started => {
-            put("active", parallel.into());
-        }
-        Stage::Ended(Outcome::Ready) => {
-            let end = &old["completionTime"];
-            put("succeeded", wanted.into());
-            put("completionTime", if end.is_string() { end.clone() } else { now.into() });
-            let message = "Reached expected number of succeeded pods";
-            put("conditions", conditions(["SuccessCriteriaMet", "Complete"], "CompletionsReached", message));
-        }
-        Stage::Ended(Outcome::Failed(why)) => {
-            put("failed", 1.into());
-            let message = format!("Job has reached the specified backoff limit: {why}");
-            put("conditions", conditions(["FailureTarget", "Failed"], "BackoffLimitExceeded", &message));
-        }
-    }
-    Value::Object(status)
-}
-
-const JOB_TIMES: &[&str] = &["lastProbeTime", "lastTransitionTime"];
-
-/// A condition with its times: those that it has if nothing about it changes.
-fn timed(object: &Value, mut condition: Value, times: &[&str], now: &str) -> Value {
-    let same =
-        |old: &&Value| ["type", "status", "reason", "message"].iter().all(|one| old[one] == condition[one]);
-    let old = object["status"]["conditions"].as_array().and_then(|all| all.iter().find(same)).cloned();
-    for time in times {
-        condition[time] = old.as_ref().map_or_else(|| now.into(), |old| old[time].clone());
-    }
-    condition
 }
