@@ -53,7 +53,10 @@ pub(super) fn merge(
             }
         }
         let Some((element, item)) = applied.pop_front() else {
-            if live.is_empty() { break } else { continue }
+            if live.is_empty() {
+                break;
+            }
+            continue;
         };
         merged.extend(visit(known.get(&element).copied(), Some(item), ty.items()));
         if both.front() == Some(&element) {
