@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use federation_apiserver::auth::{MASTERS, User};
 use federation_apiserver::builtin::Profile;
 use federation_apiserver::{EmbeddedServer, InProcess, Options};
-use federation_model::{DefaultType, Scope, Settings};
+use federation_model::{DefaultType, KubeFedConfigSpec, Scope, Settings};
 use kube::Client;
 use revision_store::{SqliteStore, Store};
 use tokio::task::JoinSet;
@@ -39,6 +39,8 @@ pub struct EmbeddedOptions {
     pub namespace: String,
     /// The types that are federated from the start.
     pub types: Vec<DefaultType>,
+    /// The settings of a federation that has none yet.
+    pub settings: KubeFedConfigSpec,
 }
 
 /// The federation's API server, ready to be used and administered.
@@ -125,7 +127,8 @@ impl Embedded {
 
 /// Makes the server a federation, as `fedd install` does; what is there stays.
 async fn install(client: &Client, options: &EmbeddedOptions) -> anyhow::Result<()> {
-    let federation = Federation::new(&options.namespace, &options.types, true)?;
+    let mut federation = Federation::new(&options.namespace, &options.types, true)?;
+    federation.config.value["spec"] = serde_json::to_value(&options.settings)?;
     apply::apply_definitions(client, &federation.definitions, false, |_, _| Ok(())).await?;
     apply::apply(client, &federation.namespace, false).await?;
     for object in std::iter::once(&federation.config).chain(&federation.types) {

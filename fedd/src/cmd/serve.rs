@@ -13,6 +13,7 @@ use super::run::{EngineArgs, Leading, Shutdown};
 use crate::embedded::{DataFolder, Embedded, EmbeddedOptions, default_data, write_private};
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::settings;
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Run the whole federation in one process, on one file: API server, controllers, conversion and admission. No Kubernetes is \
@@ -90,6 +91,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             hosts: args.server.hostnames.clone(),
             namespace: args.server.federation_namespace.clone(),
             types: args.types.chosen()?,
+            settings: settings::written_out(),
         })
         .await?;
         write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
