@@ -16,11 +16,14 @@ use crate::auth::{
     certificates, kubeconfig, server_config,
 };
 use crate::builtin::{self, Profile};
+use crate::control::accounts::AccountControl;
 use crate::control::bootstrap::bootstrap;
 use crate::control::garbage::GarbageCollector;
 use crate::control::namespace_lifecycle::NamespaceLifecycle;
 use crate::control::namespaces::NamespaceControl;
 use crate::control::policy::PolicyControl;
+use crate::control::simulate::services::ServiceAddresses;
+use crate::control::simulate::{Behaviour, Simulation};
 use crate::definition::{Converters, Definitions};
 use crate::resource::Catalog;
 use crate::rest::Rest;
@@ -66,6 +69,8 @@ pub struct Options {
     pub converters: Arc<dyn Converters>,
     /// Admission, beside the server's own.
     pub plugins: Vec<Arc<dyn Plugin>>,
+    /// How workloads behave, in a server with [`Profile::Member`] that has no nodes; `None`: nothing happens to them.
+    pub simulation: Option<Behaviour>,
     /// Tokens that are known.
     pub tokens: StaticTokens,
     /// Where it listens; `None`: it answers this process alone.
@@ -85,6 +90,7 @@ impl Options {
             secrets,
             converters: Arc::new(()),
             plugins: Vec::new(),
+            simulation: (profile == Profile::Member).then(Behaviour::default),
             tokens: StaticTokens::default(),
             listen: None,
             hosts: Vec::new(),
@@ -134,11 +140,14 @@ impl EmbeddedServer {
     /// # Errors
     /// The store, the secrets or the address cannot be used.
     pub async fn start(options: Options) -> Result<Self, EmbeddedError> {
-        let Options { store, profile, secrets, converters, mut plugins, tokens, listen, hosts, mut settings } =
-            options;
+        let Options { store, profile, secrets, converters, mut plugins, simulation, .. } = options;
+        let Options { tokens, listen, hosts, mut settings, .. } = options;
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));
         plugins.insert(0, Arc::new(NamespaceLifecycle::new(Arc::clone(&store))));
+        if profile == Profile::Member {
+            plugins.push(Arc::new(ServiceAddresses::new(Arc::clone(&store))));
+        }
         let rest = Arc::new(Rest::new(Arc::clone(&store), catalog, plugins));
         let policy = Arc::new(RwLock::new(Policy::default()));
         bootstrap(Arc::clone(&rest), profile).await.map_err(EmbeddedError::Bootstrap)?;
@@ -165,7 +174,12 @@ impl EmbeddedServer {
         tasks.spawn(policies.run(stop.clone()));
         tasks.spawn(definitions.run(stop.clone()));
         tasks.spawn(NamespaceControl::new(Arc::clone(&rest)).run(stop.clone()));
-        tasks.spawn(GarbageCollector::new(rest).run(stop.clone()));
+        tasks.spawn(GarbageCollector::new(Arc::clone(&rest)).run(stop.clone()));
+        let authority = secrets.authority.certificate.clone();
+        tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));
+        if let Some(behaviour) = simulation {
+            tasks.spawn(Simulation::new(rest, behaviour).run(stop.clone()));
+        }
         if let Some(listener) = listener {
             tasks.spawn(serve(Arc::clone(&api), listener, stop.clone()));
         }

@@ -1,6 +1,7 @@
 //! What is particular to a CustomResourceDefinition as an object.
 
 use serde_json::{Value, json};
+use structural_schema::check_definition;
 
 use crate::builtin::BuiltinRules;
 use crate::resource::Rules;
@@ -194,10 +195,14 @@ fn validate_versions(definition: &Value, errors: &mut Vec<FieldError>) {
                 .push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), "schemas are required"));
             continue;
         }
-        errors.extend(super::custom::check_schema(
-            &version["schema"]["openAPIV3Schema"],
-            &format!("{path}.schema.openAPIV3Schema"),
-        ));
+        // kube-apiserver keeps the schema of an only version where it was when there were no versions.
+        let schema_path = if versions(definition).count() == 1 {
+            "spec.validation.openAPIV3Schema".to_owned()
+        } else {
+            format!("{path}.schema.openAPIV3Schema")
+        };
+        let has_status = version["subresources"]["status"].is_object();
+        errors.extend(check_definition(&version["schema"]["openAPIV3Schema"], &schema_path, has_status));
     }
     if storage != 1 {
         errors.push(FieldError {
