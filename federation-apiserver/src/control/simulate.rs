@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::{Change, Changes};
+use super::finalizers;
 use super::hand::Hand;
 use super::stored::Stored;
 use crate::object;
@@ -167,11 +168,5 @@ fn generation(object: &Value) -> i64 {
 
 /// Lets go of a claim or volume that is to go; `false`: there is nothing to let go of.
 fn unprotect(object: &mut Value) -> bool {
-    if !object::is_deleting(object) {
-        return false;
-    }
-    let Some(finalizers) = object["metadata"]["finalizers"].as_array_mut() else { return false };
-    let before = finalizers.len();
-    finalizers.retain(|one| !PROTECTIONS.iter().any(|protection| one == protection));
-    finalizers.len() < before
+    object::is_deleting(object) && PROTECTIONS.iter().any(|protection| finalizers::remove(object, protection))
 }

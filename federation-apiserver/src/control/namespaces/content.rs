@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use futures::{StreamExt as _, stream};
 
 use crate::control::hand::Hand;
 use crate::object;
-use crate::request::{DeleteOptions, ListOptions};
+use crate::request::ListOptions;
 use crate::resource::Resource;
 use crate::rest::At;
 use crate::status::ApiError;
-
-/// How many objects of a kind are deleted at once.
-const AT_ONCE: usize = 16;
 
 /// What was not gone at once.
 #[derive(Default)]
@@ -54,7 +50,7 @@ async fn delete_one(hand: &Hand, resource: &Resource, namespace: &str) -> Remain
             return remaining;
         }
     }
-    remaining.errors.extend(delete_all(hand, at).await.err());
+    remaining.errors.extend(hand.delete_all(at).await.err());
     match remain(hand, at).await {
         Ok(finalizers) if finalizers.is_empty() => {}
         Ok(finalizers) => {
@@ -67,24 +63,6 @@ async fn delete_one(hand: &Hand, resource: &Resource, namespace: &str) -> Remain
         Err(error) => remaining.errors.push(error),
     }
     remaining
-}
-
-/// Deletes many objects at once, so that the store can make their deletions durable together.
-async fn delete_all(hand: &Hand, collection: At<'_>) -> Result<(), ApiError> {
-    let background =
-        DeleteOptions { propagation_policy: Some("Background".to_owned()), ..DeleteOptions::default() };
-    let background = &background;
-    let listed = hand.rest().list(collection, &ListOptions::default()).await?;
-    let deleted: Vec<Result<(), ApiError>> = stream::iter(listed.items)
-        .map(|item| async move {
-            let object = item.into_value()?;
-            hand.delete(At { name: object::name(&object), ..collection }, background).await
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
-    // One that cannot be deleted does not keep the others.
-    deleted.into_iter().collect()
 }
 
 /// The finalizers of each object that is still there.
