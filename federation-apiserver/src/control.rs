@@ -11,6 +11,7 @@
 //! | [`namespace_lifecycle`] | no content where there is no namespace, or none for long (admission) |
 //! | [`definition_content`] | terminating definitions: their objects go, then they go |
 //! | [`garbage`] | objects whose owners are gone |
+//! | [`compaction`] | the store: old revisions go |
 //! | [`accounts`] | each namespace's default account and authority certificate |
 //! | [`simulate`] | workloads of a simulated member, as if their pods ran |
 
@@ -22,6 +23,7 @@ mod stored;
 
 pub mod accounts;
 pub mod bootstrap;
+pub mod compaction;
 pub mod definition_content;
 pub mod garbage;
 pub mod namespace_lifecycle;

@@ -18,6 +18,8 @@ use crate::auth::{
 use crate::builtin::{self, Profile};
 use crate::control::accounts::AccountControl;
 use crate::control::bootstrap::bootstrap;
+use crate::control::compaction::Compaction;
+use crate::control::definition_content::DefinitionContentControl;
 use crate::control::garbage::GarbageCollector;
 use crate::control::namespace_lifecycle::NamespaceLifecycle;
 use crate::control::namespaces::NamespaceControl;
@@ -167,6 +169,7 @@ impl EmbeddedServer {
         let audiences = vec![ISSUER.to_owned()];
         let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
         let authenticators = Arc::new(Authenticators { tokens, keys, anonymous: true });
+        let compact_every = settings.compaction;
         let api = Arc::new(ApiServer::new(Arc::clone(&rest), policy, authenticators, settings));
 
         let stop = CancellationToken::new();
@@ -175,6 +178,8 @@ impl EmbeddedServer {
         tasks.spawn(definitions.run(stop.clone()));
         tasks.spawn(NamespaceControl::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(GarbageCollector::new(Arc::clone(&rest)).run(stop.clone()));
+        tasks.spawn(DefinitionContentControl::new(Arc::clone(&rest)).run(stop.clone()));
+        tasks.spawn(Compaction::new(Arc::clone(&store), compact_every).run(stop.clone()));
         let authority = secrets.authority.certificate.clone();
         tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));
         if let Some(behaviour) = simulation {

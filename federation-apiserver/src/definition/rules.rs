@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use structural_schema::check_definition;
 
+use super::CLEANUP;
 use crate::builtin::BuiltinRules;
 use crate::resource::Rules;
 use crate::{Cause, FieldError, syntax};
@@ -89,6 +90,26 @@ impl Rules for DefinitionRules {
         if subresource.is_empty() {
             self.default(object);
             note_stored_version(object);
+        }
+    }
+
+    /// A definition goes when its objects are gone.
+    fn prepare_delete(&self, object: &mut Value, now: jiff::Timestamp) {
+        const MESSAGE: &str =
+            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon";
+        super::status::set(
+            &mut object["status"],
+            "Terminating",
+            true,
+            "InstanceDeletionPending",
+            MESSAGE,
+            now,
+        );
+        let finalizers = &mut object["metadata"]["finalizers"];
+        match finalizers.as_array_mut() {
+            Some(all) if all.iter().any(|one| one == CLEANUP) => {}
+            Some(all) => all.push(CLEANUP.into()),
+            None => *finalizers = json!([CLEANUP]),
         }
     }
 

@@ -60,6 +60,9 @@ impl Rest {
         self.validate(&mut write).await?;
         write.warnings.iter().for_each(|text| caller.warn(text));
         let mut last = current.object.clone();
+        if !object::is_deleting(&last) {
+            at.resource.rules.prepare_delete(&mut last, (self.now)());
+        }
         let before = object::finalizers(&last);
         let finalizers = with_policy(before.clone(), options.propagation_policy.as_deref());
         if finalizers != before {
