@@ -50,6 +50,7 @@ pub trait Rules: Send + Sync {
 }
 
 /// One resource in one version.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Resource {
     /// The API group; empty for the core group.
     pub group: String,

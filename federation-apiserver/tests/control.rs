@@ -5,6 +5,7 @@
 mod control {
     mod accounts;
     mod bootstrap;
+    mod compaction;
     mod definition_content;
     mod failing_store;
     mod faults;

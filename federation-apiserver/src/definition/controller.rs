@@ -147,7 +147,7 @@ impl Definitions {
             }
             // Somebody else was quicker: their event is on its way, and is looked at like this one.
             Err(error) => {
-                tracing::debug!(definition = name, %error, "it has changed; its next state is looked at")
+                tracing::debug!(definition = name, %error, "it has changed; its next state is looked at");
             }
         }
     }

@@ -165,7 +165,7 @@ impl Rules for DefinitionRules {
             Some(_) => errors.push(FieldError::not_supported(
                 "spec.scope",
                 &object["spec"]["scope"],
-                &["Cluster", "Namespaced"],
+                ["Cluster", "Namespaced"],
             )),
         }
         validate_versions(object, &mut errors);
