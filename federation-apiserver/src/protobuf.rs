@@ -15,6 +15,7 @@ mod wire;
 
 use serde_json::Value;
 
+use crate::builtin::KINDS;
 use crate::object;
 use crate::status::ApiError;
 use envelope::Envelope;
@@ -58,50 +59,71 @@ enum Malformed {
     Json(String),
 }
 
+/// Why a body is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{context}: {reason}{content}")]
+pub struct Refused {
+    /// What cannot be done with it.
+    context: String,
+    /// What is wrong, in the words of Go's decoder.
+    pub reason: String,
+    /// How a body begins that is no envelope.
+    content: String,
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::bad_request(refused.to_string())
+    }
+}
+
 /// Reads an object by the name of its OpenAPI definition, such as `io.k8s.api.core.v1.ConfigMap`.
 ///
 /// # Errors
-/// What is wrong with the body, or that it holds another kind, as a `BadRequest` in kube-apiserver's words.
-pub fn read(body: &[u8], definition: &str) -> Result<Value, ApiError> {
+/// What is wrong with the body, or that it holds another kind, as kube-apiserver says it.
+pub fn read(body: &[u8], definition: &str) -> Result<Value, Refused> {
     let mut names = definition.rsplit('.');
     let (wanted, version) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
-    let envelope = Envelope::read(body).map_err(|why| {
-        let start: String = body.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect();
-        let start = if body.is_empty() { "<empty>".to_owned() } else { start };
-        let more = if body.len() > SHOWN { " ..." } else { "" };
-        ApiError::bad_request(format!(
-            "the object provided is unrecognized (must be of type {wanted}): {why} ({start}{more})"
-        ))
+    let envelope = Envelope::read(body).map_err(|why| Refused {
+        context: format!("the object provided is unrecognized (must be of type {wanted})"),
+        reason: why.to_string(),
+        content: format!(" ({})", beginning(body)),
     })?;
     let kind = if envelope.kind.is_empty() { wanted } else { &envelope.kind };
-    let version = if envelope.api_version.is_empty() {
-        version
-    } else {
-        envelope.api_version.rsplit('/').next().unwrap_or_default()
+    let said = if envelope.api_version.is_empty() { version } else { &envelope.api_version };
+    let unfit = |reason: String| {
+        let version = said.rsplit('/').next().unwrap_or_default();
+        let context = format!("{kind} in version \"{version}\" cannot be handled as a {wanted}");
+        Refused { context, reason, content: String::new() }
     };
-    let unfit = format!("{kind} in version \"{version}\" cannot be handled as a {wanted}");
     if kind != wanted {
-        return Err(ApiError::bad_request(unfit));
+        let known = KINDS.iter().any(|one| one.kind == kind && one.group_version.api_version() == said);
+        return Err(unfit(if known {
+            "unknown conversion".to_owned()
+        } else {
+            format!("no kind \"{kind}\" is registered for version \"{said}\"")
+        }));
     }
-    let mut value = decode::message(definition, envelope.raw)
-        .map_err(|why| ApiError::bad_request(format!("{unfit}: {why}")))?;
-    for (field, said) in [("apiVersion", envelope.api_version), ("kind", envelope.kind)] {
+    let mut value = decode::message(definition, envelope.raw).map_err(|why| unfit(why.to_string()))?;
+    for (field, said) in [("apiVersion", &envelope.api_version), ("kind", &envelope.kind)] {
         if !said.is_empty() {
-            object::set_top(&mut value, field, Some(said.into()));
+            object::set_top(&mut value, field, Some(said.as_str().into()));
         }
     }
     Ok(value)
 }
 
-/// The answer for a custom resource, which has no layout in protobuf.
-pub(crate) fn refused(kind: &str, version: &str) -> ApiError {
-    ApiError::bad_request(format!(
-        "{kind} in version \"{version}\" cannot be handled as a {kind}: object *unstructured.Unstructured does not implement the protobuf marshalling interface and cannot be encoded to a protobuf message"
-    ))
+/// The first bytes of a body, as text if they look like JSON.
+fn beginning(body: &[u8]) -> String {
+    const SHOWN: usize = 30;
+    let shown = &body[..body.len().min(SHOWN)];
+    let text = match shown {
+        [] => return "<empty>".to_owned(),
+        [b'{', ..] => String::from_utf8_lossy(shown).into_owned(),
+        _ => shown.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    if body.len() > SHOWN { text + " ..." } else { text }
 }
-
-/// How many bytes of a body that is no envelope are shown.
-const SHOWN: usize = 30;
 
 #[cfg(test)]
 mod tests;

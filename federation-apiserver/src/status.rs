@@ -305,7 +305,7 @@ impl ApiError {
         Self::new(
             Reason::UnsupportedMediaType,
             format!(
-                "the body of the request was in an unknown format - accepted media types include: application/json, application/vnd.kubernetes.protobuf; got {media_type}"
+                "the body of the request was in an unknown format - accepted media types include: application/json; got {media_type}"
             ),
         )
     }

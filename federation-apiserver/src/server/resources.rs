@@ -230,19 +230,26 @@ const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions
 
 /// The object in the body of a create or update.
 fn object(parts: &Parts, body: &Bytes, resource: &Resource) -> Result<Parsed, ApiError> {
-    let Resource { group, version, plural, kind, .. } = resource;
+    let Resource { group, version, plural, .. } = resource;
     match builtin::find(group, version, plural) {
         Some(builtin) => parsed(parts, body, &builtin.definition()),
-        None if media_type(parts) == protobuf::MEDIA_TYPE => Err(protobuf::refused(kind, version)),
-        None => parsed(parts, body, ""),
+        None => json(parts, body),
     }
 }
 
 /// The body of a request that is of a definition, as JSON.
 pub(super) fn parsed(parts: &Parts, body: &Bytes, definition: &str) -> Result<Parsed, ApiError> {
     match media_type(parts) {
+        protobuf::MEDIA_TYPE => Ok(protobuf::read(body, definition)?.into()),
+        _ => json(parts, body),
+    }
+}
+
+/// The body of a request that is read from JSON alone. kube-apiserver says that it reads custom resources from
+/// protobuf too, and then drops the connection.
+fn json(parts: &Parts, body: &Bytes) -> Result<Parsed, ApiError> {
+    match media_type(parts) {
         "" | "application/json" => Parsed::json(body),
-        protobuf::MEDIA_TYPE => protobuf::read(body, definition).map(Parsed::from),
         other => Err(ApiError::unsupported_media_type(other)),
     }
 }
@@ -258,8 +265,11 @@ fn patch_type(parts: &Parts, resource: &Resource) -> Result<PatchType, ApiError>
         .into_iter()
         .find(|one| one.media_type() == said && !(resource.custom && *one == PatchType::Strategic))
         .ok_or_else(|| {
+            if !resource.custom {
+                return ApiError::new(Reason::UnsupportedMediaType, "415: Unsupported Media Type");
+            }
             let accepted = PatchType::ALL.into_iter();
-            let accepted = accepted.filter(|one| !resource.custom || *one != PatchType::Strategic);
+            let accepted = accepted.filter(|one| *one != PatchType::Strategic);
             let accepted: Vec<&str> = accepted.map(PatchType::media_type).collect();
             ApiError::new(
                 Reason::UnsupportedMediaType,
@@ -272,7 +282,15 @@ fn patch_type(parts: &Parts, resource: &Resource) -> Result<PatchType, ApiError>
 }
 
 fn delete_options(query: &Query<'_>, parts: &Parts, body: &Bytes) -> Result<DeleteOptions, ApiError> {
-    let body = if body.is_empty() { None } else { Some(parsed(parts, body, DELETE_OPTIONS)?.value) };
+    let body = match media_type(parts) {
+        _ if body.is_empty() => None,
+        protobuf::MEDIA_TYPE => {
+            // What is wrong is told as it is, and not as of an object.
+            let read = protobuf::read(body, DELETE_OPTIONS);
+            Some(read.map_err(|refused| ApiError::bad_request(refused.reason))?)
+        }
+        _ => Some(json(parts, body)?.value),
+    };
     DeleteOptions::parse(query, body.as_ref())
 }
 
