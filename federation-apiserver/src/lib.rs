@@ -13,6 +13,7 @@ mod in_process;
 pub mod object;
 pub mod openapi;
 mod ownership;
+pub mod protobuf;
 mod raw;
 pub mod request;
 pub mod resource;

@@ -154,8 +154,11 @@ pub(super) fn settle(at: &At<'_>, new: &mut Value, old: &Value) {
         let kept = old["metadata"].get(field).filter(|value| !value.is_null()).cloned();
         object::set(new, field, kept);
     }
-    if object::uid(new).is_empty() {
-        object::set(new, "uid", old["metadata"].get("uid").cloned());
+    // What a client leaves out of these, it means of the current object.
+    for field in ["uid", "resourceVersion"] {
+        if object::text(new, field).is_empty() {
+            object::set(new, field, old["metadata"].get(field).cloned());
+        }
     }
     object::set(new, "selfLink", None);
     resource.rules.prepare_update(at.subresource.unwrap_or_default(), new, old);

@@ -9,6 +9,7 @@ use crate::body::Parsed;
 use crate::object;
 use crate::ownership;
 use crate::request::WriteOptions;
+use crate::resource::Resource;
 use crate::status::ApiError;
 use crate::{Cause, FieldError};
 
@@ -30,7 +31,7 @@ impl Rest {
         let unconditional = object::text(&new, "resourceVersion").is_empty();
         for _ in 0..ATTEMPTS {
             let current = self.current(&at).await?;
-            if unconditional && resource.custom {
+            if unconditional && needs_version(resource) {
                 let error = FieldError {
                     cause: Cause::Invalid,
                     field: "metadata.resourceVersion".to_owned(),
@@ -65,6 +66,19 @@ impl Rest {
         ownership::updated(&served, at, Some(&current.object), &mut new, manager, (self.now)());
         self.store_change(at, caller, current, new, dry_run).await
     }
+}
+
+/// Whether an object is replaced only by one that says which version it replaces: custom resources, and the kinds whose
+/// strategy in kube-apiserver does not allow an unconditional update.
+fn needs_version(resource: &Resource) -> bool {
+    const KINDS: [&str; 5] = [
+        "CustomResourceDefinition",
+        "Lease",
+        "MutatingWebhookConfiguration",
+        "PodDisruptionBudget",
+        "ValidatingWebhookConfiguration",
+    ];
+    resource.custom || KINDS.contains(&resource.kind.as_str())
 }
 
 /// Whether the client means the object that is there: the version and the uid that it gives, if any.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{ApiServer, Body, answer, resources::parsed};
 use crate::auth::{AccessReview, TokenQuestion, access_review, rules_review, self_review, token_review};
+use crate::builtin;
 use crate::request::ResourcePath;
 use crate::rest::Caller;
 use crate::status::{ApiError, GroupResource};
@@ -45,7 +46,8 @@ impl ApiServer {
                 &parts.method.as_str().to_lowercase(),
             ));
         }
-        let request: Value = parsed(parts, &body)?.value;
+        let kind = builtin::find(group, version, resource).ok_or_else(ApiError::no_such_path)?;
+        let request: Value = parsed(parts, &body, &kind.definition())?.value;
         let namespace = path.namespace.as_deref().unwrap_or_default();
         let answered = match (access, resource.as_str()) {
             (Some(review), _) => {
