@@ -1,5 +1,6 @@
 //! An object that is under admission, in the version that a webhook wants.
 
+use object_patch::PatchError;
 use serde_json::Value;
 
 use crate::admission::Attributes;
@@ -77,11 +78,12 @@ impl<'a> Form<'a> {
         if verdict.patch_type != "JSONPatch" {
             return Err(Failure::Call(format!("unsupported patch type \"{}\"", verdict.patch_type)));
         }
-        let mut patched = object_patch::json_patch(&self.object, &patch).map_err(|error| internal(error.to_string()))?;
+        let mut patched = object_patch::json_patch(&self.object, &patch).map_err(|error| match error {
+            PatchError::Unprocessable { detail } => internal(detail),
+            error => internal(error.to_string()),
+        })?;
         let rules = &self.resource.rules;
-        if !self.resource.custom {
-            (patched, _) = rules.read(patched).map_err(internal)?;
-        }
+        (patched, _) = rules.read(patched).map_err(internal)?;
         let changed = patched != self.object;
         rules.default(&mut patched);
         self.object = patched;
@@ -99,6 +101,5 @@ async fn converted(object: Value, to: &Resource) -> Result<Value, ApiError> {
     if object.is_null() {
         return Ok(object);
     }
-    let converted = to.conversion.one(object, &to.api_version()).await?;
-    Ok(converted)
+    to.conversion.one(object, &to.api_version()).await
 }
