@@ -98,7 +98,10 @@ async fn mutating_webhooks_are_called_by_name_and_before_the_others() {
     let world = World::begin("convert").await;
     world.configure("Validating", "a", "allow", json!({})).await;
     world.configure("Mutating", "z", "warn", json!({})).await;
-    world.api.call("DELETE", &format!("{CONFIGURATIONS}/validatingwebhookconfigurations/a"), &json!(null)).await;
+    world
+        .api
+        .call("DELETE", &format!("{CONFIGURATIONS}/validatingwebhookconfigurations/a"), &json!(null))
+        .await;
     world.configure("Mutating", "m", "label", json!({})).await;
     world.configure("Validating", "b", "deny", json!({})).await;
     let made = world.api.call("POST", CONFIG_MAPS, &config_map("a")).await;
@@ -118,7 +121,8 @@ async fn a_webhook_is_told_of_dry_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_webhook_can_be_removed() {
     let world = World::begin("convert").await;
-    let everything = json!([{"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}]);
+    let everything =
+        json!([{"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}]);
     let nobody = json!({"url": "https://127.0.0.1:1/"});
     world.configure("Validating", "zzz", "allow", json!({})).await;
     let configuration = json!({
@@ -151,7 +155,10 @@ async fn conditions_that_nobody_evaluates_are_refused() {
     let answer = world.api.call("POST", &path, &configuration).await;
     assert_eq!(answer.code, 422);
     let cause = &answer.body["details"]["causes"][0];
-    assert_eq!((&cause["field"], &cause["reason"]), (&json!("webhooks[0].matchConditions"), &json!("FieldValueForbidden")));
+    assert_eq!(
+        (&cause["field"], &cause["reason"]),
+        (&json!("webhooks[0].matchConditions"), &json!("FieldValueForbidden"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,9 +186,7 @@ async fn objects_are_converted_by_their_definitions_webhook() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fields_are_owned_across_versions_without_a_deadlock() {
     let world = World::begin("convert").await;
-    let apply = |version: &str, field: &str, size: u32| {
-        json!({"apiVersion": format!("example.com/{version}"), "kind": "Gadget", "metadata": {"name": "a"}, "spec": {field: size}})
-    };
+    let apply = |version: &str, field: &str, size: u32| json!({"apiVersion": format!("example.com/{version}"), "kind": "Gadget", "metadata": {"name": "a"}, "spec": {field: size}});
     let made = world.api.apply(&format!("{V1}/a?fieldManager=one"), &apply("v1", "size", 1)).await;
     assert_eq!(made.code, 201, "{}", made.body);
     let other = apply("v2", "extent", 2);
@@ -196,7 +201,8 @@ async fn fields_are_owned_across_versions_without_a_deadlock() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversion_to_another_object_is_refused() {
     let world = World::begin("convert-other").await;
-    let gadget = json!({"apiVersion": "example.com/v1", "kind": "Gadget", "metadata": {"name": "a"}, "spec": {}});
+    let gadget =
+        json!({"apiVersion": "example.com/v1", "kind": "Gadget", "metadata": {"name": "a"}, "spec": {}});
     assert_eq!(world.api.call("POST", V1, &gadget).await.code, 201);
     let answer = world.api.call("GET", &format!("{V2}/a"), &json!(null)).await;
     assert_eq!(answer.code, 500);

@@ -87,34 +87,57 @@ fn configuration(kind: &str, name: &str, mut webhooks: Vec<Value>) -> Value {
 fn scenarios(hooks: &HookServer) -> Vec<Scenario> {
     let client = |path: &str| hooks.client_config(path);
     let create = |name: &str| step("POST", CONFIG_MAPS, config_map(name));
-    let one = |kind: &str, path: &str, change: Value| configuration(kind, "one", vec![webhook(client(path), change)]);
+    let one = |kind: &str, path: &str, change: Value| {
+        configuration(kind, "one", vec![webhook(client(path), change)])
+    };
     let mut scenarios = Vec::new();
     let mut add = |title: &'static str, configuration: Value, steps: Vec<Step>| {
         scenarios.push(Scenario { title, configuration, steps });
     };
     for kind in ["Validating", "Mutating"] {
-        let title = |validating: &'static str, mutating| if kind == "Validating" { validating } else { mutating };
+        let title =
+            |validating: &'static str, mutating| if kind == "Validating" { validating } else { mutating };
         add(
             title("validating: allow", "mutating: allow"),
             one(kind, "allow", json!({})),
             vec![
                 create("allowed"),
                 step("PATCH", "/api/v1/namespaces/hooks/configmaps/allowed", json!({"data": {"c": "d"}})),
+                step(
+                    "PATCH",
+                    "/api/v1/namespaces/hooks/configmaps/allowed?fieldManager=me&fieldValidation=Strict",
+                    json!({"data": {"e": "f"}}),
+                ),
+                step(
+                    "POST",
+                    "/api/v1/namespaces/hooks/configmaps?fieldManager=me&dryRun=All",
+                    config_map("managed"),
+                ),
                 step("POST", "/api/v1/namespaces/hooks/configmaps?dryRun=All", config_map("dry")),
-                step("DELETE", "/api/v1/namespaces/hooks/configmaps/allowed", json!(null)),
+                step(
+                    "DELETE",
+                    "/api/v1/namespaces/hooks/configmaps/allowed",
+                    json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "gracePeriodSeconds": 5}),
+                ),
                 step("POST", "/api/v1/namespaces/other/configmaps", config_map("not-asked")),
                 step("DELETE", "/api/v1/namespaces/other/configmaps/not-asked", json!(null)),
             ],
         );
-        add(title("validating: deny", "mutating: deny"), one(kind, "deny", json!({})), vec![create("denied")]);
+        add(
+            title("validating: deny", "mutating: deny"),
+            one(kind, "deny", json!({})),
+            vec![create("denied")],
+        );
         add(
             title("validating: deny silently", "mutating: deny silently"),
             one(kind, "deny-silently", json!({})),
             vec![create("denied"), step("POST", GADGETS, gadget("v1", "denied"))],
         );
-        add(title("validating: warn", "mutating: warn"), one(kind, "warn", json!({})), vec![
-            step("POST", "/api/v1/namespaces/hooks/configmaps?dryRun=All", config_map("warned")),
-        ]);
+        add(
+            title("validating: warn", "mutating: warn"),
+            one(kind, "warn", json!({})),
+            vec![step("POST", "/api/v1/namespaces/hooks/configmaps?dryRun=All", config_map("warned"))],
+        );
         for (path, validating, mutating) in [
             ("slow", "validating: timeout", "mutating: timeout"),
             ("garbage", "validating: garbage", "mutating: garbage"),
@@ -122,7 +145,11 @@ fn scenarios(hooks: &HookServer) -> Vec<Scenario> {
             ("empty", "validating: no response", "mutating: no response"),
             ("other-uid", "validating: other uid", "mutating: other uid"),
         ] {
-            add(title(validating, mutating), one(kind, path, json!({"timeoutSeconds": 1})), vec![create("failed")]);
+            add(
+                title(validating, mutating),
+                one(kind, path, json!({"timeoutSeconds": 1})),
+                vec![create("failed")],
+            );
         }
         add(
             title("validating: timeout that may be", "mutating: timeout that may be"),
@@ -139,56 +166,93 @@ fn scenarios(hooks: &HookServer) -> Vec<Scenario> {
             let failing = configuration(kind, "one", vec![webhook(client.clone(), json!({}))]);
             add(title(validating, mutating), failing, vec![create("failed")]);
             let ignored = webhook(client.clone(), json!({"failurePolicy": "Ignore"}));
-            add(title(validating, mutating), configuration(kind, "one", vec![ignored]), vec![
-                step("POST", "/api/v1/namespaces/hooks/configmaps?dryRun=All", config_map("ignored")),
-            ]);
+            add(
+                title(validating, mutating),
+                configuration(kind, "one", vec![ignored]),
+                vec![step("POST", "/api/v1/namespaces/hooks/configmaps?dryRun=All", config_map("ignored"))],
+            );
         }
         add(
             title("validating: equivalent", "mutating: equivalent"),
             one(kind, "allow", json!({"matchPolicy": "Equivalent"})),
             vec![
                 step("POST", GADGETS_V2, gadget("v2", "equivalent")),
-                step("PATCH", "/apis/example.com/v2/namespaces/hooks/gadgets/equivalent", json!({"spec": {"extent": 2}})),
+                step(
+                    "PATCH",
+                    "/apis/example.com/v2/namespaces/hooks/gadgets/equivalent",
+                    json!({"spec": {"extent": 2}}),
+                ),
                 step("DELETE", "/apis/example.com/v2/namespaces/hooks/gadgets/equivalent", json!(null)),
             ],
         );
-        add(title("validating: exact", "mutating: exact"), one(kind, "deny", json!({"matchPolicy": "Exact"})), vec![
-            step("POST", GADGETS_V2, gadget("v2", "exact")),
-            step("DELETE", "/apis/example.com/v2/namespaces/hooks/gadgets/exact", json!(null)),
-        ]);
+        add(
+            title("validating: exact", "mutating: exact"),
+            one(kind, "deny", json!({"matchPolicy": "Exact"})),
+            vec![
+                step("POST", GADGETS_V2, gadget("v2", "exact")),
+                step("DELETE", "/apis/example.com/v2/namespaces/hooks/gadgets/exact", json!(null)),
+            ],
+        );
         add(
             title("validating: labels", "mutating: labels"),
             one(kind, "deny", json!({"objectSelector": {"matchLabels": {"no": "way"}}})),
             vec![
                 step("POST", "/api/v1/namespaces/hooks/configmaps?dryRun=All", config_map("unlabelled")),
-                step("POST", CONFIG_MAPS, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "labelled", "labels": {"no": "way"}}})),
+                step(
+                    "POST",
+                    CONFIG_MAPS,
+                    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "labelled", "labels": {"no": "way"}}}),
+                ),
             ],
         );
     }
-    add("a patch of a config map", one("Mutating", "label", json!({})), vec![
-        create("patched"),
-        step("DELETE", "/api/v1/namespaces/hooks/configmaps/patched", json!(null)),
-    ]);
+    add(
+        "a patch of a config map",
+        one("Mutating", "label", json!({})),
+        vec![create("patched"), step("DELETE", "/api/v1/namespaces/hooks/configmaps/patched", json!(null))],
+    );
     add("a patch that does not fit", one("Mutating", "bad-patch", json!({})), vec![create("misfit")]);
-    add("a patch of a delete", one("Mutating", "label", json!({"rules": [
-        {"operations": ["DELETE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]},
-    ]})), vec![create("kept"), step("DELETE", "/api/v1/namespaces/hooks/configmaps/kept", json!(null))]);
+    add(
+        "a patch of a delete",
+        one(
+            "Mutating",
+            "label",
+            json!({"rules": [
+                {"operations": ["DELETE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]},
+            ]}),
+        ),
+        vec![create("kept"), step("DELETE", "/api/v1/namespaces/hooks/configmaps/kept", json!(null))],
+    );
     add("a patch of a validating webhook", one("Validating", "label", json!({})), vec![create("patched")]);
-    add("a patch in another version", one("Mutating", "size", json!({})), vec![
-        step("POST", GADGETS_V2, gadget("v2", "resized")),
-        step("GET", "/apis/example.com/v1/namespaces/hooks/gadgets/resized", json!(null)),
-        step("DELETE", "/apis/example.com/v1/namespaces/hooks/gadgets/resized", json!(null)),
-    ]);
-    add("a patch with an unknown field", one("Mutating", "unknown-field", json!({})), vec![
-        step("POST", "/apis/example.com/v1/namespaces/hooks/gadgets?dryRun=All", gadget("v1", "unknown")),
-    ]);
+    add(
+        "a patch in another version",
+        one("Mutating", "size", json!({})),
+        vec![
+            step("POST", GADGETS_V2, gadget("v2", "resized")),
+            step("GET", "/apis/example.com/v1/namespaces/hooks/gadgets/resized", json!(null)),
+            step("DELETE", "/apis/example.com/v1/namespaces/hooks/gadgets/resized", json!(null)),
+        ],
+    );
+    add(
+        "a patch with an unknown field",
+        one("Mutating", "unknown-field", json!({})),
+        vec![step(
+            "POST",
+            "/apis/example.com/v1/namespaces/hooks/gadgets?dryRun=All",
+            gadget("v1", "unknown"),
+        )],
+    );
     add(
         "a webhook is called again",
-        configuration("Mutating", "one", vec![
-            webhook(client("label-twice"), json!({"reinvocationPolicy": "IfNeeded"})),
-            webhook(client("allow"), json!({"reinvocationPolicy": "IfNeeded"})),
-            webhook(client("label-twice"), json!({})),
-        ]),
+        configuration(
+            "Mutating",
+            "one",
+            vec![
+                webhook(client("label-twice"), json!({"reinvocationPolicy": "IfNeeded"})),
+                webhook(client("allow"), json!({"reinvocationPolicy": "IfNeeded"})),
+                webhook(client("label-twice"), json!({})),
+            ],
+        ),
         vec![step("POST", "/api/v1/namespaces/hooks/configmaps?dryRun=All", config_map("twice"))],
     );
     scenarios
@@ -252,7 +316,8 @@ async fn play(api: &Api, hooks: &HookServer, scenario: &Scenario) -> Vec<(Value,
         let asked = hooks.take_asked();
         // How often a server converts an object is its own affair.
         let asked = asked.into_iter().filter(|one| !one.path.starts_with("convert"));
-        let asked = asked.map(|one| format!("{} {}", one.path, masked_review(one.review, mutating))).collect();
+        let asked =
+            asked.map(|one| format!("{} {}", one.path, masked_review(one.review, mutating))).collect();
         let Answer { code, body, warnings } = answer;
         played.push((json!({"code": code, "body": masked(body), "warnings": warnings}), asked));
     }

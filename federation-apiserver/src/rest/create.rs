@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::decode::{check_place, read};
 use super::{At, Caller, Rest, Written, names, write_error};
-use crate::admission::{Attributes, Operation};
+use crate::admission::{Attributes, Operation, Options};
 use crate::body::Parsed;
 use crate::object;
 use crate::ownership;
@@ -33,7 +33,7 @@ impl Rest {
         resource.rules.default(&mut new);
         let manager = caller.manager(options.field_manager.as_deref());
         ownership::updated(&self.catalog.served(), &at, None, &mut new, &manager, (self.now)());
-        self.create_prepared(at, new, options.dry_run, caller).await
+        self.create_prepared(at, new, options, caller).await
     }
 
     /// Creates an object whose managed fields are settled.
@@ -41,7 +41,7 @@ impl Rest {
         &self,
         at: At<'_>,
         new: Value,
-        dry_run: bool,
+        options: &WriteOptions,
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let mut attempts = 0;
@@ -51,7 +51,7 @@ impl Rest {
             if let Some(name) = &made {
                 object::set(&mut new, "name", Some(name.as_str().into()));
             }
-            match self.try_create(at, new, dry_run, caller).await {
+            match self.try_create(at, new, options, caller).await {
                 Err(error) if error.reason() == "AlreadyExists" && made.is_some() => {
                     attempts += 1;
                     if attempts == names::ATTEMPTS {
@@ -70,7 +70,7 @@ impl Rest {
         &self,
         at: At<'_>,
         new: Value,
-        dry_run: bool,
+        options: &WriteOptions,
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let resource = at.resource;
@@ -84,7 +84,8 @@ impl Rest {
             object: new,
             old: None,
             user: &caller.user,
-            dry_run,
+            dry_run: options.dry_run,
+            options: Options::Write(options),
             warnings: Vec::new(),
         };
         self.admit(&mut write).await?;
@@ -98,7 +99,7 @@ impl Rest {
         write.warnings.iter().for_each(|text| caller.warn(text));
         let mut new = write.object;
         let at = At { name: &name, ..at };
-        if dry_run {
+        if options.dry_run {
             let got = self.store.get(&at.key(), None).await.map_err(super::store_error)?;
             if let Some(entry) = got.entry {
                 return Err(write_error(WriteError::Exists { revision: entry.mod_revision }, &at));

@@ -103,10 +103,12 @@ impl Rest {
         entries: &[Entry],
         selectors: &Selectors,
     ) -> Result<Vec<Option<Representable>>, ApiError> {
-        let (version, readable) = (resource.api_version(), selectors.is_empty() && !resource.defaults_on_read);
+        let (version, readable) =
+            (resource.api_version(), selectors.is_empty() && !resource.defaults_on_read);
         let raw = |entry: &Entry| raw::with_revision(&entry.value, &version, entry.mod_revision);
         let raw: Vec<_> = entries.iter().map(|entry| raw(entry).filter(|_| readable)).collect();
-        let parsed = entries.iter().zip(&raw).filter(|(_, raw)| raw.is_none()).map(|(entry, _)| entry.clone());
+        let parsed =
+            entries.iter().zip(&raw).filter(|(_, raw)| raw.is_none()).map(|(entry, _)| entry.clone());
         let parsed: Vec<Entry> = parsed.collect();
         let mut parsed = self.decode_all(resource, &parsed).await?.into_iter();
         let selected = raw.into_iter().map(|raw| match raw {

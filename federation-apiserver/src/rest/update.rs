@@ -40,7 +40,7 @@ impl Rest {
             }
             check_current(&at, &new, &current)?;
             let manager = caller.manager(options.field_manager.as_deref());
-            match self.replace(&at, caller, &current, new.clone(), &manager, options.dry_run).await {
+            match self.replace(&at, caller, &current, new.clone(), &manager, options).await {
                 Ok(object) => return Ok(Written { code: 200, object }),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) if unconditional => {}
@@ -58,12 +58,12 @@ impl Rest {
         current: &Current,
         mut new: Value,
         manager: &str,
-        dry_run: bool,
+        options: &WriteOptions,
     ) -> Result<Value, Refused> {
         settle(at, &mut new, &current.object);
         let served = self.catalog.served();
         ownership::updated(&served, at, Some(&current.object), &mut new, manager, (self.now)());
-        self.store_change(at, caller, current, new, dry_run).await
+        self.store_change(at, caller, current, new, options).await
     }
 }
 

@@ -1,12 +1,13 @@
 //! Admission by webhooks.
 
 mod form;
+mod options;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::configurations::Configurations;
 use super::hook::Hook;
@@ -14,7 +15,7 @@ use super::matching::{Asked, Matcher};
 use super::outcome::{Failure, denied};
 use super::review::{Question, Verdict, verdict};
 use crate::FieldError;
-use crate::admission::{Attributes, Operation, Plugin};
+use crate::admission::{Attributes, Plugin};
 use crate::resource::{Catalog, Resource};
 use crate::status::ApiError;
 use form::Form;
@@ -61,8 +62,10 @@ impl AdmissionWebhooks {
                     .to_owned(),
             )
         })?;
-        let endpoint =
-            hook.endpoint.as_ref().map_err(|why| Failure::Call(format!("could not get REST client: {why}")))?;
+        let endpoint = hook
+            .endpoint
+            .as_ref()
+            .map_err(|why| Failure::Call(format!("could not get REST client: {why}")))?;
         let uid = uuid::Uuid::new_v4().to_string();
         let question = Question {
             uid: &uid,
@@ -91,22 +94,8 @@ struct Context {
 impl Context {
     fn of(write: &Attributes<'_>) -> Result<Self, ApiError> {
         let user = serde_json::to_value(write.user).map_err(ApiError::internal)?;
-        Ok(Self { user, dry_run: write.dry_run, options: options(write) })
+        Ok(Self { user, dry_run: write.dry_run, options: options::of(write) })
     }
-}
-
-/// The options of the request, as far as they are known here.
-fn options(write: &Attributes<'_>) -> Value {
-    let kind = match write.operation {
-        Operation::Create => "CreateOptions",
-        Operation::Update => "UpdateOptions",
-        Operation::Delete => "DeleteOptions",
-    };
-    let mut options = json!({"kind": kind, "apiVersion": "meta.k8s.io/v1"});
-    if write.dry_run {
-        options["dryRun"] = json!(["All"]);
-    }
-    options
 }
 
 /// Webhooks are not asked about their own configurations: a broken one could not be removed.
@@ -131,7 +120,8 @@ impl Plugin for AdmissionWebhooks {
                 if round > 0 && !again.contains(&hook.id.as_str()) {
                     continue;
                 }
-                let version = self.matcher.version_for(hook, &asked, &served, &form.object, write.old).await?;
+                let version =
+                    self.matcher.version_for(hook, &asked, &served, &form.object, write.old).await?;
                 let Some(version) = version else { continue };
                 form.convert(version).await?;
                 let outcome = match self.ask(hook, true, &asked, &form, &context).await {
@@ -218,9 +208,11 @@ impl Plugin for AdmissionWebhooks {
 
 /// A condition that nobody evaluates must not be believed in.
 fn refuse_conditions(write: &Attributes<'_>) -> Result<(), ApiError> {
-    const WHY: &str = "this server does not evaluate match conditions; use rules and selectors, or let the webhook decide";
+    const WHY: &str =
+        "this server does not evaluate match conditions; use rules and selectors, or let the webhook decide";
     let webhooks = write.object["webhooks"].as_array().into_iter().flatten().enumerate();
-    let conditional = webhooks.filter(|(_, webhook)| webhook["matchConditions"].as_array().is_some_and(|all| !all.is_empty()));
+    let conditional = webhooks
+        .filter(|(_, webhook)| webhook["matchConditions"].as_array().is_some_and(|all| !all.is_empty()));
     let errors: Vec<FieldError> = conditional
         .map(|(place, _)| FieldError::forbidden(format!("webhooks[{place}].matchConditions"), WHY))
         .collect();

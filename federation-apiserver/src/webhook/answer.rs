@@ -35,9 +35,8 @@ pub(super) fn read(parts: &Parts, body: &[u8]) -> Result<Value, CallError> {
         }
         return Err(CallError::new(error_of(status, &text(parts, body))));
     }
-    let object = object.map_err(|error| {
-        CallError::new(format!("couldn't get version/kind; json parse error: {error}"))
-    })?;
+    let object = object
+        .map_err(|error| CallError::new(format!("couldn't get version/kind; json parse error: {error}")))?;
     for (field, name) in [("kind", "Kind"), ("apiVersion", "apiVersion")] {
         if object[field].as_str().unwrap_or_default().is_empty() {
             let shown = String::from_utf8_lossy(body);
@@ -93,17 +92,31 @@ mod tests {
     #[test]
     fn errors_are_told_as_client_go_tells_them() {
         for (status, media_type, body, told) in [
-            (500, "text/plain", "boom\n", "an error on the server (\"boom\") has prevented the request from succeeding"),
+            (
+                500,
+                "text/plain",
+                "boom\n",
+                "an error on the server (\"boom\") has prevented the request from succeeding",
+            ),
             (502, "", "x", "an error on the server (\"unknown\") has prevented the request from succeeding"),
             (404, "text/plain", "x", "the server could not find the requested resource"),
             (403, "text/html", "no", "no"),
-            (302, "", "", "the server responded with the status code 302 but did not return more information"),
+            (
+                302,
+                "",
+                "",
+                "the server responded with the status code 302 but did not return more information",
+            ),
             (500, "application/json", r#"{"kind":"Status","apiVersion":"v1","message":"said"}"#, "said"),
             (200, "", r#"{"apiVersion":"v1"}"#, r#"Object 'Kind' is missing in '{"apiVersion":"v1"}'"#),
         ] {
             assert_eq!(answer(status, media_type, body).unwrap_err(), told);
         }
         assert!(answer(200, "", r#"{"kind":"K","apiVersion":"v1"}"#).is_ok());
-        assert!(answer(200, "", "nonsense").unwrap_err().starts_with("couldn't get version/kind; json parse error: "));
+        assert!(
+            answer(200, "", "nonsense")
+                .unwrap_err()
+                .starts_with("couldn't get version/kind; json parse error: ")
+        );
     }
 }

@@ -78,7 +78,8 @@ impl Convert for ConversionWebhook {
         let (caller, objects) = (Arc::clone(&self.blocking_caller), vec![object.clone()]);
         let version = api_version.to_owned();
         let converted = self.thread.wait(TIMEOUT, async move { caller.convert(objects, &version).await });
-        let converted = converted.map_err(|_| format!("conversion to {api_version} took longer than {TIMEOUT:?}"))?;
+        let converted =
+            converted.map_err(|_| format!("conversion to {api_version} took longer than {TIMEOUT:?}"))?;
         converted?.pop().ok_or_else(|| "a conversion gave nothing back".to_owned())
     }
 }
@@ -117,8 +118,8 @@ impl Caller {
         }
         for (index, (place, converted)) in places.iter().zip(converted).enumerate() {
             let original = &mut objects[*place];
-            let checked = check::object(original, converted, api_version)
-                .map_err(|wrong| wrong.told(&of, index))?;
+            let checked =
+                check::object(original, converted, api_version).map_err(|wrong| wrong.told(&of, index))?;
             *original = checked;
         }
         Ok(objects)

@@ -44,7 +44,8 @@ impl Endpoint {
         let url = url(client_config)?;
         let uri: Uri = url.parse().map_err(|error| format!("Unparsable URL: {error}"))?;
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let name = ServerName::try_from(host.clone()).map_err(|error| format!("Unparsable URL: {host}: {error}"))?;
+        let name =
+            ServerName::try_from(host.clone()).map_err(|error| format!("Unparsable URL: {host}: {error}"))?;
         let roots = match client_config["caBundle"].as_str().filter(|bundle| !bundle.is_empty()) {
             Some(bundle) => Arc::new(authorities(bundle)?),
             None => Arc::clone(trusted),
@@ -70,7 +71,12 @@ impl Endpoint {
     ///
     /// # Errors
     /// Why there is no answer, in the words of kube-apiserver.
-    pub(super) async fn call(&self, review: &Value, timeout: Duration, longest: usize) -> Result<Value, CallError> {
+    pub(super) async fn call(
+        &self,
+        review: &Value,
+        timeout: Duration,
+        longest: usize,
+    ) -> Result<Value, CallError> {
         let url = format!("{}?timeout={}s", self.url, timeout.as_secs());
         let failed = |why: String| CallError::new(format!("Post {}: {why}", quote(&url)));
         let body = serde_json::to_vec(review).map_err(|error| failed(error.to_string()))?;

@@ -65,7 +65,8 @@ impl Hook {
             without_side_effects: ["None", "NoneOnDryRun"].iter().any(|one| webhook["sideEffects"] == *one),
             again: webhook["reinvocationPolicy"] == "IfNeeded",
             timeout: Duration::from_secs(webhook["timeoutSeconds"].as_u64().unwrap_or(10).clamp(1, 30)),
-            version: list("admissionReviewVersions").find_map(|version| ReviewVersion::named(version.as_str()?)),
+            version: list("admissionReviewVersions")
+                .find_map(|version| ReviewVersion::named(version.as_str()?)),
             endpoint: Endpoint::new(&webhook["clientConfig"], trusted),
             name,
         }

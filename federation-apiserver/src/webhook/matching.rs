@@ -66,7 +66,8 @@ impl<'a> Asked<'a> {
                     && (self.subresource.is_empty() || other.has_subresource(self.subresource))
             })
         };
-        let found = hook.rules.iter().find_map(|rule| others().find(|other| rule.matches(&self.subject(other))));
+        let found =
+            hook.rules.iter().find_map(|rule| others().find(|other| rule.matches(&self.subject(other))));
         found.map(|other| &**other)
     }
 }
@@ -95,7 +96,10 @@ impl Matcher {
     ) -> Result<Option<&'s Resource>, ApiError> {
         let Some(version) = asked.version_for(hook, served) else { return Ok(None) };
         let (Some(namespaces), Some(objects)) = (&hook.namespaces, &hook.objects) else {
-            return Err(ApiError::internal(format!("webhook \"{}\": its selectors cannot be read", hook.name)));
+            return Err(ApiError::internal(format!(
+                "webhook \"{}\": its selectors cannot be read",
+                hook.name
+            )));
         };
         if !objects.is_empty() {
             let selected = |object: &Value| object.is_object() && objects.matches(object);
@@ -123,7 +127,10 @@ impl Matcher {
         object: &Value,
     ) -> Result<Option<Map<String, Value>>, ApiError> {
         let labels = |object: &Value| object["metadata"]["labels"].as_object().cloned();
-        if is_namespace(asked.resource) && asked.subresource.is_empty() && asked.operation != Operation::Delete {
+        if is_namespace(asked.resource)
+            && asked.subresource.is_empty()
+            && asked.operation != Operation::Delete
+        {
             return Ok(labels(object));
         }
         let key = format!("/registry/namespaces/{}", asked.namespace);

@@ -19,7 +19,9 @@ impl Failure {
 
     /// A webhook that would do something on a dry run.
     pub(super) fn dry_run(webhook: &str) -> Self {
-        Self::Refused(ApiError::bad_request(format!("admission webhook \"{webhook}\" does not support dry run")))
+        Self::Refused(ApiError::bad_request(format!(
+            "admission webhook \"{webhook}\" does not support dry run"
+        )))
     }
 
     /// What the client is told, or nothing if the failure is to be ignored.
@@ -62,8 +64,16 @@ mod tests {
         for (status, code, message) in [
             (json!(null), 400, "admission webhook \"w\" denied the request without explanation"),
             (json!({"message": "no", "code": 200}), 400, "admission webhook \"w\" denied the request: no"),
-            (json!({"reason": "Forbidden", "code": 403}), 403, "admission webhook \"w\" denied the request: Forbidden"),
-            (json!({"message": "", "code": 422}), 422, "admission webhook \"w\" denied the request without explanation"),
+            (
+                json!({"reason": "Forbidden", "code": 403}),
+                403,
+                "admission webhook \"w\" denied the request: Forbidden",
+            ),
+            (
+                json!({"message": "", "code": 422}),
+                422,
+                "admission webhook \"w\" denied the request without explanation",
+            ),
         ] {
             let error = denied("w", &status);
             assert_eq!((error.code(), error.to_string().as_str()), (code, message));

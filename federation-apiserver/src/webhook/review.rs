@@ -52,7 +52,8 @@ impl Question<'_> {
     /// The review as it is sent.
     pub(super) fn review(&self, version: ReviewVersion) -> Value {
         let kind = |of: &Resource| json!({"group": of.group, "version": of.version, "kind": of.kind});
-        let resource = |of: &Resource| json!({"group": of.group, "version": of.version, "resource": of.plural});
+        let resource =
+            |of: &Resource| json!({"group": of.group, "version": of.version, "resource": of.plural});
         let mut request = json!({
             "uid": self.uid,
             "kind": kind(self.resource),
@@ -159,7 +160,11 @@ mod tests {
     fn answers_that_are_not_to_the_question_are_refused() {
         let patch = STANDARD.encode("[]");
         for (mutating, review, wrong) in [
-            (true, json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}), "webhook response was absent"),
+            (
+                true,
+                json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}),
+                "webhook response was absent",
+            ),
             (true, answer(json!({"uid": "b", "allowed": true})), "expected response.uid=\"a\", got \"b\""),
             (
                 true,
@@ -195,6 +200,9 @@ mod tests {
     fn an_older_answer_needs_no_uid_and_no_patch_type() {
         let review = json!({"response": {"allowed": true, "patch": STANDARD.encode("[]")}});
         let verdict = verdict(ReviewVersion::V1Beta1, "a", true, &review).unwrap();
-        assert_eq!((verdict.allowed, verdict.patch, verdict.patch_type), (true, b"[]".to_vec(), "JSONPatch".to_owned()));
+        assert_eq!(
+            (verdict.allowed, verdict.patch, verdict.patch_type),
+            (true, b"[]".to_vec(), "JSONPatch".to_owned())
+        );
     }
 }

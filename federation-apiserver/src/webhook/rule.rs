@@ -100,7 +100,8 @@ mod tests {
 
     #[track_caller]
     fn check(subject: Subject<'_>, change: (&str, Value), wanted: bool) {
-        let mut rule = json!({"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]});
+        let mut rule =
+            json!({"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]});
         rule[change.0] = change.1.clone();
         assert_eq!(Rule::new(&rule).matches(&subject), wanted, "{change:?} and {subject:?}");
     }

@@ -45,7 +45,8 @@ impl Api {
         let response = self.client.send(request.body(Body::from(bytes)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        let warnings = parts.headers.get_all("warning").iter().map(|value| value.to_str().unwrap().to_owned());
+        let warnings =
+            parts.headers.get_all("warning").iter().map(|value| value.to_str().unwrap().to_owned());
         Answer {
             code: parts.status.as_u16(),
             body: serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into()),

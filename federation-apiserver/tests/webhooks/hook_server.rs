@@ -89,7 +89,10 @@ impl HookServer {
     }
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
@@ -113,7 +116,9 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         }
         "deny-silently" => verdict(&review, json!({"allowed": false})),
         "warn" => verdict(&review, json!({"allowed": true, "warnings": ["mind the gap"]})),
-        "label" => patched(&review, json!([{"op": "add", "path": "/metadata/labels", "value": {"hook": "label"}}])),
+        "label" => {
+            patched(&review, json!([{"op": "add", "path": "/metadata/labels", "value": {"hook": "label"}}]))
+        }
         "label-twice" => {
             let labels = &review["request"]["object"]["metadata"]["labels"];
             let count = labels["count"].as_str().and_then(|count| count.parse().ok()).unwrap_or(0);
@@ -160,6 +165,7 @@ fn converted(review: &Value, change: impl Fn(&mut Value)) -> Response<Full<Bytes
         object
     });
     let objects: Vec<Value> = objects.collect();
-    let response = json!({"uid": request["uid"], "result": {"status": "Success"}, "convertedObjects": objects});
+    let response =
+        json!({"uid": request["uid"], "result": {"status": "Success"}, "convertedObjects": objects});
     object(&json!({"apiVersion": review["apiVersion"], "kind": "ConversionReview", "response": response}))
 }

@@ -27,7 +27,9 @@ fn mask(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
                 match name.as_str() {
-                    "uid" | "creationTimestamp" | "time" | "resourceVersion" | "userInfo" if !value.is_null() => {
+                    "uid" | "creationTimestamp" | "time" | "resourceVersion" | "userInfo"
+                        if !value.is_null() =>
+                    {
                         *value = format!("<{name}>").into();
                     }
                     _ => mask(value),

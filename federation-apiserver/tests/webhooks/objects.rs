@@ -38,9 +38,7 @@ pub(crate) fn definition(converter: Value) -> Value {
 
 /// Makes the namespaces and the resource.
 pub(crate) async fn begin(api: &Api, definition: &Value) {
-    let namespace = |name: &str, labels: Value| {
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    };
+    let namespace = |name: &str, labels: Value| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
     for object in [namespace("hooks", json!({"hooks": "yes"})), namespace("other", json!({}))] {
         assert_eq!(api.call("POST", "/api/v1/namespaces", &object).await.code, 201);
     }
@@ -49,7 +47,8 @@ pub(crate) async fn begin(api: &Api, definition: &Value) {
     assert_eq!(made.code, 201, "{}", made.body);
     for version in ["v1", "v2"] {
         let path = format!("/apis/example.com/{version}/namespaces/hooks/gadgets");
-        until("the resource is not served", async || api.call("GET", &path, &json!(null)).await.code == 200).await;
+        until("the resource is not served", async || api.call("GET", &path, &json!(null)).await.code == 200)
+            .await;
     }
 }
 

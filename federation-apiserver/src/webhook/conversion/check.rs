@@ -18,10 +18,14 @@ impl Wrong {
     pub(super) fn told(self, of: &str, index: usize) -> String {
         match self {
             Self::Object(why) => {
-                format!("conversion webhook for {of} returned invalid converted object at index {index}: {why}")
+                format!(
+                    "conversion webhook for {of} returned invalid converted object at index {index}: {why}"
+                )
             }
             Self::Metadata(why) => {
-                format!("conversion webhook for {of} returned invalid metadata in object at index {index}: {why}")
+                format!(
+                    "conversion webhook for {of} returned invalid metadata in object at index {index}: {why}"
+                )
             }
         }
     }
@@ -156,10 +160,16 @@ mod tests {
     fn an_answer_that_is_no_success_is_refused() {
         let answer = |response: Value| json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "response": response});
         for (mut answer, wrong) in [
-            (json!({}), "expected webhook response of apiextensions.k8s.io/v1, Kind=ConversionReview, got , Kind="),
+            (
+                json!({}),
+                "expected webhook response of apiextensions.k8s.io/v1, Kind=ConversionReview, got , Kind=",
+            ),
             (answer(json!(null)), "no response provided"),
             (answer(json!({"uid": "b"})), "expected response.uid=\"a\", got \"b\""),
-            (answer(json!({"uid": "a", "result": {"status": "Failure"}})), "response.result.status was 'Failure', not 'Success'"),
+            (
+                answer(json!({"uid": "a", "result": {"status": "Failure"}})),
+                "response.result.status was 'Failure', not 'Success'",
+            ),
             (answer(json!({"uid": "a", "result": {"message": "no"}})), "no"),
         ] {
             assert_eq!(converted(&mut answer, "v1", "a").unwrap_err(), wrong);
