@@ -102,6 +102,7 @@ fn scenarios(hooks: &HookServer) -> Vec<Scenario> {
             one(kind, "allow", json!({})),
             vec![
                 create("allowed"),
+                step("PUT", "/api/v1/namespaces/hooks/configmaps/allowed", config_map("allowed")),
                 step("PATCH", "/api/v1/namespaces/hooks/configmaps/allowed", json!({"data": {"c": "d"}})),
                 step(
                     "PATCH",
@@ -205,6 +206,13 @@ fn scenarios(hooks: &HookServer) -> Vec<Scenario> {
                 ),
             ],
         );
+    }
+    for (kind, title) in
+        [("Validating", "validating: generated name"), ("Mutating", "mutating: generated name")]
+    {
+        let generated =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "made-"}});
+        add(title, one(kind, "deny-warning", json!({})), vec![step("POST", CONFIG_MAPS, generated)]);
     }
     add(
         "a patch of a config map",

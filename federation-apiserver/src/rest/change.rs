@@ -68,16 +68,16 @@ impl Rest {
             options: Options::Write(options),
             warnings: Vec::new(),
         };
-        self.admit(&mut write).await?;
+        self.admit(&mut write, caller).await?;
         settle(at, &mut write.object, old);
         let errors = at.resource.rules.validate(&write.object, Some(old));
         if !errors.is_empty() {
             let Resource { group, kind, .. } = at.resource;
             return Err(ApiError::invalid(group, kind, at.name, &errors).into());
         }
-        self.validate(&mut write).await?;
-        write.warnings.extend(at.resource.rules.warnings(&write.object, Some(old)));
-        write.warnings.iter().for_each(|text| caller.warn(text));
+        self.validate(&mut write, caller).await?;
+        let warnings = at.resource.rules.warnings(&write.object, Some(old));
+        warnings.into_iter().for_each(|text| caller.warn(text));
         let mut new = write.object;
         if object::is_deleting(&new) && is_released(at.resource, &new) && is_released_after(at, old, &new) {
             return self.remove(at, &current.entry, new, options.dry_run).await;

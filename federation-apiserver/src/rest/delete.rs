@@ -57,9 +57,8 @@ impl Rest {
             options: Options::Delete(options),
             warnings: Vec::new(),
         };
-        self.admit(&mut write).await?;
-        self.validate(&mut write).await?;
-        write.warnings.iter().for_each(|text| caller.warn(text));
+        self.admit(&mut write, caller).await?;
+        self.validate(&mut write, caller).await?;
         let mut last = current.object.clone();
         let before = object::finalizers(&last);
         let finalizers = with_policy(before.clone(), options.propagation_policy.as_deref());

@@ -38,6 +38,10 @@ impl Rest {
                 };
                 return Err(ApiError::invalid(&resource.group, &resource.plural, at.name, &[error]));
             }
+            if unconditional {
+                let version = current.entry.mod_revision.to_string();
+                object::set(&mut new, "resourceVersion", Some(version.into()));
+            }
             check_current(&at, &new, &current)?;
             let manager = caller.manager(options.field_manager.as_deref());
             match self.replace(&at, caller, &current, new.clone(), &manager, options).await {

@@ -114,6 +114,7 @@ async fn answer(
             let status = json!({"message": "not like this", "code": 403, "reason": "Forbidden"});
             verdict(&review, json!({"allowed": false, "status": status}))
         }
+        "deny-warning" => verdict(&review, json!({"allowed": false, "warnings": ["mind the gap"]})),
         "deny-silently" => verdict(&review, json!({"allowed": false})),
         "warn" => verdict(&review, json!({"allowed": true, "warnings": ["mind the gap"]})),
         "label" => {

@@ -4,14 +4,19 @@ use serde_json::Value;
 
 /// What is said of an answer that is no JSON, up to what the parser says.
 const UNPARSED: &str = "json parse error: ";
+/// What names are made from.
+const MADE: &str = "made-";
 /// Where a patch does not fit.
 const MISFIT: &str = "/no/such/field";
 
-/// A review that is the same from any server. Mutating webhooks see the generation that an update will have here, and
-/// the old one on kube-apiserver.
+/// A review that is the same from any server. Mutating webhooks see the metadata that an update will have here, and
+/// what the client wrote of it on kube-apiserver.
 pub(crate) fn masked_review(mut review: Value, mutating: bool) -> Value {
     if mutating && review["request"]["operation"] == "UPDATE" {
-        review["request"]["object"]["metadata"]["generation"] = "<generation>".into();
+        let metadata = review["request"]["object"]["metadata"].as_object_mut().unwrap();
+        for field in ["creationTimestamp", "generation", "resourceVersion", "uid"] {
+            metadata.remove(field);
+        }
     }
     masked(review)
 }
@@ -45,6 +50,9 @@ fn mask(value: &mut Value) {
         Value::String(text) => {
             let parts = text.split('"').map(|part| if is_uuid(part) { "<uid>" } else { part });
             *text = parts.collect::<Vec<_>>().join("\"");
+            if text.len() == MADE.len() + 5 && text.starts_with(MADE) {
+                *text = format!("{MADE}<name>");
+            }
         }
         _ => {}
     }
