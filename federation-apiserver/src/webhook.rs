@@ -11,6 +11,7 @@
 mod admission;
 mod answer;
 mod blocking;
+mod condition;
 mod configurations;
 mod connection;
 mod conversion;

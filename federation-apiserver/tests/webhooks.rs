@@ -142,23 +142,25 @@ async fn a_broken_webhook_can_be_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conditions_that_nobody_evaluates_are_refused() {
+async fn conditions_that_do_not_compile_are_refused() {
     let world = World::begin("convert").await;
-    let configuration = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": "conditional"}, "webhooks": [{
-            "name": "hook.example.com", "clientConfig": {"url": "https://localhost/"}, "sideEffects": "None",
-            "admissionReviewVersions": ["v1"], "matchConditions": [{"name": "never", "expression": "false"}],
-        }],
-    });
-    let path = format!("{CONFIGURATIONS}/validatingwebhookconfigurations");
-    let answer = world.api.call("POST", &path, &configuration).await;
-    assert_eq!(answer.code, 422);
-    let cause = &answer.body["details"]["causes"][0];
-    assert_eq!(
-        (&cause["field"], &cause["reason"]),
-        (&json!("webhooks[0].matchConditions"), &json!("FieldValueForbidden"))
-    );
+    for expression in ["nothing == 1", "object.", "1 + 1", "authorizer.path('/').check('get').allowed()"] {
+        let configuration = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": "conditional"}, "webhooks": [{
+                "name": "hook.example.com", "clientConfig": {"url": "https://localhost/"}, "sideEffects": "None",
+                "admissionReviewVersions": ["v1"], "matchConditions": [{"name": "wrong", "expression": expression}],
+            }],
+        });
+        let path = format!("{CONFIGURATIONS}/validatingwebhookconfigurations");
+        let answer = world.api.call("POST", &path, &configuration).await;
+        let cause = &answer.body["details"]["causes"][0];
+        assert_eq!(
+            (answer.code, &cause["field"]),
+            (422, &json!("webhooks[0].matchConditions[0].expression"))
+        );
+        assert!(cause["message"].as_str().unwrap().contains("compilation failed: "), "{cause}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

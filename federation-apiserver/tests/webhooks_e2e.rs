@@ -134,6 +134,39 @@ fn scenarios(hooks: &HookServer) -> Vec<Scenario> {
             one(kind, "deny-silently", json!({})),
             vec![create("denied"), step("POST", GADGETS, gadget("v1", "denied"))],
         );
+        for (expression, policy, validating, mutating) in [
+            (
+                "request.operation == 'CREATE' && object.data.a == 'b'",
+                "Fail",
+                "validating: holds",
+                "mutating: holds",
+            ),
+            ("request.userInfo.username == 'nobody'", "Fail", "validating: holds not", "mutating: holds not"),
+            (
+                "oldObject != null || object.data.c == 'd'",
+                "Fail",
+                "validating: no result",
+                "mutating: no result",
+            ),
+            (
+                "object.data.c == 'd'",
+                "Ignore",
+                "validating: no result, ignored",
+                "mutating: no result, ignored",
+            ),
+        ] {
+            let conditions = json!([{"name": "condition", "expression": expression}]);
+            let change = json!({"matchConditions": conditions, "failurePolicy": policy});
+            add(
+                title(validating, mutating),
+                one(kind, "deny", change),
+                vec![step(
+                    "POST",
+                    "/api/v1/namespaces/hooks/configmaps?dryRun=All",
+                    config_map("conditional"),
+                )],
+            );
+        }
         add(
             title("validating: warn", "mutating: warn"),
             one(kind, "warn", json!({})),

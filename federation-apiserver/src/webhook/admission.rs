@@ -14,7 +14,6 @@ use super::hook::Hook;
 use super::matching::{Asked, Matcher};
 use super::outcome::{Failure, denied};
 use super::review::{Question, Verdict, verdict};
-use crate::FieldError;
 use crate::admission::{Attributes, Plugin};
 use crate::resource::{Catalog, Resource};
 use crate::status::ApiError;
@@ -67,17 +66,8 @@ impl AdmissionWebhooks {
             .as_ref()
             .map_err(|why| Failure::Call(format!("could not get REST client: {why}")))?;
         let uid = uuid::Uuid::new_v4().to_string();
-        let question = Question {
-            uid: &uid,
-            asked,
-            resource: form.resource,
-            object: &form.object,
-            old: &form.old,
-            user: &context.user,
-            dry_run: context.dry_run,
-            options: &context.options,
-        };
-        let answer = endpoint.call(&question.review(version), hook.timeout, LONGEST_ANSWER).await;
+        let review = context.question(asked, form).review(version, &uid);
+        let answer = endpoint.call(&review, hook.timeout, LONGEST_ANSWER).await;
         let answer = answer.map_err(Failure::calling)?;
         verdict(version, &uid, mutating, &answer)
             .map_err(|why| Failure::Call(format!("received invalid webhook response: {why}")))
@@ -95,6 +85,31 @@ impl Context {
     fn of(write: &Attributes<'_>) -> Result<Self, ApiError> {
         let user = serde_json::to_value(write.user).map_err(ApiError::internal)?;
         Ok(Self { user, dry_run: write.dry_run, options: options::of(write) })
+    }
+
+    fn question<'q>(&'q self, asked: &'q Asked<'_>, form: &'q Form<'_>) -> Question<'q> {
+        Question {
+            asked,
+            resource: form.resource,
+            object: &form.object,
+            old: &form.old,
+            user: &self.user,
+            dry_run: self.dry_run,
+            options: &self.options,
+        }
+    }
+
+    /// Whether the webhook's conditions hold.
+    fn holds(&self, hook: &Hook, asked: &Asked<'_>, form: &Form<'_>) -> Result<bool, ApiError> {
+        if hook.conditions.is_empty() {
+            return Ok(true);
+        }
+        let request = self.question(asked, form).request();
+        match hook.conditions.hold(&form.object, &form.old, &request) {
+            Ok(hold) => Ok(hold),
+            Err(_) if hook.may_fail => Ok(false),
+            Err(why) => Err(ApiError::forbidden(asked.resource.group_resource(), asked.name, &why)),
+        }
     }
 }
 
@@ -124,6 +139,9 @@ impl Plugin for AdmissionWebhooks {
                     self.matcher.version_for(hook, &asked, &served, &form.object, write.old).await?;
                 let Some(version) = version else { continue };
                 form.convert(version).await?;
+                if !context.holds(hook, &asked, &form)? {
+                    continue;
+                }
                 let outcome = match self.ask(hook, true, &asked, &form, &context).await {
                     Ok(verdict) => {
                         write.warnings.extend(verdict.warnings.iter().cloned());
@@ -161,7 +179,7 @@ impl Plugin for AdmissionWebhooks {
 
     async fn validate(&self, write: &mut Attributes<'_>) -> Result<(), ApiError> {
         if is_exempt(write.resource) {
-            return refuse_conditions(write);
+            return check_conditions(write);
         }
         let hooks = self.configurations.validating();
         if hooks.is_empty() {
@@ -183,7 +201,9 @@ impl Plugin for AdmissionWebhooks {
                     forms.len() - 1
                 }
             };
-            calls.push((hook, form));
+            if context.holds(hook, &asked, &forms[form])? {
+                calls.push((hook, form));
+            }
         }
         let asked = &asked;
         let answers = calls.iter().map(|(hook, form)| self.ask(hook, false, asked, &forms[*form], &context));
@@ -206,16 +226,9 @@ impl Plugin for AdmissionWebhooks {
     }
 }
 
-/// A condition that nobody evaluates must not be believed in.
-fn refuse_conditions(write: &Attributes<'_>) -> Result<(), ApiError> {
-    const WHY: &str =
-        "this server does not evaluate match conditions; use rules and selectors, or let the webhook decide";
-    let webhooks = write.object["webhooks"].as_array().into_iter().flatten().enumerate();
-    let conditional = webhooks
-        .filter(|(_, webhook)| webhook["matchConditions"].as_array().is_some_and(|all| !all.is_empty()));
-    let errors: Vec<FieldError> = conditional
-        .map(|(place, _)| FieldError::forbidden(format!("webhooks[{place}].matchConditions"), WHY))
-        .collect();
+/// Conditions that do not compile are refused with the configuration that has them.
+fn check_conditions(write: &Attributes<'_>) -> Result<(), ApiError> {
+    let errors = super::condition::check(&write.object);
     if errors.is_empty() {
         return Ok(());
     }

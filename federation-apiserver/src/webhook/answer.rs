@@ -59,13 +59,12 @@ fn error_of(code: u16, text: &str) -> String {
     match code {
         400 => "the server rejected our request for an unknown reason",
         401 => "the server has asked for the client to provide credentials",
-        403 | 415 => text,
         404 => "the server could not find the requested resource",
         405 => "the server does not allow this method on the requested resource",
         406 if text.is_empty() || text == "unknown" => {
             "the server was unable to respond with a content type that the client supports"
         }
-        406 => text,
+        403 | 406 | 415 => text,
         409 => "the server reported a conflict",
         422 => "the server rejected our request due to an error in our request",
         429 => "the server has received too many requests and has asked us to try again later",

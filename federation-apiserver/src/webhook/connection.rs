@@ -74,6 +74,10 @@ impl Connection {
         request: Request<Full<Bytes>>,
         longest: usize,
     ) -> Result<(Parts, Bytes), (Failure, Option<Request<Full<Bytes>>>)> {
+        // A connection that is used again is ready when its last answer has been read to the end.
+        if self.0.ready().await.is_err() {
+            return Err((Failure::Ended, Some(request)));
+        }
         let response = match self.0.try_send_request(request).await {
             Ok(response) => response,
             Err(mut error) => {

@@ -6,12 +6,17 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use serde_json::Value;
 
+use super::condition::Conditions;
 use super::endpoint::Endpoint;
 use super::review::ReviewVersion;
 use super::rule::Rule;
 use crate::select::LabelSelector;
 
 /// A webhook of admission.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of the configuration, and independent of the others"
+)]
 pub(super) struct Hook {
     /// Tells it apart from all others: configuration, webhook, and its place, since names may be the same.
     pub(super) id: String,
@@ -24,8 +29,7 @@ pub(super) struct Hook {
     pub(super) namespaces: Option<LabelSelector>,
     /// As above.
     pub(super) objects: Option<LabelSelector>,
-    /// It has `matchConditions`, which are not evaluated here.
-    pub(super) conditional: bool,
+    pub(super) conditions: Conditions,
     /// A failed call is as good as none (`failurePolicy: Ignore`).
     pub(super) may_fail: bool,
     /// It may be called on a dry run.
@@ -60,7 +64,7 @@ impl Hook {
             equivalent: webhook["matchPolicy"] != "Exact",
             namespaces: selector("namespaceSelector"),
             objects: selector("objectSelector"),
-            conditional: list("matchConditions").next().is_some(),
+            conditions: Conditions::new(webhook),
             may_fail: webhook["failurePolicy"] == "Ignore",
             without_side_effects: ["None", "NoneOnDryRun"].iter().any(|one| webhook["sideEffects"] == *one),
             again: webhook["reinvocationPolicy"] == "IfNeeded",

@@ -115,9 +115,6 @@ impl Matcher {
                 return Ok(None);
             }
         }
-        if hook.conditional {
-            return conditions(hook, asked).map(|()| None);
-        }
         Ok(Some(version))
     }
 
@@ -140,15 +137,6 @@ impl Matcher {
         let namespace: Value = serde_json::from_slice(&entry.value).map_err(ApiError::internal)?;
         Ok(labels(&namespace))
     }
-}
-
-/// Conditions are refused when they are written; those that another server had stored count as failed.
-fn conditions(hook: &Hook, asked: &Asked<'_>) -> Result<(), ApiError> {
-    if hook.may_fail {
-        return Ok(());
-    }
-    let why = format!("webhook \"{}\": matchConditions are not evaluated by this server", hook.name);
-    Err(ApiError::forbidden(asked.resource.group_resource(), asked.name, &why))
 }
 
 fn is_namespace(resource: &Resource) -> bool {

@@ -33,7 +33,6 @@ impl ReviewVersion {
 
 /// What is asked about, in the version of the webhook.
 pub(super) struct Question<'a> {
-    pub(super) uid: &'a str,
     pub(super) asked: &'a Asked<'a>,
     /// The resource in the version of the objects.
     pub(super) resource: &'a Resource,
@@ -50,20 +49,26 @@ pub(super) struct Question<'a> {
 
 impl Question<'_> {
     /// The review as it is sent.
-    pub(super) fn review(&self, version: ReviewVersion) -> Value {
+    pub(super) fn review(&self, version: ReviewVersion, uid: &str) -> Value {
+        let mut request = self.request();
+        request["uid"] = uid.into();
+        request["object"] = self.object.clone();
+        request["oldObject"] = self.old.clone();
+        json!({"kind": "AdmissionReview", "apiVersion": version.api_version(), "request": request})
+    }
+
+    /// The request without its objects, as conditions see it.
+    pub(super) fn request(&self) -> Value {
         let kind = |of: &Resource| json!({"group": of.group, "version": of.version, "kind": of.kind});
         let resource =
             |of: &Resource| json!({"group": of.group, "version": of.version, "resource": of.plural});
         let mut request = json!({
-            "uid": self.uid,
             "kind": kind(self.resource),
             "resource": resource(self.resource),
             "requestKind": kind(self.asked.resource),
             "requestResource": resource(self.asked.resource),
             "operation": self.asked.operation.name(),
             "userInfo": self.user,
-            "object": self.object,
-            "oldObject": self.old,
             "dryRun": self.dry_run,
             "options": self.options,
         });
@@ -77,7 +82,7 @@ impl Question<'_> {
                 request[field] = text.into();
             }
         }
-        json!({"kind": "AdmissionReview", "apiVersion": version.api_version(), "request": request})
+        request
     }
 }
 
