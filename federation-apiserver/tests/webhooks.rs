@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use api::Api;
 use hook_server::HookServer;
-use objects::{begin, definition, marker, until_marked};
+use objects::{begin, definition, marker, until_marked, until_settled};
 
 #[path = "webhooks/api.rs"]
 mod api;
@@ -45,6 +45,7 @@ impl World {
         let api = Api::new(Client::new(InProcess::new(server.api().clone(), admin), "default"));
         let hooks = HookServer::start().await;
         begin(&api, &definition(hooks.client_config(converter))).await;
+        until_settled(&api).await;
         hooks.take_asked();
         Self { _server: server, api, hooks }
     }
@@ -53,7 +54,7 @@ impl World {
     async fn configure(&self, kind: &str, name: &str, path: &str, change: Value) {
         let mut webhook = json!({
             "name": "hook.example.com", "clientConfig": self.hooks.client_config(path), "sideEffects": "None",
-            "admissionReviewVersions": ["v1"],
+            "admissionReviewVersions": ["v1"], "namespaceSelector": {"matchLabels": {"hooks": "yes"}},
             "rules": [{"operations": ["*"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}],
         });
         for (field, value) in change.as_object().into_iter().flatten() {

@@ -16,7 +16,7 @@ use testbed::Testbed;
 use api::{Answer, Api};
 use hook_server::HookServer;
 use mask::{masked, masked_review};
-use objects::{begin, definition, marker, until_marked};
+use objects::{begin, definition, marker, until_marked, until_settled};
 
 #[path = "webhooks/api.rs"]
 mod api;
@@ -316,6 +316,7 @@ async fn webhooks_work_as_on_a_real_api_server() {
     for api in [&real, &ours] {
         begin(api, &definition).await;
     }
+    until_settled(&ours).await;
     for scenario in scenarios(&hooks) {
         let theirs = play(&real, &hooks, &scenario).await;
         let own = play(&ours, &hooks, &scenario).await;

@@ -52,6 +52,15 @@ pub(crate) async fn begin(api: &Api, definition: &Value) {
     }
 }
 
+/// Waits until the server's own parts have written what every namespace has: webhooks would be asked about it.
+pub(crate) async fn until_settled(api: &Api) {
+    let path = "/api/v1/namespaces/hooks/configmaps/kube-root-ca.crt";
+    until("the namespace lacks what every one has", async || {
+        api.call("GET", path, &json!(null)).await.code == 200
+    })
+    .await;
+}
+
 /// A webhook that asks for what no scenario writes.
 pub(crate) fn marker(hooks: &HookServer) -> Value {
     json!({
