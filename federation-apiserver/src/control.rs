@@ -15,7 +15,7 @@
 //! | [`accounts`] | each namespace's default account and authority certificate |
 //! | [`simulate`] | workloads of a simulated member, as if their pods ran |
 
-mod changes;
+pub(crate) mod changes;
 mod condition;
 mod finalizers;
 mod hand;

@@ -31,6 +31,7 @@ use crate::resource::Catalog;
 use crate::rest::Rest;
 use crate::server::{ApiServer, Listener, Settings, serve};
 use crate::status::ApiError;
+use crate::webhook::{AdmissionWebhooks, ConversionWebhooks, FollowConfigurations};
 
 /// The name by which tokens of service accounts say who issued them, and for whom they are: kube-apiserver's default.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -73,6 +74,8 @@ pub struct Options {
     pub plugins: Vec<Arc<dyn Plugin>>,
     /// How workloads behave, in a server with [`Profile::Member`] that has no nodes; `None`: nothing happens to them.
     pub simulation: Option<Behaviour>,
+    /// Authorities that are trusted to sign the certificates of webhooks that are configured without a `caBundle`.
+    pub trusted: Arc<rustls::RootCertStore>,
     /// Tokens that are known.
     pub tokens: StaticTokens,
     /// Where it listens; `None`: it answers this process alone.
@@ -93,6 +96,7 @@ impl Options {
             converters: Arc::new(()),
             plugins: Vec::new(),
             simulation: (profile == Profile::Member).then(Behaviour::default),
+            trusted: Arc::new(rustls::RootCertStore::empty()),
             tokens: StaticTokens::default(),
             listen: None,
             hosts: Vec::new(),
@@ -116,6 +120,9 @@ pub enum EmbeddedError {
     /// What every server begins with cannot be made.
     #[error("what every server begins with cannot be made: {0}")]
     Bootstrap(ApiError),
+    /// The thread for calls that cannot wait asynchronously cannot be started.
+    #[error("cannot start a thread for calls of webhooks: {0}")]
+    Thread(io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -142,7 +149,7 @@ impl EmbeddedServer {
     /// # Errors
     /// The store, the secrets or the address cannot be used.
     pub async fn start(options: Options) -> Result<Self, EmbeddedError> {
-        let Options { store, profile, secrets, converters, mut plugins, simulation, .. } = options;
+        let Options { store, profile, secrets, converters, mut plugins, simulation, trusted, .. } = options;
         let Options { tokens, listen, hosts, mut settings, .. } = options;
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));
@@ -150,12 +157,17 @@ impl EmbeddedServer {
         if profile == Profile::Member {
             plugins.push(Arc::new(ServiceAddresses::new(Arc::clone(&store))));
         }
+        let mut webhooks = FollowConfigurations::new(Arc::clone(&store), Arc::clone(&trusted));
+        webhooks.load().await;
+        let asked = webhooks.configurations();
+        plugins.push(Arc::new(AdmissionWebhooks::new(asked, Arc::clone(&catalog), Arc::clone(&store))));
         let rest = Arc::new(Rest::new(Arc::clone(&store), catalog, plugins));
         let policy = Arc::new(RwLock::new(Policy::default()));
         bootstrap(Arc::clone(&rest), profile).await.map_err(EmbeddedError::Bootstrap)?;
         let mut policies = PolicyControl::new(Arc::clone(&rest), Arc::clone(&policy));
         policies.load().await;
-        let mut definitions = Definitions::new(Arc::clone(&rest), converters);
+        let converters = ConversionWebhooks::new(converters, trusted).map_err(EmbeddedError::Thread)?;
+        let mut definitions = Definitions::new(Arc::clone(&rest), Arc::new(converters));
         definitions.load().await?;
 
         let listener = match listen {
@@ -175,6 +187,7 @@ impl EmbeddedServer {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(policies.run(stop.clone()));
+        tasks.spawn(webhooks.run(stop.clone()));
         tasks.spawn(definitions.run(stop.clone()));
         tasks.spawn(NamespaceControl::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(GarbageCollector::new(Arc::clone(&rest)).run(stop.clone()));

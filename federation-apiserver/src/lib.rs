@@ -23,6 +23,7 @@ pub mod server;
 pub mod status;
 pub mod syntax;
 pub mod table;
+pub mod webhook;
 
 pub use embedded::{EmbeddedError, EmbeddedServer, ISSUER, Options, Secrets};
 pub use in_process::InProcess;

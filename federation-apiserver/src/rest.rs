@@ -127,16 +127,21 @@ impl Rest {
         &self.catalog
     }
 
-    async fn admit(&self, write: &mut Attributes<'_>) -> Result<(), ApiError> {
+    /// What is said to a write that is refused reaches the client too.
+    async fn admit(&self, write: &mut Attributes<'_>, caller: &Caller) -> Result<(), ApiError> {
         for plugin in &self.plugins {
-            plugin.admit(write).await?;
+            let admitted = plugin.admit(write).await;
+            write.warnings.drain(..).for_each(|text| caller.warn(text));
+            admitted?;
         }
         Ok(())
     }
 
-    async fn validate(&self, write: &mut Attributes<'_>) -> Result<(), ApiError> {
+    async fn validate(&self, write: &mut Attributes<'_>, caller: &Caller) -> Result<(), ApiError> {
         for plugin in &self.plugins {
-            plugin.validate(write).await?;
+            let validated = plugin.validate(write).await;
+            write.warnings.drain(..).for_each(|text| caller.warn(text));
+            validated?;
         }
         Ok(())
     }

@@ -345,8 +345,11 @@ impl ApiError {
         let Status { code, reason, message, details, continue_token } = &*self.0;
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": message, "reason": reason,
+            "message": message,
         });
+        if !reason.is_empty() {
+            status["reason"] = reason.as_str().into();
+        }
         if !continue_token.is_empty() {
             status["metadata"]["continue"] = continue_token.as_str().into();
         }

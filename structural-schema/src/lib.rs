@@ -29,3 +29,4 @@ pub use definition::{check_definition, structural_violations};
 pub use definitions::Definitions;
 pub use field_error::{Cause, FieldError};
 pub use node::{Additional, Kind, ListType, MapType, Node, Patch, Schema, SchemaRef};
+pub use rules::Condition;

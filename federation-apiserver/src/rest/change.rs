@@ -4,8 +4,9 @@ use revision_store::{Entry, Write, WriteError};
 use serde_json::Value;
 
 use super::{At, Caller, Rest, encode, write_error};
-use crate::admission::{Attributes, Operation};
+use crate::admission::{Attributes, Operation, Options};
 use crate::object;
+use crate::request::WriteOptions;
 use crate::resource::Resource;
 use crate::status::ApiError;
 
@@ -51,7 +52,7 @@ impl Rest {
         caller: &Caller,
         current: &Current,
         new: Value,
-        dry_run: bool,
+        options: &WriteOptions,
     ) -> Result<Value, Refused> {
         let old = &current.object;
         let mut write = Attributes {
@@ -63,26 +64,27 @@ impl Rest {
             object: new,
             old: Some(old),
             user: &caller.user,
-            dry_run,
+            dry_run: options.dry_run,
+            options: Options::Write(options),
             warnings: Vec::new(),
         };
-        self.admit(&mut write).await?;
+        self.admit(&mut write, caller).await?;
         settle(at, &mut write.object, old);
         let errors = at.resource.rules.validate(&write.object, Some(old));
         if !errors.is_empty() {
             let Resource { group, kind, .. } = at.resource;
             return Err(ApiError::invalid(group, kind, at.name, &errors).into());
         }
-        self.validate(&mut write).await?;
-        write.warnings.extend(at.resource.rules.warnings(&write.object, Some(old)));
-        write.warnings.iter().for_each(|text| caller.warn(text));
+        self.validate(&mut write, caller).await?;
+        let warnings = at.resource.rules.warnings(&write.object, Some(old));
+        warnings.into_iter().for_each(|text| caller.warn(text));
         let mut new = write.object;
         if object::is_deleting(&new) && is_released(at.resource, &new) && is_released_after(at, old, &new) {
-            return self.remove(at, &current.entry, new, dry_run).await;
+            return self.remove(at, &current.entry, new, options.dry_run).await;
         }
         object_patch::keep_times(old, &mut new);
         let stored = self.to_storage(at.resource, new.clone()).await?;
-        if stored == current.entry.value || dry_run {
+        if stored == current.entry.value || options.dry_run {
             let version = current.entry.mod_revision.to_string();
             object::set(&mut new, "resourceVersion", Some(version.into()));
             return Ok(new);

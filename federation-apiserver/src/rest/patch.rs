@@ -85,7 +85,7 @@ impl Rest {
         check_place(at.resource, at.namespace, Some(at.name), &mut new)?;
         check_current(at, &new, current)?;
         let manager = caller.manager(options.field_manager.as_deref());
-        self.replace(at, caller, current, new, &manager, options.dry_run).await
+        self.replace(at, caller, current, new, &manager, options).await
     }
 
     async fn apply_to(
@@ -101,7 +101,7 @@ impl Rest {
         let (served, live) = (self.catalog.served(), Some(&current.object));
         let mut new = ownership::applied(&served, at, live, &applied, options, (self.now)())?;
         super::change::settle(at, &mut new, &current.object);
-        self.store_change(at, caller, current, new, options.dry_run).await
+        self.store_change(at, caller, current, new, options).await
     }
 
     async fn apply_new(
@@ -121,7 +121,7 @@ impl Rest {
         }
         let served = self.catalog.served();
         let new = ownership::applied(&served, &at, None, &applied, options, (self.now)())?;
-        self.create_prepared(at, new, options.dry_run, caller).await
+        self.create_prepared(at, new, options, caller).await
     }
 }
 

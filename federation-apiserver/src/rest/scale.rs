@@ -57,14 +57,7 @@ impl Rest {
             set(&mut new, &paths.spec_replicas, replicas.into());
             let manager = caller.manager(options.field_manager.as_deref());
             match self
-                .replace(
-                    &At { subresource: Some("scale"), ..at },
-                    caller,
-                    &current,
-                    new,
-                    &manager,
-                    options.dry_run,
-                )
+                .replace(&At { subresource: Some("scale"), ..at }, caller, &current, new, &manager, options)
                 .await
             {
                 Ok(scaled) => {

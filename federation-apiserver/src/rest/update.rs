@@ -39,9 +39,13 @@ impl Rest {
                 };
                 return Err(ApiError::invalid(&resource.group, &resource.plural, at.name, &[error]));
             }
+            if unconditional {
+                let version = current.entry.mod_revision.to_string();
+                object::set(&mut new, "resourceVersion", Some(version.into()));
+            }
             check_current(&at, &new, &current)?;
             let manager = caller.manager(options.field_manager.as_deref());
-            match self.replace(&at, caller, &current, new.clone(), &manager, options.dry_run).await {
+            match self.replace(&at, caller, &current, new.clone(), &manager, options).await {
                 Ok(object) => return Ok(Written { code: 200, object }),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) if unconditional => {}
@@ -59,12 +63,12 @@ impl Rest {
         current: &Current,
         mut new: Value,
         manager: &str,
-        dry_run: bool,
+        options: &WriteOptions,
     ) -> Result<Value, Refused> {
         settle(at, &mut new, &current.object);
         let served = self.catalog.served();
         ownership::updated(&served, at, Some(&current.object), &mut new, manager, (self.now)());
-        self.store_change(at, caller, current, new, dry_run).await
+        self.store_change(at, caller, current, new, options).await
     }
 }
 

@@ -56,17 +56,31 @@ impl Expression {
 
     /// Whether the old value is asked for.
     pub(crate) fn uses_old_self(&self) -> bool {
-        self.source.references().has_variable("oldSelf")
+        self.uses("oldSelf")
+    }
+
+    /// Whether a variable is asked for.
+    pub(super) fn uses(&self, variable: &str) -> bool {
+        self.source.references().has_variable(variable)
     }
 
     /// Evaluates with `self` and, if it has a value, `oldSelf`.
     pub(super) fn evaluate(&self, own: &Value, old: Option<&Value>, steps: &Steps) -> Result<Value, Failure> {
+        let old = old.map(|old| ("oldSelf", old.clone()));
+        self.evaluate_with([("self", own.clone())].into_iter().chain(old), steps)
+    }
+
+    /// Evaluates with these variables.
+    pub(super) fn evaluate_with<'a>(
+        &self,
+        variables: impl IntoIterator<Item = (&'a str, Value)>,
+        steps: &Steps,
+    ) -> Result<Value, Failure> {
         let evaluate = || {
             let mut context = FUNCTIONS.new_inner_scope();
             context.set_variable_resolver(steps);
-            context.add_variable_from_value("self", own.clone());
-            if let Some(old) = old {
-                context.add_variable_from_value("oldSelf", old.clone());
+            for (name, value) in variables {
+                context.add_variable_from_value(name, value);
             }
             Value::resolve(&self.counted, &context)
         };

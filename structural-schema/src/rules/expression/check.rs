@@ -34,6 +34,12 @@ impl Expression {
 }
 
 impl Expression {
+    /// The first name that nothing has, where these are the variables, in the compiler's words.
+    pub(crate) fn unknown_name_beside(&self, variables: &[&str]) -> Option<String> {
+        let variables = variables.iter().map(|name| ((*name).to_owned(), Known::Nothing)).collect();
+        check(&self.source, &mut Scope { variables }).err()
+    }
+
     /// Whether the result is of another type than this one (`bool` or `string`), as far as that can be told.
     pub(crate) fn is_surely_not(&self, wanted: &str, own: Known<'_>) -> bool {
         let variables = HashMap::from([("self".to_owned(), own)]);
