@@ -75,9 +75,12 @@ impl Server {
             builder = builder.header(name, masks.fill(value));
         }
         let body = Body::from(masks.fill(&request.body).into_bytes());
-        let response = match self.client.send(builder.body(body).unwrap()).await {
-            Ok(response) => response,
-            Err(error) => panic!("{}: {error}", request.title),
+        let sent = tokio::time::timeout(PATIENCE, self.client.send(builder.body(body).unwrap()));
+        let response = match sent.await {
+            Ok(Ok(response)) => response,
+            Err(_) => return Answer { body: "no answer in time".into(), ..Answer::default() },
+            // No answer is an answer too: the other one must not give one either.
+            Ok(Err(error)) => return Answer { body: error.to_string().into(), ..Answer::default() },
         };
         let (parts, body) = response.into_parts();
         let mut headers: Vec<(String, String)> = HEADERS
