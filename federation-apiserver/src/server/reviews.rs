@@ -9,7 +9,7 @@ use super::{ApiServer, Body, answer, resources::parsed};
 use crate::auth::{AccessReview, TokenQuestion, access_review, rules_review, self_review, token_review};
 use crate::request::ResourcePath;
 use crate::rest::Caller;
-use crate::status::{ApiError, GroupResource};
+use crate::status::ApiError;
 
 impl ApiServer {
     /// Answers a review.
@@ -21,6 +21,10 @@ impl ApiServer {
         caller: &Caller,
     ) -> Result<Response<Body>, ApiError> {
         let ResourcePath { group, version, resource, .. } = path;
+        let served = self.rest.catalog().served();
+        if !group.is_empty() && super::paths::described(&served).iter().all(|one| one.group != *group) {
+            return Ok(answer::page_not_found());
+        }
         if version != "v1" || path.name.is_some() {
             return Err(ApiError::no_such_path());
         }
@@ -40,10 +44,7 @@ impl ApiServer {
             return Err(ApiError::no_such_path());
         }
         if parts.method != http::Method::POST {
-            return Err(ApiError::method_not_allowed(
-                GroupResource { group, resource },
-                &parts.method.as_str().to_lowercase(),
-            ));
+            return Err(ApiError::no_such_method());
         }
         let request: Value = parsed(parts, &body)?.value;
         let namespace = path.namespace.as_deref().unwrap_or_default();

@@ -84,7 +84,13 @@ impl Masks {
         if let Some((before, _)) = text.split_once(", current: ") {
             text = format!("{before}, current: <version>");
         }
-        text
+        // An object as a text: its fields are in another order.
+        text = without(&text, "patch: Invalid value: \"{", "}\": ");
+        text = without(&text, "Invalid value: \"{", "}\": ");
+        // The key in the store.
+        text = without(&text, "Key: /", ", ");
+        text = without(&text, "ResourceVersion in record (", ")");
+        sorted_errors(&text)
     }
 }
 
@@ -94,4 +100,19 @@ fn ordinal(seen: &mut HashMap<String, usize>, text: &str, what: &str) -> String 
     }
     let next = seen.len() + 1;
     format!("<{what} {}>", seen.entry(text.to_owned()).or_insert(next))
+}
+
+/// A text without what is between two others.
+fn without(text: &str, from: &str, to: &str) -> String {
+    let parts = text.split_once(from).and_then(|(before, rest)| Some((before, rest.split_once(to)?.1)));
+    parts.map_or(text.to_owned(), |(before, after)| format!("{before}{from}…{to}{after}"))
+}
+
+/// Fields that are unknown or given twice, which are told in the order in which they were found.
+fn sorted_errors(text: &str) -> String {
+    const STRICT: &str = "strict decoding error: ";
+    let Some((before, all)) = text.split_once(STRICT) else { return text.to_owned() };
+    let mut all: Vec<&str> = all.split(", ").collect();
+    all.sort_unstable();
+    format!("{before}{STRICT}{}", all.join(", "))
 }
