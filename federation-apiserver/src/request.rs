@@ -33,6 +33,8 @@ pub struct ResourcePath {
     pub name: Option<String>,
     /// What of the object, such as `status`.
     pub subresource: Option<String>,
+    /// The old form of a watch: `/api/v1/watch/pods`.
+    pub watch: bool,
 }
 
 /// What is done: the verbs that RBAC knows.
@@ -75,7 +77,8 @@ impl Verb {
     pub fn of(method: &http::Method, path: &ResourcePath, watch: bool) -> Option<Self> {
         let collection = path.name.is_none();
         Some(match method.as_str() {
-            "GET" | "HEAD" if watch && path.subresource.is_none() => Self::Watch,
+            // An object is watched in the old form only: with `?watch=true`, it is read.
+            "GET" | "HEAD" if path.watch || watch && collection => Self::Watch,
             "GET" | "HEAD" if collection => Self::List,
             "GET" | "HEAD" => Self::Get,
             "POST" => Self::Create,
@@ -89,10 +92,15 @@ impl Verb {
 }
 
 impl Target {
-    /// Reads a path. Segments are decoded by the caller's URI type; empty ones are ignored, as kube-apiserver does.
+    /// Reads a path. It is decoded before it is split, as by kube-apiserver; a slash at its end is ignored.
     pub fn of(path: &str) -> Self {
-        let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let decoded = decoded(path);
+        let trimmed = decoded.strip_prefix('/').unwrap_or(&decoded);
+        let mut parts: Vec<&str> = trimmed.strip_suffix('/').unwrap_or(trimmed).split('/').collect();
         let other = || Self::Path(path.to_owned());
+        if parts.iter().any(|part| part.is_empty()) {
+            return other();
+        }
         let (group, version) = match parts.as_slice() {
             ["api", version, _, ..] => ("", *version),
             ["apis", group, version, _, ..] => (*group, *version),
@@ -100,7 +108,10 @@ impl Target {
         };
         let (group, version) = (group.to_owned(), version.to_owned());
         parts.drain(..if group.is_empty() { 2 } else { 3 });
-        // The old form of a watch: /api/v1/watch/pods. Nobody needs it; it is told apart by discovery.
+        let watch = parts[0] == "watch" && parts.len() > 1;
+        if watch {
+            parts.remove(0);
+        }
         let mut namespace = None;
         if parts[0] == "namespaces" && parts.len() > 1 {
             namespace = Some(parts[1].to_owned());
@@ -120,8 +131,29 @@ impl Target {
             resource: parts[0].to_owned(),
             name: at(1),
             subresource: at(2),
+            watch,
         })
     }
+}
+
+/// A path without percent signs; what is no text then stays as it is.
+fn decoded(path: &str) -> std::borrow::Cow<'_, str> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let code = (*first == b'%').then(|| path.get(path.len() - others.len()..)?.get(..2)).flatten();
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &others[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_or(path.into(), Into::into)
 }
 
 #[cfg(test)]

@@ -102,6 +102,20 @@ impl Resource {
         api_version(&self.group, &self.version)
     }
 
+    /// Whether an update may leave out the version that it is of, as the strategies of kube-apiserver's registry say.
+    pub fn takes_unconditional_updates(&self) -> bool {
+        let versioned = [
+            "leases",
+            "mutatingwebhookconfigurations",
+            "validatingwebhookconfigurations",
+            "customresourcedefinitions",
+            "poddisruptionbudgets",
+            "csidrivers",
+            "csinodes",
+        ];
+        !self.custom && !versioned.contains(&self.plural.as_str())
+    }
+
     /// The name of the resource in messages.
     pub fn group_resource(&self) -> GroupResource<'_> {
         GroupResource { group: &self.group, resource: &self.plural }

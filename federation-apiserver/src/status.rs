@@ -81,6 +81,8 @@ struct Status {
     reason: String,
     message: String,
     details: Map<String, Value>,
+    /// The answer has details even if they say nothing.
+    empty_details: bool,
     /// Where a list that expired can go on.
     continue_token: String,
 }
@@ -101,6 +103,7 @@ impl ApiError {
             reason: format!("{reason:?}"),
             message: message.into(),
             details: Map::new(),
+            empty_details: false,
             continue_token: String::new(),
         }))
     }
@@ -113,7 +116,9 @@ impl ApiError {
         if !resource.group.is_empty() {
             error.0.details.insert("group".into(), resource.group.into());
         }
-        error.0.details.insert("kind".into(), resource.resource.into());
+        if !resource.resource.is_empty() {
+            error.0.details.insert("kind".into(), resource.resource.into());
+        }
         error
     }
 
@@ -126,6 +131,7 @@ impl ApiError {
             reason: text("reason").unwrap_or_default(),
             message: text("message").unwrap_or_default(),
             details: status.get("details").and_then(Value::as_object).cloned().unwrap_or_default(),
+            empty_details: false,
             continue_token: String::new(),
         }))
     }
@@ -137,9 +143,26 @@ impl ApiError {
 
     /// No such path.
     pub fn no_such_path() -> Self {
-        let mut error =
-            Self::new(Reason::NotFound, "the server could not find the requested resource".to_owned());
-        error.0.details = Map::new();
+        Self::new(Reason::NotFound, "the server could not find the requested resource").without_details()
+    }
+
+    /// The details are there, but empty: errors of the path, before it is known what the request is about.
+    fn without_details(mut self) -> Self {
+        self.0.details = Map::new();
+        self.0.empty_details = true;
+        self
+    }
+
+    /// The path is there, the method is not.
+    pub fn no_such_method() -> Self {
+        const WHY: &str = "the server does not allow this method on the requested resource";
+        Self::new(Reason::MethodNotAllowed, WHY).without_details()
+    }
+
+    /// A failure that kube-apiserver has no reason for.
+    pub(crate) fn unclassified(message: impl Into<String>) -> Self {
+        let mut error = Self::new(Reason::InternalError, message);
+        error.0.reason = String::new();
         error
     }
 
@@ -168,11 +191,8 @@ impl ApiError {
             (_, "") => format!("{resource} is forbidden: {why}"),
             _ => format!("{resource} \"{name}\" is forbidden: {why}"),
         };
-        let mut error = Self::about(Reason::Forbidden, resource, name, message);
-        if resource.resource.is_empty() {
-            error.0.details = Map::new();
-        }
-        error
+        let error = Self::about(Reason::Forbidden, resource, name, message);
+        if resource.resource.is_empty() { error.without_details() } else { error }
     }
 
     /// The object breaks rules; all that were found.
@@ -223,19 +243,6 @@ impl ApiError {
         Self::new(Reason::Unauthorized, "Unauthorized")
     }
 
-    /// The resource is there, the verb is not.
-    pub fn method_not_allowed(resource: GroupResource<'_>, method: &str) -> Self {
-        let mut error = Self::new(
-            Reason::MethodNotAllowed,
-            format!("{method} is not supported on resources of kind \"{resource}\""),
-        );
-        if !resource.group.is_empty() {
-            error.0.details.insert("group".into(), resource.group.into());
-        }
-        error.0.details.insert("kind".into(), resource.resource.into());
-        error
-    }
-
     /// A revision that is no longer kept.
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(Reason::Expired, message)
@@ -266,6 +273,13 @@ impl ApiError {
                 self.0.details.insert("causes".into(), json!([cause]));
             }
         }
+        self
+    }
+
+    /// The same, with more in front of the message.
+    #[must_use]
+    pub(crate) fn preceded_by(mut self, text: &str) -> Self {
+        self.0.message.insert_str(0, text);
         self
     }
 
@@ -310,6 +324,29 @@ impl ApiError {
         )
     }
 
+    /// What a patch made of an object cannot be read as one.
+    pub(crate) fn patched_misfit(patched: &Value, why: &Self) -> Self {
+        let error = FieldError::invalid_text("patch", &patched.to_string(), &why.0.message);
+        Self::invalid("", "", "", &[error])
+    }
+
+    /// A kind of patch that the resource does not take.
+    pub(crate) fn unsupported_patch(accepted: &[&str]) -> Self {
+        let accepted = accepted.join(", ");
+        Self::new(
+            Reason::UnsupportedMediaType,
+            format!(
+                "the body of the request was in an unknown format - accepted media types include: {accepted}"
+            ),
+        )
+        .without_details()
+    }
+
+    /// No form of answer that the client takes is served.
+    pub(crate) fn not_acceptable() -> Self {
+        Self::new(Reason::NotAcceptable, "only the following media types are accepted: application/json")
+    }
+
     /// An error about the options of a request, which are of a kind of their own.
     #[must_use]
     pub(crate) fn about_options(mut self, kind: &str) -> Self {
@@ -342,10 +379,9 @@ impl ApiError {
 
     /// The `Status` object.
     pub fn to_value(&self) -> Value {
-        let Status { code, reason, message, details, continue_token } = &*self.0;
+        let Status { code, reason, message, details, empty_details, continue_token } = &*self.0;
         let mut status = json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": message,
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
         });
         if !reason.is_empty() {
             status["reason"] = reason.as_str().into();
@@ -353,7 +389,7 @@ impl ApiError {
         if !continue_token.is_empty() {
             status["metadata"]["continue"] = continue_token.as_str().into();
         }
-        if !details.is_empty() || matches!(reason.as_str(), "NotFound") && message.starts_with("the server") {
+        if !details.is_empty() || *empty_details {
             status["details"] = Value::Object(details.clone());
         }
         status["code"] = (*code).into();
@@ -375,8 +411,9 @@ impl From<crate::auth::Refusal> for ApiError {
             Refusal::BadRequest(_) => Self::bad_request(message),
             Refusal::Internal(_) => Self::internal(message),
             Refusal::Forbidden { group, resource, name, .. } => {
-                let resource = GroupResource { group: &group, resource: &resource };
-                Self::about(Reason::Forbidden, resource, &name, message)
+                let of = GroupResource { group: &group, resource: &resource };
+                let error = Self::about(Reason::Forbidden, of, &name, message);
+                if resource.is_empty() { error.without_details() } else { error }
             }
             Refusal::NotFound { group, resource, name } => {
                 Self::about(Reason::NotFound, GroupResource { group, resource }, &name, message)
@@ -405,9 +442,9 @@ impl From<object_patch::PatchError> for ApiError {
             PatchError::TooLarge(_) => Self::new(Reason::RequestEntityTooLarge, message),
             PatchError::Unprocessable { detail } => {
                 tracing::debug!(detail, "a patch does not fit its object");
-                Self::new(Reason::Invalid, message)
+                Self::new(Reason::Invalid, message).without_details()
             }
-            PatchError::Internal(_) => Self::new(Reason::InternalError, message),
+            PatchError::Internal(_) => Self::unclassified(message),
         }
     }
 }
@@ -425,7 +462,7 @@ impl From<object_patch::ApplyError> for ApiError {
                 })
             }
             ApplyError::BadRequest(_) => Self::bad_request(message),
-            ApplyError::Internal(_) => Self::new(Reason::InternalError, message),
+            ApplyError::Internal(_) => Self::unclassified(message),
         }
     }
 }

@@ -8,8 +8,10 @@ pub enum Representation {
     Whole,
     /// As a `Table`, for people.
     Table,
-    /// Their metadata only (`PartialObjectMetadata`).
+    /// An object's metadata only (`PartialObjectMetadata`).
     Metadata,
+    /// The metadata of a list's objects (`PartialObjectMetadataList`).
+    MetadataList,
 }
 
 /// The form that was agreed on.
@@ -37,7 +39,7 @@ impl Accept {
             return Some(Self::default());
         };
         media_types(header).find_map(|(name, parameters)| {
-            if !matches!(name, "application/json" | "*/*" | "application/*") {
+            if !matches!(name, "application/json" | "*/*") {
                 return None;
             }
             let get =
@@ -45,12 +47,10 @@ impl Accept {
             let representation = match get("as") {
                 None => Representation::Whole,
                 // The version was v1beta1 for a while; clients that ask for it list v1 first.
-                Some("Table") if get("v") != Some("v1beta1") => Representation::Table,
-                Some("PartialObjectMetadata" | "PartialObjectMetadataList")
-                    if get("v") != Some("v1beta1") =>
-                {
-                    Representation::Metadata
-                }
+                Some(_) if get("v") != Some("v1") || get("g") != Some("meta.k8s.io") => return None,
+                Some("Table") => Representation::Table,
+                Some("PartialObjectMetadata") => Representation::Metadata,
+                Some("PartialObjectMetadataList") => Representation::MetadataList,
                 Some(_) => return None,
             };
             Some(Self { representation, pretty: get("pretty") == Some("1") })

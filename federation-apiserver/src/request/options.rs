@@ -5,9 +5,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::status::{ApiError, Reason};
+use crate::{Cause, FieldError};
 
 /// What happens to fields that the schema does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,66 +97,77 @@ impl<'a> Query<'a> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
     }
 
-    fn flag(&self, name: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         // As Go's conversion of query parameters: anything but these is true.
         self.get(name).map(|value| !matches!(value, "false" | "0"))
     }
 
-    fn dry_run(&self) -> Result<bool, ApiError> {
-        let all: Vec<&str> =
-            self.0.iter().filter(|(key, _)| key == "dryRun").map(|(_, value)| value.as_ref()).collect();
-        dry_run(&all)
+    fn all(&self, name: &str) -> Vec<&str> {
+        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_ref()).collect()
     }
 }
 
-fn dry_run(all: &[&str]) -> Result<bool, ApiError> {
-    match all.iter().find(|value| **value != "All") {
-        Some(wrong) => Err(invalid_option(
-            "dryRun",
-            &format!("Unsupported value: \"{wrong}\": supported values: \"All\""),
-        )),
-        None => Ok(!all.is_empty()),
+/// What is wrong with the values of `dryRun`.
+fn wrong_dry_run(all: &[&str]) -> Option<FieldError> {
+    all.iter().any(|value| *value != "All").then(|| {
+        let said = serde_json::to_string(all).unwrap_or_default();
+        not_supported("dryRun", format!("Unsupported value: {said}: supported values: \"All\""))
+    })
+}
+
+fn not_supported(field: &str, message: String) -> FieldError {
+    FieldError { cause: Cause::NotSupported, field: field.to_owned(), message }
+}
+
+/// What is wrong with the name of a manager of fields: at most 128 bytes, all of them printable.
+fn wrong_manager(name: &str) -> Option<FieldError> {
+    let field = "fieldManager".to_owned();
+    if name.len() > LONGEST_MANAGER {
+        let message = format!("Too long: may not be more than {LONGEST_MANAGER} bytes");
+        return Some(FieldError { cause: Cause::TooLong, field, message });
     }
+    let (position, wrong) = name.chars().enumerate().find(|(_, one)| one.is_control())?;
+    let message = format!(
+        "Invalid value: {}: invalid character U+{:04X} (at position {position})",
+        Value::from(name),
+        u32::from(wrong)
+    );
+    Some(FieldError { cause: Cause::Invalid, field, message })
 }
 
-fn invalid_option(field: &str, message: &str) -> ApiError {
-    ApiError::new(Reason::Invalid, format!(" \"\" is invalid: {field}: {message}")).with_cause(
-        "FieldValueNotSupported",
-        Some(field),
-        message,
-    )
-}
+/// Longest name of a manager of fields, in bytes.
+const LONGEST_MANAGER: usize = 128;
 
-/// A version as clients write it; empty means none was given.
-pub(crate) fn resource_version(text: &str) -> Result<Option<u64>, ApiError> {
+/// A version as clients write it; empty means none was given. What is wrong with it is told as kube-apiserver does,
+/// which has it as a bad request for a list and as a failure of its own otherwise.
+fn resource_version(text: &str, is_list: bool) -> Result<Option<u64>, ApiError> {
     if text.is_empty() {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        ApiError::new(
-            Reason::Invalid,
-            format!(" \"\" is invalid: resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"),
-        )
+        let why = format!(
+            "resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
+        );
+        if is_list {
+            ApiError::bad_request(format!("invalid resource version: {why}"))
+        } else {
+            ApiError::unclassified(why)
+        }
     })
 }
 
 /// Refuses a version of an object that is no number.
-pub(crate) fn check_version(said: &str, group: &str, kind: &str, name: &str) -> Result<(), ApiError> {
-    if said.parse::<u64>().is_ok() {
-        return Ok(());
-    }
-    let error = crate::FieldError {
-        cause: crate::Cause::Invalid,
-        field: "metadata.resourceVersion".to_owned(),
-        message: format!("Invalid value: \"{said}\": strconv.ParseUint: parsing \"{said}\": invalid syntax"),
-    };
-    Err(ApiError::invalid(group, kind, name, &[error]))
+pub(crate) fn check_version(said: &str) -> Result<(), ApiError> {
+    said.parse::<u64>().map(drop).map_err(|_| {
+        ApiError::unclassified(format!("strconv.ParseUint: parsing \"{said}\": invalid syntax"))
+    })
 }
 
 impl ListOptions {
-    pub(crate) fn parse(query: &Query<'_>) -> Result<Self, ApiError> {
+    /// Reads the query of a get, list or watch; `watch`: the path says that it is one.
+    pub(crate) fn parse(query: &Query<'_>, watch: bool, is_list: bool) -> Result<Self, ApiError> {
         let text = |name: &str| query.get(name).unwrap_or_default().to_owned();
-        let number = |name: &str| -> Result<Option<u64>, ApiError> {
+        let number = |name: &str| -> Result<Option<i64>, ApiError> {
             let Some(text) = query.get(name).filter(|text| !text.is_empty()) else { return Ok(None) };
             text.parse().map(Some).map_err(|_| {
                 ApiError::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
@@ -163,8 +176,11 @@ impl ListOptions {
         let options = Self {
             label_selector: text("labelSelector"),
             field_selector: text("fieldSelector"),
-            watch: query.flag("watch").unwrap_or(false),
-            resource_version: resource_version(query.get("resourceVersion").unwrap_or_default())?,
+            watch: watch || query.flag("watch").unwrap_or(false),
+            resource_version: resource_version(
+                query.get("resourceVersion").unwrap_or_default(),
+                is_list,
+            )?,
             version_match: match query.get("resourceVersionMatch").unwrap_or_default() {
                 "" => None,
                 "Exact" => Some(VersionMatch::Exact),
@@ -175,9 +191,12 @@ impl ListOptions {
                     )));
                 }
             },
-            limit: usize::try_from(number("limit")?.unwrap_or(0)).unwrap_or(usize::MAX),
+            limit: usize::try_from(number("limit")?.unwrap_or(0)).unwrap_or(0),
             continue_token: text("continue"),
-            timeout: number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            timeout: number("timeoutSeconds")?
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
             allow_bookmarks: query.flag("allowWatchBookmarks").unwrap_or(false),
             send_initial_events: query.flag("sendInitialEvents"),
         };
@@ -189,6 +208,9 @@ impl ListOptions {
     fn check(&self) -> Result<(), ApiError> {
         let forbidden = |why: &str| Err(wrong_match(&format!("Forbidden: {why}")));
         if self.watch {
+            if !self.continue_token.is_empty() {
+                return forbidden("resourceVersionMatch is forbidden when continue is provided");
+            }
             if self.send_initial_events.is_some() && self.version_match != Some(VersionMatch::NotOlderThan) {
                 return forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
             }
@@ -215,7 +237,7 @@ impl ListOptions {
             return forbidden("resourceVersionMatch is forbidden when continue is provided");
         }
         if self.version_match == Some(VersionMatch::Exact) && self.resource_version == Some(0) {
-            return forbidden("resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+            return forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
         }
         Ok(())
     }
@@ -234,66 +256,132 @@ fn wrong_field(field: &str, message: &str) -> ApiError {
 }
 
 impl WriteOptions {
-    pub(crate) fn parse(query: &Query<'_>) -> Result<Self, ApiError> {
+    /// Reads a query, as options of a kind: `CreateOptions`, `UpdateOptions` or `PatchOptions`.
+    pub(crate) fn parse(query: &Query<'_>, kind: &str) -> Result<Self, ApiError> {
+        let dry_run = query.all("dryRun");
+        let field_manager = query.get("fieldManager").filter(|name| !name.is_empty());
+        let said = query.get("fieldValidation").unwrap_or_default();
+        let field_validation = match said {
+            "" | "Warn" => Some(FieldValidation::Warn),
+            "Ignore" => Some(FieldValidation::Ignore),
+            "Strict" => Some(FieldValidation::Strict),
+            _ => None,
+        };
+        let mut errors = Vec::new();
+        errors.extend(field_manager.and_then(wrong_manager));
+        errors.extend(wrong_dry_run(&dry_run));
+        if field_validation.is_none() {
+            let supported = r#""", "Ignore", "Strict", "Warn""#;
+            let message = format!("Unsupported value: {}: supported values: {supported}", Value::from(said));
+            errors.push(not_supported("fieldValidation", message));
+        }
+        if !errors.is_empty() {
+            return Err(ApiError::invalid(OPTIONS_GROUP, kind, "", &errors));
+        }
         Ok(Self {
-            dry_run: query.dry_run()?,
-            field_manager: query.get("fieldManager").filter(|name| !name.is_empty()).map(str::to_owned),
-            field_validation: match query.get("fieldValidation").unwrap_or_default() {
-                "" | "Warn" => FieldValidation::Warn,
-                "Ignore" => FieldValidation::Ignore,
-                "Strict" => FieldValidation::Strict,
-                other => {
-                    return Err(invalid_option(
-                        "fieldValidation",
-                        &format!(
-                            "Unsupported value: \"{other}\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
-                        ),
-                    ));
-                }
-            },
+            dry_run: !dry_run.is_empty(),
+            field_manager: field_manager.map(str::to_owned),
+            field_validation: field_validation.unwrap_or_default(),
             force: query.flag("force"),
         })
     }
 }
 
+/// The group that options are of, in answers.
+const OPTIONS_GROUP: &str = "meta.k8s.io";
+
 impl DeleteOptions {
+    /// Reads the body of a deletion, or where there is none its query.
     pub(crate) fn parse(query: &Query<'_>, body: Option<&Value>) -> Result<Self, ApiError> {
-        let mut options = Self {
-            dry_run: query.dry_run()?,
+        let (mut options, dry_run, orphan) = match body {
+            Some(body) => Self::of_body(body)?,
+            None => Self::of_query(query)?,
+        };
+        let dry_run_values: Vec<&str> = dry_run.iter().map(String::as_str).collect();
+        let mut errors = Vec::new();
+        match options.propagation_policy.as_deref() {
+            Some(policy) if orphan.is_some() => errors.push(FieldError {
+                cause: Cause::Invalid,
+                field: "propagationPolicy".to_owned(),
+                message: format!(
+                    "Invalid value: {}: orphanDependents and deletionPropagation cannot be both set",
+                    Value::from(policy)
+                ),
+            }),
+            None | Some("Foreground" | "Background" | "Orphan") => {}
+            Some(other) => errors.push(not_supported(
+                "propagationPolicy",
+                format!(
+                    r#"Unsupported value: {}: supported values: "Foreground", "Background", "Orphan", "nil""#,
+                    Value::from(other)
+                ),
+            )),
+        }
+        errors.extend(wrong_dry_run(&dry_run_values));
+        if !errors.is_empty() {
+            return Err(ApiError::invalid(OPTIONS_GROUP, "DeleteOptions", "", &errors));
+        }
+        options.dry_run = !dry_run.is_empty();
+        if options.propagation_policy.is_none() && orphan == Some(true) {
+            options.propagation_policy = Some("Orphan".to_owned());
+        }
+        Ok(options)
+    }
+
+    /// With the values of `dryRun` and `orphanDependents`.
+    fn of_query(query: &Query<'_>) -> Result<(Self, Vec<String>, Option<bool>), ApiError> {
+        let grace = query.get("gracePeriodSeconds").filter(|text| !text.is_empty());
+        let grace = grace.map(|text| {
+            let wrong = |_| {
+                ApiError::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
+            };
+            text.parse().map_err(wrong)
+        });
+        let options = Self {
             propagation_policy: query.get("propagationPolicy").map(str::to_owned),
-            grace_period_seconds: query.get("gracePeriodSeconds").and_then(|text| text.parse().ok()),
+            grace_period_seconds: grace.transpose()?,
             ..Self::default()
         };
-        if let Some(body) = body.filter(|body| body.as_object().is_some_and(|body| !body.is_empty())) {
-            let text = |path: &str| body.pointer(path).and_then(Value::as_str).map(str::to_owned);
-            options = Self {
-                dry_run: dry_run(
-                    &body
-                        .get("dryRun")
-                        .and_then(Value::as_array)
-                        .map(|all| all.iter().filter_map(Value::as_str).collect::<Vec<_>>())
-                        .unwrap_or_default(),
-                )?,
-                propagation_policy: text("/propagationPolicy"),
-                grace_period_seconds: body.get("gracePeriodSeconds").and_then(Value::as_i64),
-                uid: text("/preconditions/uid"),
-                resource_version: text("/preconditions/resourceVersion"),
-            };
-            if options.propagation_policy.is_none()
-                && body.get("orphanDependents") == Some(&Value::Bool(true))
-            {
-                options.propagation_policy = Some("Orphan".to_owned());
-            }
-        }
-        match options.propagation_policy.as_deref() {
-            None | Some("Foreground" | "Background" | "Orphan") => Ok(options),
-            Some(other) => Err(ApiError::new(
-                Reason::Invalid,
-                format!(
-                    "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"{other}\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
-                ),
-            )
-            .about_options("DeleteOptions")),
-        }
+        let dry_run = query.all("dryRun").into_iter().map(str::to_owned).collect();
+        Ok((options, dry_run, query.flag("orphanDependents")))
     }
+
+    fn of_body(body: &Value) -> Result<(Self, Vec<String>, Option<bool>), ApiError> {
+        let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (kind, version) = (text("kind"), text("apiVersion"));
+        if !kind.is_empty() && kind != "DeleteOptions" {
+            return Err(ApiError::bad_request(format!(
+                "no kind \"{kind}\" is registered for version \"{version}\" in scheme"
+            )));
+        }
+        let read: Sent = serde_json::from_value(body.clone())
+            .map_err(|error| ApiError::bad_request(format!("DeleteOptions cannot be read: {error}")))?;
+        let preconditions = read.preconditions.unwrap_or_default();
+        let options = Self {
+            dry_run: false,
+            propagation_policy: read.propagation_policy,
+            grace_period_seconds: read.grace_period_seconds,
+            uid: preconditions.uid,
+            resource_version: preconditions.resource_version,
+        };
+        Ok((options, read.dry_run.unwrap_or_default(), read.orphan_dependents))
+    }
+}
+
+/// `metav1.DeleteOptions` as it is sent.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    dry_run: Option<Vec<String>>,
+    propagation_policy: Option<String>,
+    grace_period_seconds: Option<i64>,
+    orphan_dependents: Option<bool>,
+    preconditions: Option<Preconditions>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Preconditions {
+    uid: Option<String>,
+    resource_version: Option<String>,
 }

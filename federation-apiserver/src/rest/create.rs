@@ -29,7 +29,9 @@ impl Rest {
             return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
         }
         object::set(&mut new, "resourceVersion", None);
-        object::set(&mut new, "managedFields", None);
+        for field in ["managedFields", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
+            object::set(&mut new, field, None);
+        }
         resource.rules.default(&mut new);
         let manager = caller.manager(options.field_manager.as_deref());
         ownership::updated(&self.catalog.served(), &at, None, &mut new, &manager, (self.now)());
@@ -105,15 +107,32 @@ impl Rest {
         if options.dry_run {
             let got = self.store.get(&at.key(), None).await.map_err(super::store_error)?;
             if let Some(entry) = got.entry {
-                return Err(write_error(WriteError::Exists { revision: entry.mod_revision }, &at));
+                return Err(self.exists(WriteError::Exists { revision: entry.mod_revision }, &at).await);
             }
             return Ok(Written { code: 201, object: new });
         }
         let value = self.to_storage(resource, new.clone()).await?;
         let create = Write::Create { key: at.key(), value, lease: resource.lease };
-        let written = self.store.write(create).await.map_err(|error| write_error(error, &at))?;
+        let written = match self.store.write(create).await {
+            Ok(written) => written,
+            Err(error) => return Err(self.exists(error, &at).await),
+        };
         object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));
         Ok(Written { code: 201, object: new })
+    }
+}
+
+impl Rest {
+    /// Why an object could not be created: of one that is there, whether it is on its way out.
+    async fn exists(&self, error: WriteError, at: &At<'_>) -> ApiError {
+        let exists = matches!(error, WriteError::Exists { .. });
+        let error = write_error(error, at);
+        match self.find(at).await {
+            Ok(Some(current)) if exists && object::is_deleting(&current.object) => {
+                error.preceded_by("object is being deleted: ")
+            }
+            _ => error,
+        }
     }
 }
 

@@ -52,27 +52,54 @@ pub(super) fn read(
 ) -> Result<Value, ApiError> {
     let Parsed { mut value, duplicates } = body;
     check_kind(resource, &mut value)?;
-    let Resource { kind, version, rules, .. } = resource;
-    let misfit = |why: &str| {
-        ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
-    };
-    let (value, dropped) = rules.read(value).map_err(|why| misfit(&why))?;
-    let found: BTreeSet<String> = (duplicates.iter().map(|field| format!("duplicate field \"{field}\"")))
-        .chain(dropped.iter().map(|field| format!("unknown field \"{field}\"")))
-        .collect();
-    match unknown {
-        _ if found.is_empty() => {}
-        FieldValidation::Ignore => {}
-        FieldValidation::Warn => found.into_iter().for_each(|text| caller.warn(text)),
-        FieldValidation::Strict => {
-            let all = found.into_iter().collect::<Vec<_>>().join(", ");
-            return Err(misfit(&format!("strict decoding error: {all}")));
-        }
-    }
+    let (value, dropped) = resource.rules.read(value).map_err(|why| misfit(resource, &why))?;
+    tell(resource, &duplicates, &dropped, unknown, caller)?;
     Ok(value)
 }
 
+/// Tells the client which fields it gave twice.
+pub(super) fn told_twice(
+    resource: &Resource,
+    body: &Parsed,
+    validation: FieldValidation,
+    caller: &Caller,
+) -> Result<(), ApiError> {
+    tell(resource, &body.duplicates, &[], validation, caller)
+}
+
+/// Tells the client which fields it gave twice, and which the kind does not have.
+fn tell(
+    resource: &Resource,
+    duplicates: &[String],
+    dropped: &[String],
+    validation: FieldValidation,
+    caller: &Caller,
+) -> Result<(), ApiError> {
+    let found: BTreeSet<String> = (duplicates.iter().map(|field| format!("duplicate field \"{field}\"")))
+        .chain(dropped.iter().map(|field| format!("unknown field \"{field}\"")))
+        .collect();
+    match validation {
+        _ if found.is_empty() => Ok(()),
+        FieldValidation::Ignore => Ok(()),
+        FieldValidation::Warn => {
+            found.into_iter().for_each(|text| caller.warn(text));
+            Ok(())
+        }
+        FieldValidation::Strict => {
+            let all = found.into_iter().collect::<Vec<_>>().join(", ");
+            Err(misfit(resource, &format!("strict decoding error: {all}")))
+        }
+    }
+}
+
+fn misfit(Resource { kind, version, .. }: &Resource, why: &str) -> ApiError {
+    ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
+}
+
 fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
+    if object.is_null() && !resource.custom {
+        *object = Value::Object(serde_json::Map::new());
+    }
     if !object.is_object() {
         return Err(ApiError::bad_request(format!(
             "the object provided is unrecognized (must be of type {})",
@@ -142,15 +169,19 @@ pub(super) fn check_place(
         object::set(object, "namespace", None);
     }
     if let Some(name) = name {
-        match object::name(object) {
-            "" => object::set(object, "name", Some(name.into())),
-            said if said == name => {}
-            said => {
-                return Err(ApiError::bad_request(format!(
-                    "the name of the object ({said}) does not match the name on the URL ({name})"
-                )));
-            }
-        }
+        check_name(name, object)?;
+        object::set(object, "name", Some(name.into()));
     }
     Ok(())
+}
+
+/// Whether an object is of the path's name, or of none.
+pub(super) fn check_name(name: &str, object: &Value) -> Result<(), ApiError> {
+    match object::name(object) {
+        "" => Ok(()),
+        said if said == name => Ok(()),
+        said => Err(ApiError::bad_request(format!(
+            "the name of the object ({said}) does not match the name on the URL ({name})"
+        ))),
+    }
 }

@@ -10,7 +10,7 @@ use super::{At, Caller, Rest, Written};
 use crate::admission::{Attributes, Operation, Options};
 use crate::object;
 use crate::request::DeleteOptions;
-use crate::status::ApiError;
+use crate::status::{ApiError, GroupResource};
 
 /// The finalizer that the garbage collector removes when the dependents are on their own.
 pub(crate) const ORPHAN: &str = "orphan";
@@ -119,20 +119,23 @@ fn with_policy<'a>(now: Vec<&'a str>, policy: Option<&str>) -> Vec<&'a str> {
 }
 
 fn check_preconditions(at: &At<'_>, current: &Current, options: &DeleteOptions) -> Result<(), ApiError> {
-    let conflict = |what: &str, said: &str, is: &str| {
+    let conflict = |what: &str, said: &str, is: &str, then: &str| {
+        let kind = GroupResource { group: &at.resource.group, resource: &at.resource.kind };
         Err(ApiError::conflict(
-            at.resource.group_resource(),
+            kind,
             at.name,
-            &format!("Precondition failed: {what} in precondition: {said}, {what} in object meta: {is}"),
+            &format!(
+                "the {what} in the precondition ({said}) does not match the {what} in record ({is}). The object might have been {then}"
+            ),
         ))
     };
     let uid = object::uid(&current.object);
     if let Some(said) = options.uid.as_deref().filter(|said| *said != uid) {
-        return conflict("UID", said, uid);
+        return conflict("UID", said, uid, "deleted and then recreated");
     }
     let version = current.entry.mod_revision.to_string();
     if let Some(said) = options.resource_version.as_deref().filter(|said| *said != version) {
-        return conflict("ResourceVersion", said, &version);
+        return conflict("ResourceVersion", said, &version, "modified");
     }
     Ok(())
 }

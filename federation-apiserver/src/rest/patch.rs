@@ -3,13 +3,15 @@
 use serde_json::Value;
 
 use super::change::{Current, Refused};
-use super::decode::{check_place, read};
+use super::decode::{check_place, read, told_twice};
 use super::update::{ATTEMPTS, check_current};
 use super::{At, Caller, Rest, Written};
+use crate::FieldError;
 use crate::body::Parsed;
 use crate::object;
 use crate::ownership;
-use crate::request::WriteOptions;
+use crate::request::{FieldValidation, WriteOptions};
+use crate::resource::Resource;
 use crate::status::ApiError;
 
 /// The ways, by their media types.
@@ -80,8 +82,11 @@ impl Rest {
         caller: &Caller,
     ) -> Result<Value, Refused> {
         let new = patched(at, patch_type, &current.object, &patch.value)?;
+        check_patched_kind(at, &new)?;
+        let shown = new.clone();
         let new = Parsed { value: new, duplicates: patch.duplicates.clone() };
-        let mut new = read(at.resource, new, options.field_validation, caller)?;
+        let mut new = read(at.resource, new, options.field_validation, caller)
+            .map_err(|why| ApiError::patched_misfit(&shown, &why))?;
         check_place(at.resource, at.namespace, Some(at.name), &mut new)?;
         check_current(at, &new, current)?;
         let manager = caller.manager(options.field_manager.as_deref());
@@ -99,7 +104,8 @@ impl Rest {
         let applied = applied(at, patch, options, caller)?;
         check_current(at, &applied, current)?;
         let (served, live) = (self.catalog.served(), Some(&current.object));
-        let mut new = ownership::applied(&served, at, live, &applied, options, (self.now)())?;
+        let new = ownership::applied(&served, at, live, &applied, options, (self.now)())?;
+        let mut new = read(at.resource, new.into(), FieldValidation::Ignore, caller)?;
         super::change::settle(at, &mut new, &current.object);
         self.store_change(at, caller, current, new, options).await
     }
@@ -112,15 +118,16 @@ impl Rest {
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let applied = applied(&at, patch, options, caller)?;
-        if !object::uid(&applied).is_empty() {
-            return Err(ApiError::conflict(
-                at.resource.group_resource(),
-                at.name,
-                "uid mismatch: the provided object specified uid, and no existing object was found",
-            ));
+        let uid = object::uid(&applied);
+        if !uid.is_empty() {
+            let why = format!(
+                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            );
+            return Err(ApiError::conflict(at.resource.group_resource(), at.name, &why));
         }
         let served = self.catalog.served();
         let new = ownership::applied(&served, &at, None, &applied, options, (self.now)())?;
+        let new = read(at.resource, new.into(), FieldValidation::Ignore, caller)?;
         self.create_prepared(at, new, options, caller).await
     }
 }
@@ -130,12 +137,58 @@ fn applied(at: &At<'_>, patch: &Parsed, options: &WriteOptions, caller: &Caller)
     if options.field_manager.is_none() {
         return Err(ApiError::apply_needs_manager());
     }
-    let mut applied = read(at.resource, patch.clone(), options.field_validation, caller)?;
+    let mut applied = patch.value.clone();
+    check_applied_kind(at, &applied)?;
+    told_twice(at.resource, patch, options.field_validation, caller)?;
     check_place(at.resource, at.namespace, Some(at.name), &mut applied)?;
     if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }
     Ok(applied)
+}
+
+/// What is applied says itself what it is.
+fn check_applied_kind(at: &At<'_>, applied: &Value) -> Result<(), ApiError> {
+    if !applied.is_object() {
+        return Err(ApiError::bad_request("error decoding YAML: what is applied is not an object"));
+    }
+    let said = |field: &str| applied[field].as_str().unwrap_or_default();
+    let (group, version) = said("apiVersion").split_once('/').unwrap_or(("", said("apiVersion")));
+    let resource = at.resource;
+    if version.is_empty() || group != resource.group || said("kind") != resource.kind {
+        let kind = said("kind");
+        return Err(ApiError::bad_request(format!("invalid object type: {group}/{version}, Kind={kind}")));
+    }
+    if version != resource.version {
+        return Err(ApiError::bad_request(format!(
+            "incorrect version specified in apply patch. Specified patch version: {}, expected: {}",
+            said("apiVersion"),
+            resource.api_version()
+        )));
+    }
+    Ok(())
+}
+
+/// A custom resource stays what it is. (Of a built-in kind, reading it finds that out.)
+fn check_patched_kind(at: &At<'_>, new: &Value) -> Result<(), ApiError> {
+    let Resource { group, kind, custom, .. } = at.resource;
+    let version = at.resource.api_version();
+    let said = |field: &str| new[field].as_str().unwrap_or_default();
+    if !custom || said("kind").is_empty() || said("apiVersion").is_empty() {
+        return Ok(());
+    }
+    let wrong = |field: &str, is: &str| {
+        let value = Value::from(said(field));
+        FieldError::invalid(field, &value, &format!("must be {is}"))
+    };
+    let mut errors = Vec::new();
+    if said("kind") != kind {
+        errors.push(wrong("kind", kind));
+    }
+    if said("apiVersion") != version {
+        errors.push(wrong("apiVersion", &version));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(group, said("kind"), at.name, &errors)) }
 }
 
 fn patched(at: &At<'_>, patch_type: PatchType, current: &Value, patch: &Value) -> Result<Value, ApiError> {

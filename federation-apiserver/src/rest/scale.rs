@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::change::Refused;
+use super::change::{Current, Refused};
 use super::update::ATTEMPTS;
 use super::{At, Caller, PatchType, Rest, Written};
 use crate::object;
+use crate::ownership;
 use crate::request::WriteOptions;
 use crate::resource::ScalePaths;
-use crate::status::ApiError;
+use crate::status::{ApiError, GroupResource};
 
 /// What a `Scale` is changed by.
 pub enum ScaleChange {
@@ -40,9 +41,21 @@ impl Rest {
             let before = scale_of(&current.object, paths);
             let wanted = match &change {
                 ScaleChange::Replace(scale) => scale.clone(),
+                ScaleChange::Patch(PatchType::Apply, patch) => {
+                    match self.apply_scale(&at, &current, patch, paths, options, caller).await {
+                        Ok(object) => return Ok(Written { code: 200, object }),
+                        Err(Refused::Error(error)) => return Err(error),
+                        Err(Refused::Stale) => continue,
+                    }
+                }
                 ScaleChange::Patch(PatchType::Json, patch) => object_patch::json_patch(&before, patch)?,
                 ScaleChange::Patch(_, patch) => object_patch::merge_patch(&before, patch)?,
             };
+            check(&at, &wanted).map_err(|why| match change {
+                ScaleChange::Replace(_) => why,
+                ScaleChange::Patch(..) => ApiError::patched_misfit(&wanted, &why),
+            })?;
+            super::decode::check_name(at.name, &wanted)?;
             super::update::check_current(&at, &wanted, &current)?;
             let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
             if replicas < 0 {
@@ -69,6 +82,58 @@ impl Rest {
         }
         Err(ApiError::modified(at.resource.group_resource(), at.name))
     }
+}
+
+impl Rest {
+    /// Applies a scale: whoever applies owns the replicas of the object.
+    async fn apply_scale(
+        &self,
+        at: &At<'_>,
+        current: &Current,
+        scale: &Value,
+        paths: &ScalePaths,
+        options: &WriteOptions,
+        caller: &Caller,
+    ) -> Result<Value, Refused> {
+        if options.field_manager.is_none() {
+            return Err(ApiError::apply_needs_manager().into());
+        }
+        let at = At { subresource: Some("scale"), ..*at };
+        let mut applied = json!({
+            "apiVersion": at.resource.api_version(), "kind": at.resource.kind, "metadata": {"name": at.name},
+        });
+        if let Some(namespace) = at.namespace {
+            applied["metadata"]["namespace"] = namespace.into();
+        }
+        if let Some(replicas) = scale["spec"].get("replicas") {
+            set(&mut applied, &paths.spec_replicas, replicas.clone());
+        }
+        let served = self.catalog.served();
+        let live = Some(&current.object);
+        let mut new = ownership::applied(&served, &at, live, &applied, options, (self.now)())?;
+        super::change::settle(&at, &mut new, &current.object);
+        let changed = self.store_change(&at, caller, current, new, options).await?;
+        Ok(scale_of(&changed, paths))
+    }
+}
+
+/// Whether a value is a scale at all.
+fn check(at: &At<'_>, scale: &Value) -> Result<(), ApiError> {
+    let kind = scale["kind"].as_str().unwrap_or_default();
+    if !matches!(kind, "" | "Scale") {
+        let (group, version) = (&at.resource.group, &at.resource.version);
+        let of = GroupResource { group, resource: kind };
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a Scale: {of} is no scale"
+        )));
+    }
+    let replicas = &scale["spec"]["replicas"];
+    if replicas.is_null() || replicas.is_i64() {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(
+        "Scale in version \"v1\" cannot be handled as a Scale: spec.replicas is no whole number",
+    ))
 }
 
 fn paths<'a>(at: &At<'a>) -> Result<&'a ScalePaths, ApiError> {

@@ -9,7 +9,6 @@ use crate::body::Parsed;
 use crate::object;
 use crate::ownership;
 use crate::request::WriteOptions;
-use crate::resource::Resource;
 use crate::status::ApiError;
 use crate::{Cause, FieldError};
 
@@ -27,11 +26,17 @@ impl Rest {
     ) -> Result<Written, ApiError> {
         let resource = at.resource;
         let mut new = read(resource, body, options.field_validation, caller)?;
+        if object::name(&new).is_empty() {
+            return Err(ApiError::bad_request(format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                at.name
+            )));
+        }
         check_place(resource, at.namespace, Some(at.name), &mut new)?;
-        let unconditional = object::text(&new, "resourceVersion").is_empty();
+        let unconditional = matches!(object::text(&new, "resourceVersion"), "" | "0");
         for _ in 0..ATTEMPTS {
             let current = self.current(&at).await?;
-            if unconditional && needs_version(resource) {
+            if unconditional && !resource.takes_unconditional_updates() {
                 let error = FieldError {
                     cause: Cause::Invalid,
                     field: "metadata.resourceVersion".to_owned(),
@@ -39,13 +44,15 @@ impl Rest {
                 };
                 return Err(ApiError::invalid(&resource.group, &resource.plural, at.name, &[error]));
             }
+            check_uid(&at, &new, &current)?;
+            check_current(&at, &new, &current)?;
+            let mut new = new.clone();
             if unconditional {
                 let version = current.entry.mod_revision.to_string();
                 object::set(&mut new, "resourceVersion", Some(version.into()));
             }
-            check_current(&at, &new, &current)?;
             let manager = caller.manager(options.field_manager.as_deref());
-            match self.replace(&at, caller, &current, new.clone(), &manager, options).await {
+            match self.replace(&at, caller, &current, new, &manager, options).await {
                 Ok(object) => return Ok(Written { code: 200, object }),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) if unconditional => {}
@@ -72,34 +79,25 @@ impl Rest {
     }
 }
 
-/// Whether an object is replaced only by one that says which version it replaces: custom resources, and the kinds whose
-/// strategy in kube-apiserver does not allow an unconditional update.
-fn needs_version(resource: &Resource) -> bool {
-    const KINDS: [&str; 5] = [
-        "CustomResourceDefinition",
-        "Lease",
-        "MutatingWebhookConfiguration",
-        "PodDisruptionBudget",
-        "ValidatingWebhookConfiguration",
-    ];
-    resource.custom || KINDS.contains(&resource.kind.as_str())
+/// Whether an update is for the object that is there, and not for one of the same name before it.
+fn check_uid(at: &At<'_>, new: &Value, current: &Current) -> Result<(), ApiError> {
+    let (said, is) = (object::uid(new), object::uid(&current.object));
+    if said.is_empty() || said == is {
+        return Ok(());
+    }
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {said}, UID in object meta: {is}",
+        at.key()
+    );
+    Err(ApiError::conflict(at.resource.group_resource(), at.name, &why))
 }
 
-/// Whether the client means the object that is there: the version and the uid that it gives, if any.
+/// Whether the client knows the object as it is: the version that it gives, if any.
 pub(super) fn check_current(at: &At<'_>, new: &Value, current: &Current) -> Result<(), ApiError> {
-    let resource = at.resource.group_resource();
-    let (said, is) = (object::uid(new), object::uid(&current.object));
-    if !said.is_empty() && said != is {
-        return Err(ApiError::conflict(
-            resource,
-            at.name,
-            &format!("Precondition failed: UID in precondition: {said}, UID in object meta: {is}"),
-        ));
-    }
     let said = object::text(new, "resourceVersion");
     if !said.is_empty() && said != "0" && said != current.entry.mod_revision.to_string() {
-        crate::request::check_version(said, &at.resource.group, &at.resource.kind, at.name)?;
-        return Err(ApiError::modified(resource, at.name));
+        crate::request::check_version(said)?;
+        return Err(ApiError::modified(at.resource.group_resource(), at.name));
     }
     Ok(())
 }

@@ -252,7 +252,7 @@ impl Session {
 
 impl View {
     fn bookmark(&mut self, revision: u64, initial_end: bool) -> Result<Bytes, ApiError> {
-        let mut metadata = json!({"creationTimestamp": null, "resourceVersion": revision.to_string()});
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }

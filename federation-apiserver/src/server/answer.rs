@@ -53,6 +53,11 @@ pub(super) fn failure(error: &ApiError, pretty: bool) -> Response<Body> {
     response
 }
 
+/// Nothing is there, and nothing is known of what should be.
+pub(super) fn page_not_found() -> Response<Body> {
+    with_type(404, Bytes::from_static(b"404 page not found\n"), "text/plain; charset=utf-8")
+}
+
 /// What the client is told beside the answer ("Warning mechanism" of the API).
 pub(super) fn warn(response: &mut Response<Body>, warnings: &[String]) {
     for text in warnings {

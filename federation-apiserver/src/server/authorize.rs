@@ -5,7 +5,7 @@ use http::request::Parts;
 use super::ApiServer;
 use crate::auth::{Attributes, ResourceTarget, User, impersonation};
 use crate::request::{Query, Target, Verb};
-use crate::status::{ApiError, GroupResource};
+use crate::status::ApiError;
 
 impl ApiServer {
     /// As whom the request goes on: the user, or the one that the user asks to be.
@@ -19,10 +19,7 @@ impl ApiServer {
             Target::Resource(path) => {
                 let query = Query::parse(parts.uri.query());
                 let watch = query.get("watch").is_some_and(|value| !matches!(value, "false" | "0"));
-                let Some(verb) = Verb::of(&parts.method, path, watch) else {
-                    let resource = GroupResource { group: &path.group, resource: &path.resource };
-                    return Err(ApiError::method_not_allowed(resource, parts.method.as_str()));
-                };
+                let verb = Verb::of(&parts.method, path, watch).ok_or_else(ApiError::no_such_method)?;
                 let text = |value: &'_ Option<String>| value.clone().unwrap_or_default();
                 let (subresource, namespace, name) =
                     (text(&path.subresource), text(&path.namespace), text(&path.name));

@@ -26,6 +26,12 @@ impl ApiServer {
         let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
         let aggregated = Accept::wants_aggregated_discovery(accept);
         let all = || described(&self.rest.catalog().served());
+        if path.contains("//") {
+            return Ok(answer::page_not_found());
+        }
+        if matches!(path.split('/').nth(1), Some("api" | "apis")) && parts.method != http::Method::GET {
+            return Err(ApiError::no_such_method());
+        }
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let document = match segments.as_slice() {
             [] => {
@@ -37,6 +43,9 @@ impl ApiServer {
             ["apis"] => discovery::groups(&all()),
             ["api", version] => {
                 discovery::resources(&all(), "", version).ok_or_else(ApiError::no_such_path)?
+            }
+            ["apis", group, ..] if discovery::group(&all(), group).is_none() => {
+                return Ok(answer::page_not_found());
             }
             ["apis", group] => discovery::group(&all(), group).ok_or_else(ApiError::no_such_path)?,
             ["apis", group, version] => {
@@ -57,7 +66,7 @@ impl ApiServer {
                 self.authenticators.keys.discovery(&format!("https://{}", self.settings.address))
             }
             ["openid", "v1", "jwks"] => self.authenticators.keys.key_set(),
-            _ => return Err(ApiError::no_such_path()),
+            _ => return Ok(answer::page_not_found()),
         };
         Ok(answer::value(200, &document, false))
     }

@@ -42,18 +42,23 @@ impl ApiServer {
             return self.review(parts, path, body, caller).await;
         };
         let query = Query::parse(parts.uri.query());
-        let form = self.form(parts, &query)?;
-        let list = ListOptions::parse(&query);
-        let watch = list.as_ref().is_ok_and(|list| list.watch);
-        let verb = Verb::of(&parts.method, path, watch)
-            .ok_or_else(|| ApiError::method_not_allowed(resource.group_resource(), parts.method.as_str()))?;
         let subresource = path.subresource.as_deref();
         if subresource.is_some_and(|name| !resource.has_subresource(name)) {
             return Err(ApiError::no_such_path());
         }
-        if !resource.namespaced && path.namespace.is_some() && path.resource != "namespaces" {
+        let is_own_namespace = path.resource == "namespaces" && path.name.is_some();
+        if !resource.namespaced && path.namespace.is_some() && !is_own_namespace {
             return Err(ApiError::no_such_path());
         }
+        let watch = path.watch || query.flag("watch").unwrap_or(false);
+        let verb = Verb::of(&parts.method, path, watch)
+            .filter(|verb| is_routed(&parts.method, path, resource, *verb))
+            .ok_or_else(ApiError::no_such_method)?;
+        if let Some(name) = &path.name {
+            check_name(name)?;
+        }
+        let form = self.form(parts, &query)?;
+        let list = ListOptions::parse(&query, path.watch, verb == Verb::List);
         if let Some(warning) = &resource.deprecation_warning {
             caller.warn(warning.clone());
         }
@@ -73,12 +78,6 @@ impl ApiServer {
                 _ => Err(ApiError::no_such_path()),
             };
         }
-        if resource.namespaced
-            && at.namespace.is_none()
-            && matches!(verb, Verb::Create | Verb::DeleteCollection)
-        {
-            return Err(ApiError::method_not_allowed(resource.group_resource(), verb.name()));
-        }
         match verb {
             Verb::Get => {
                 let object = self.rest.get(at, &list?).await?;
@@ -92,17 +91,17 @@ impl ApiServer {
             }
             Verb::Watch => self.watch(resource, path, &list?, form).await,
             Verb::Create => {
-                let options = WriteOptions::parse(&query)?;
+                let options = WriteOptions::parse(&query, "CreateOptions")?;
                 let written = self.rest.create(at, object(parts, &body, resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Update => {
-                let options = WriteOptions::parse(&query)?;
+                let options = WriteOptions::parse(&query, "UpdateOptions")?;
                 let written = self.rest.update(at, object(parts, &body, resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Patch => {
-                let options = WriteOptions::parse(&query)?;
+                let options = WriteOptions::parse(&query, "PatchOptions")?;
                 let patch_type = patch_type(parts, resource)?;
                 if options.force.is_some() && patch_type != PatchType::Apply {
                     return Err(ApiError::force_is_for_apply());
@@ -138,16 +137,15 @@ impl ApiServer {
     fn form(&self, parts: &Parts, query: &Query<'_>) -> Result<Form, ApiError> {
         let header = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
         let mut accept = Accept::negotiate(header).ok_or_else(|| {
-            ApiError::new(
-                Reason::NotAcceptable,
-                "only the following media types are accepted: application/json",
-            )
+            ApiError::not_acceptable()
         })?;
         accept.pretty |= query.get("pretty").is_some_and(|value| !matches!(value, "false" | "0"));
         let include = match query.get("includeObject") {
             None => IncludeObject::default(),
             Some(text) => IncludeObject::parse(text).ok_or_else(|| {
-                ApiError::bad_request(format!("unrecognized includeObject value: \"{text}\""))
+                ApiError::bad_request(format!(
+                    "Unable to convert to Table as requested: includeObject: Invalid value: \"{text}\": must be 'Metadata', 'Object', 'None', or empty"
+                ))
             })?,
         };
         Ok(Form { accept, include, now: (self.rest.now)() })
@@ -202,9 +200,10 @@ impl ApiServer {
             }
             Verb::Update => ScaleChange::Replace(parsed(parts, body, SCALE)?.value),
             Verb::Patch => ScaleChange::Patch(patch_type(parts, at.resource)?, Parsed::json(body)?.value),
-            other => return Err(ApiError::method_not_allowed(at.resource.group_resource(), other.name())),
+            _ => return Err(ApiError::no_such_method()),
         };
-        let options = WriteOptions::parse(query)?;
+        let kind = if verb == Verb::Patch { "PatchOptions" } else { "UpdateOptions" };
+        let options = WriteOptions::parse(query, kind)?;
         let written = self.rest.set_scale(at, change, &options, caller).await?;
         Ok(answer::value(written.code, &written.object, form.accept.pretty))
     }
@@ -227,6 +226,35 @@ impl ApiServer {
 const TOKEN_REQUEST: &str = "io.k8s.api.authentication.v1.TokenRequest";
 const SCALE: &str = "io.k8s.api.autoscaling.v1.Scale";
 const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
+
+/// Whether a path has a method: collections are created in and deleted, objects are written, and parts of them are
+/// what they are.
+fn is_routed(method: &http::Method, path: &ResourcePath, resource: &Resource, verb: Verb) -> bool {
+    let in_place = path.namespace.is_some() || !resource.namespaced;
+    let is_namespace = path.group.is_empty() && path.resource == "namespaces";
+    if *method == http::Method::HEAD {
+        return false;
+    }
+    match (path.subresource.as_deref(), verb) {
+        (None, Verb::Create) => path.name.is_none() && in_place,
+        (None, Verb::DeleteCollection) => in_place && !is_namespace,
+        (None, Verb::Update | Verb::Patch | Verb::Delete) => path.name.is_some(),
+        (None, Verb::Get | Verb::List | Verb::Watch) => true,
+        (Some("status" | "scale"), verb) => matches!(verb, Verb::Get | Verb::Update | Verb::Patch),
+        (Some("finalize"), verb) => verb == Verb::Update,
+        (Some(_), verb) => verb == Verb::Create,
+    }
+}
+
+/// A name that cannot be a part of a path.
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let why = match name {
+        "." | ".." => format!("may not be '{name}'"),
+        _ if name.contains('%') => "may not contain '%'".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(ApiError::bad_request(format!("Name parameter invalid: \"{name}\": {why}")))
+}
 
 /// The object in the body of a create or update.
 fn object(parts: &Parts, body: &Bytes, resource: &Resource) -> Result<Parsed, ApiError> {
@@ -271,13 +299,7 @@ fn patch_type(parts: &Parts, resource: &Resource) -> Result<PatchType, ApiError>
             let accepted = PatchType::ALL.into_iter();
             let accepted = accepted.filter(|one| *one != PatchType::Strategic);
             let accepted: Vec<&str> = accepted.map(PatchType::media_type).collect();
-            ApiError::new(
-                Reason::UnsupportedMediaType,
-                format!(
-                    "the body of the request was in an unknown format - accepted media types include: {}",
-                    accepted.join(", ")
-                ),
-            )
+            ApiError::unsupported_patch(&accepted)
         })
 }
 
@@ -315,6 +337,13 @@ fn represent(
     headers: bool,
 ) -> Result<Bytes, ApiError> {
     match (form.accept.representation, object) {
+        (Representation::MetadataList, _) => Err(ApiError::new(
+            Reason::NotAcceptable,
+            format!(
+                "you requested PartialObjectMetadataList, but the requested object is not a list ({})",
+                go_type(resource, &resource.kind)
+            ),
+        )),
         (Representation::Whole, Representable::Raw(bytes)) if !form.accept.pretty => Ok(bytes),
         (Representation::Whole, object) => Ok(answer::bytes(&object.into_value()?, form.accept.pretty)),
         (Representation::Metadata, object) => {
@@ -326,6 +355,16 @@ fn represent(
             let table = table(resource, [&object], json!({"resourceVersion": version}), form, headers);
             Ok(answer::bytes(&table, form.accept.pretty))
         }
+    }
+}
+
+/// What kube-apiserver calls a kind where its own names show.
+fn go_type(resource: &Resource, kind: &str) -> String {
+    let package = resource.group.split('.').next().filter(|name| !name.is_empty()).unwrap_or("core");
+    match (resource.custom, kind.ends_with("List")) {
+        (true, true) => "*unstructured.UnstructuredList".to_owned(),
+        (true, false) => "*unstructured.Unstructured".to_owned(),
+        (false, _) => format!("*{package}.{kind}"),
     }
 }
 
@@ -363,7 +402,16 @@ fn many(resource: &Resource, listed: Listed, form: Form) -> Result<Bytes, ApiErr
             "items": values(listed.items)?,
         }),
         Representation::Table => table(resource, &values(listed.items)?, metadata, form, true),
-        Representation::Metadata => json!({
+        Representation::Metadata => {
+            return Err(ApiError::new(
+                Reason::NotAcceptable,
+                format!(
+                    "you requested PartialObjectMetadata, but the requested object is a list ({})",
+                    go_type(resource, &resource.list_kind)
+                ),
+            ));
+        }
+        Representation::MetadataList => json!({
             "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
             "items": values(listed.items)?.iter().map(metadata_of).collect::<Vec<_>>(),
         }),

@@ -10,7 +10,7 @@ use crate::auth::{AccessReview, TokenQuestion, access_review, rules_review, self
 use crate::builtin;
 use crate::request::ResourcePath;
 use crate::rest::Caller;
-use crate::status::{ApiError, GroupResource};
+use crate::status::ApiError;
 
 impl ApiServer {
     /// Answers a review.
@@ -22,6 +22,10 @@ impl ApiServer {
         caller: &Caller,
     ) -> Result<Response<Body>, ApiError> {
         let ResourcePath { group, version, resource, .. } = path;
+        let served = self.rest.catalog().served();
+        if !group.is_empty() && super::paths::described(&served).iter().all(|one| one.group != *group) {
+            return Ok(answer::page_not_found());
+        }
         if version != "v1" || path.name.is_some() {
             return Err(ApiError::no_such_path());
         }
@@ -41,10 +45,7 @@ impl ApiServer {
             return Err(ApiError::no_such_path());
         }
         if parts.method != http::Method::POST {
-            return Err(ApiError::method_not_allowed(
-                GroupResource { group, resource },
-                &parts.method.as_str().to_lowercase(),
-            ));
+            return Err(ApiError::no_such_method());
         }
         let kind = builtin::find(group, version, resource).ok_or_else(ApiError::no_such_path)?;
         let request: Value = parsed(parts, &body, &kind.definition())?.value;

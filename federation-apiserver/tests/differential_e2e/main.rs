@@ -1,0 +1,110 @@
+//! The same requests to this server and to a real kube-apiserver: the answers are the same.
+//!
+//! The requests are in `requests/`, one file for each scene; `request.rs` says how they are written. What differs on
+//! purpose is in `meant.rs`, with the reason.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is missing")]
+
+mod compare;
+mod generated;
+mod masking;
+mod meant;
+mod request;
+mod server;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use request::Request;
+use server::{Answer, Server};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_those_of_a_real_api_server() {
+    let testbed = testbed::Testbed::start().await.unwrap();
+    let real = testbed.api_server("differential").await.unwrap();
+    let theirs = Server::new(real.kube_config());
+    let (embedded, ours) = server::embedded().await;
+
+    let mut report = Report::default();
+    let wanted = std::env::var("SCENE").unwrap_or_default();
+    for (scene, requests) in scenes() {
+        if scene.contains(&wanted) {
+            play(&scene, &requests, &ours, &theirs, &mut report).await;
+        }
+    }
+    if wanted.is_empty() || wanted == "generated" {
+        generated::writes(&ours, &theirs, &mut report).await;
+    }
+    embedded.stop().await;
+    println!("{} requests, {} differences that are meant", report.requests, report.meant);
+    assert!(report.text.is_empty(), "{} answers differ:\n{}", report.differing, report.text);
+    if wanted.is_empty() {
+        assert_eq!(report.unused(), Vec::<&str>::new(), "differences that are meant, but that there are not");
+    }
+}
+
+/// What was found.
+#[derive(Default)]
+struct Report {
+    requests: usize,
+    /// Differences that are meant.
+    meant: usize,
+    /// Which of them were seen, by their place in the list.
+    seen: std::collections::BTreeSet<usize>,
+    /// Answers that differ though they should not.
+    differing: usize,
+    text: String,
+}
+
+impl Report {
+    /// Two answers to one request.
+    fn answers(&mut self, label: &str, ours: &Answer, theirs: &Answer) {
+        self.requests += 1;
+        let mut wrong = Vec::new();
+        for difference in compare::differences(ours, theirs) {
+            match meant::reason(label, &difference) {
+                Some(place) => {
+                    self.meant += 1;
+                    self.seen.insert(place);
+                }
+                None => wrong.push(difference),
+            }
+        }
+        if !wrong.is_empty() {
+            self.differing += 1;
+            let _ = writeln!(self.text, "{label}");
+            for difference in wrong {
+                let _ = writeln!(self.text, "{difference}");
+            }
+        }
+    }
+
+    fn unused(&self) -> Vec<&'static str> {
+        let all = meant::MEANT.iter().enumerate();
+        all.filter(|(place, _)| !self.seen.contains(place)).map(|(_, meant)| meant.why).collect()
+    }
+}
+
+/// The scenes, by the names of their files.
+fn scenes() -> Vec<(String, Vec<Request>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential_e2e/requests");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let scene = |path: &std::path::PathBuf| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, request::parse(&std::fs::read_to_string(path).unwrap()))
+    };
+    files.iter().map(scene).collect()
+}
+
+/// Sends the requests of a scene to both, one after the other.
+async fn play(scene: &str, requests: &[Request], ours: &Server, theirs: &Server, report: &mut Report) {
+    let (mut left, mut right) = (masking::Masks::default(), masking::Masks::default());
+    for request in requests {
+        let start = std::time::Instant::now();
+        let (ours, theirs) = tokio::join!(ours.send(request, &left), theirs.send(request, &right));
+        let (ours, theirs) = (left.mask(request, ours), right.mask(request, theirs));
+        report.answers(&format!("{scene}:{} {}", request.line, request.title), &ours, &theirs);
+        if start.elapsed().as_millis() > 1200 { eprintln!("SLOW {:?} {scene}:{} {}", start.elapsed(), request.line, request.title); }
+    }
+}

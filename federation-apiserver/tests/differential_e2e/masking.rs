@@ -1,0 +1,118 @@
+//! What no two servers have in common, replaced by what they have: times, uids, versions, tokens.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::request::Request;
+use crate::server::Answer;
+
+/// What was seen of one server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Masks {
+    /// What was kept, by its name.
+    kept: HashMap<String, String>,
+    /// Versions and uids of objects, in the order in which they appeared.
+    versions: HashMap<String, usize>,
+    uids: HashMap<String, usize>,
+}
+
+impl Masks {
+    /// A text with what was kept.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        let mut names: Vec<_> = self.kept.keys().collect();
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        names.iter().fold(text.to_owned(), |text, name| text.replace(&format!("${name}"), &self.kept[*name]))
+    }
+
+    /// Keeps what is to be kept of an answer, and masks it.
+    pub(crate) fn mask(&mut self, request: &Request, mut answer: Answer) -> Answer {
+        for (name, pointer) in &request.keep {
+            let value = match answer.body.pointer(pointer) {
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => "nothing".to_owned(),
+            };
+            self.kept.insert(name.clone(), value);
+        }
+        self.value(&mut answer.body, "");
+        for (_, value) in &mut answer.headers {
+            *value = self.text(value);
+        }
+        answer
+    }
+
+    fn value(&mut self, value: &mut Value, field: &str) {
+        match value {
+            Value::Array(all) => all.iter_mut().for_each(|one| self.value(one, field)),
+            Value::Object(map) => {
+                let is_list = map.contains_key("items") || map.contains_key("rows");
+                if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut)
+                    && is_list
+                {
+                    // The version of a whole store, in which others write as well.
+                    for field in ["resourceVersion", "continue"] {
+                        if let Some(text) = metadata.get_mut(field) {
+                            *text = format!("<{field}>").into();
+                        }
+                    }
+                }
+                map.iter_mut().for_each(|(field, value)| self.value(value, field));
+            }
+            Value::String(text) => {
+                *text = match field {
+                    "resourceVersion" => ordinal(&mut self.versions, text, "version"),
+                    "uid" => ordinal(&mut self.uids, text, "uid"),
+                    _ => self.text(text),
+                };
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        if text.parse::<jiff::Timestamp>().is_ok() {
+            return "<time>".to_owned();
+        }
+        let mut text = text.to_owned();
+        for (uid, ordinal) in &self.uids {
+            text = text.replace(uid, &format!("<uid {ordinal}>"));
+        }
+        for (name, value) in self.kept.iter().filter(|(_, value)| value.len() > 5) {
+            text = text.replace(value, &format!("${name}"));
+        }
+        if let Some((before, _)) = text.split_once(", current: ") {
+            text = format!("{before}, current: <version>");
+        }
+        // An object as a text: its fields are in another order.
+        text = without(&text, "patch: Invalid value: \"{", "}\": ");
+        text = without(&text, "Invalid value: \"{", "}\": ");
+        // The key in the store.
+        text = without(&text, "Key: /", ", ");
+        text = without(&text, "ResourceVersion in record (", ")");
+        sorted_errors(&text)
+    }
+}
+
+fn ordinal(seen: &mut HashMap<String, usize>, text: &str, what: &str) -> String {
+    if text.starts_with('<') || text.is_empty() {
+        return text.to_owned();
+    }
+    let next = seen.len() + 1;
+    format!("<{what} {}>", seen.entry(text.to_owned()).or_insert(next))
+}
+
+/// A text without what is between two others.
+fn without(text: &str, from: &str, to: &str) -> String {
+    let parts = text.split_once(from).and_then(|(before, rest)| Some((before, rest.split_once(to)?.1)));
+    parts.map_or(text.to_owned(), |(before, after)| format!("{before}{from}…{to}{after}"))
+}
+
+/// Fields that are unknown or given twice, which are told in the order in which they were found.
+fn sorted_errors(text: &str) -> String {
+    const STRICT: &str = "strict decoding error: ";
+    let Some((before, all)) = text.split_once(STRICT) else { return text.to_owned() };
+    let mut all: Vec<&str> = all.split(", ").collect();
+    all.sort_unstable();
+    format!("{before}{STRICT}{}", all.join(", "))
+}
