@@ -62,9 +62,8 @@ impl Embedded {
     /// The data or the address cannot be used.
     pub async fn start(options: EmbeddedOptions) -> anyhow::Result<Self> {
         let folder = DataFolder::of(&options.data)?;
-        let store = SqliteStore::open(&options.data)
-            .await
-            .with_context(|| format!("cannot open {}", options.data.display()))?;
+        // Its errors name the file.
+        let store = SqliteStore::open(&options.data).await?;
         let secrets = folder.secrets().context("keys of the API server")?;
         let (forms, admission) = (Arc::new(Forms::default()), Arc::new(Admission::default()));
         let made = Options::new(Arc::new(store) as Arc<dyn Store>, Profile::Federation, secrets);
