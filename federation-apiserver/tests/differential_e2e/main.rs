@@ -105,6 +105,8 @@ async fn play(scene: &str, requests: &[Request], ours: &Server, theirs: &Server,
         let (ours, theirs) = tokio::join!(ours.send(request, &left), theirs.send(request, &right));
         let (ours, theirs) = (left.mask(request, ours), right.mask(request, theirs));
         report.answers(&format!("{scene}:{} {}", request.line, request.title), &ours, &theirs);
-        if start.elapsed().as_millis() > 1200 { eprintln!("SLOW {:?} {scene}:{} {}", start.elapsed(), request.line, request.title); }
+        if start.elapsed().as_millis() > 1200 {
+            eprintln!("SLOW {:?} {scene}:{} {}", start.elapsed(), request.line, request.title);
+        }
     }
 }
