@@ -107,6 +107,7 @@ async fn mutating_webhooks_are_called_by_name_and_before_the_others() {
     world.configure("Validating", "b", "deny", json!({})).await;
     let made = world.api.call("POST", CONFIG_MAPS, &config_map("a")).await;
     assert_eq!((made.code, world.paths()), (403, vec!["label".into(), "warn".into(), "deny".into()]));
+    assert_eq!(made.warnings, ["299 - \"mind the gap\""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -336,8 +336,32 @@ async fn webhooks_work_as_on_a_real_api_server() {
             }
         }
     }
+    for path in ["convert-other", "broken", "garbage"] {
+        let theirs = failed_conversion(&real, &hooks, path).await;
+        let own = failed_conversion(&ours, &hooks, path).await;
+        if own != theirs {
+            differences.push(format!("conversion: {path}\n  ours:   {own}\n  theirs: {theirs}"));
+        }
+    }
     embedded.stop().await;
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// What a client gets of an object while the conversion webhook answers in this way.
+async fn failed_conversion(api: &Api, hooks: &HookServer, path: &str) -> Value {
+    let object = "/apis/example.com/v2/namespaces/hooks/gadgets/converted";
+    api.call("POST", GADGETS, &gadget("v1", "converted")).await;
+    let before = api.call("GET", object, &json!(null)).await.body;
+    let change = json!({"spec": {"conversion": {"webhook": {"clientConfig": hooks.client_config(path)}}}});
+    let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gadgets.example.com";
+    assert_eq!(api.call("PATCH", definition, &change).await.code, 200);
+    let mut after = before.clone();
+    objects::until("the definition is not known", async || {
+        after = api.call("GET", object, &json!(null)).await.body;
+        after != before
+    })
+    .await;
+    masked(after)
 }
 
 /// Makes the requests of a scenario: what came back, and what the webhooks were asked.

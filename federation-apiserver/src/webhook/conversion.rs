@@ -116,10 +116,11 @@ impl Caller {
             let (got, wanted) = (converted.len(), places.len());
             return Err(format!("conversion webhook for {of} returned {got} objects, expected {wanted}"));
         }
+        let in_list = objects.len() > 1;
         for (index, (place, converted)) in places.iter().zip(converted).enumerate() {
             let original = &mut objects[*place];
-            let checked =
-                check::object(original, converted, api_version).map_err(|wrong| wrong.told(&of, index))?;
+            let checked = check::object(original, converted, api_version)
+                .map_err(|wrong| wrong.told(&of, in_list.then_some(index)))?;
             *original = checked;
         }
         Ok(objects)

@@ -7,6 +7,8 @@ use crate::object;
 /// What is wrong with a converted object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
+    /// It is of another version or kind than was asked for.
+    Kind(String),
     /// It is not the object that was sent.
     Object(String),
     /// Its labels or annotations are none.
@@ -14,20 +16,18 @@ pub(super) enum Wrong {
 }
 
 impl Wrong {
-    /// The error as a client is told it.
-    pub(super) fn told(self, of: &str, index: usize) -> String {
-        match self {
-            Self::Object(why) => {
-                format!(
-                    "conversion webhook for {of} returned invalid converted object at index {index}: {why}"
-                )
+    /// The error as a client is told it; `index` is the object's place in a list, if it was sent in one.
+    pub(super) fn told(self, of: &str, index: Option<usize>) -> String {
+        let (what, why) = match (self, index) {
+            (Self::Kind(why), None) => ("object at index 0".to_owned(), why),
+            (Self::Object(why), None) => ("object".to_owned(), why),
+            (Self::Metadata(why), None) => ("metadata".to_owned(), why),
+            (Self::Kind(why) | Self::Object(why), Some(index)) => {
+                (format!("converted object at index {index}"), why)
             }
-            Self::Metadata(why) => {
-                format!(
-                    "conversion webhook for {of} returned invalid metadata in object at index {index}: {why}"
-                )
-            }
-        }
+            (Self::Metadata(why), Some(index)) => (format!("metadata in object at index {index}"), why),
+        };
+        format!("conversion webhook for {of} returned invalid {what}: {why}")
     }
 }
 
@@ -75,11 +75,11 @@ pub(super) fn object(original: &Value, mut converted: Value, api_version: &str) 
     let text = |object: &Value, field: &str| object[field].as_str().unwrap_or_default().to_owned();
     let is = text(&converted, "apiVersion");
     if is != api_version {
-        return Err(Wrong::Object(format!("invalid groupVersion (expected {api_version}, received {is})")));
+        return Err(Wrong::Kind(format!("invalid groupVersion (expected {api_version}, received {is})")));
     }
     let (wanted, is) = (text(original, "kind"), text(&converted, "kind"));
     if is != wanted {
-        return Err(Wrong::Object(format!("invalid kind (expected {wanted}, received {is})")));
+        return Err(Wrong::Kind(format!("invalid kind (expected {wanted}, received {is})")));
     }
     for (what, field) in [("name", "name"), ("namespace", "namespace"), ("UID", "uid")] {
         let (wanted, is) = (object::text(original, field), object::text(&converted, field));
@@ -152,7 +152,11 @@ mod tests {
             let mut converted = original();
             converted["apiVersion"] = "g/v2".into();
             *converted.pointer_mut(field).unwrap() = value;
-            assert_eq!(object(&original(), converted, "g/v2").unwrap_err(), Wrong::Object(wrong.to_owned()));
+            let told = object(&original(), converted, "g/v2").unwrap_err().told("K", Some(2));
+            assert_eq!(
+                told,
+                format!("conversion webhook for K returned invalid converted object at index 2: {wrong}")
+            );
         }
     }
 
