@@ -120,7 +120,7 @@ fn beginning(body: &[u8]) -> String {
     let text = match shown {
         [] => return "<empty>".to_owned(),
         [b'{', ..] => String::from_utf8_lossy(shown).into_owned(),
-        _ => shown.iter().map(|byte| format!("{byte:02x}")).collect(),
+        _ => shown.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
     };
     if body.len() > SHOWN { text + " ..." } else { text }
 }
