@@ -13,8 +13,6 @@ mod envelope;
 mod form;
 mod wire;
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
 use crate::builtin::KINDS;
@@ -122,11 +120,7 @@ fn beginning(body: &[u8]) -> String {
     let text = match shown {
         [] => return "<empty>".to_owned(),
         [b'{', ..] => String::from_utf8_lossy(shown).into_owned(),
-        _ => shown.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        }),
+        _ => shown.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
     };
     if body.len() > SHOWN { text + " ..." } else { text }
 }

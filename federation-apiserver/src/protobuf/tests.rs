@@ -9,7 +9,7 @@ const DEFINITION: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.
 
 #[path = "../../tests/protobuf/bytes.rs"]
 mod bytes;
-use bytes::{envelope, field};
+use bytes::{envelope, field, number};
 
 fn refusal(body: &[u8], definition: &str) -> String {
     read(body, definition).unwrap_err().to_string()
@@ -23,7 +23,7 @@ fn an_object_is_read_as_the_json_that_go_writes() {
     let data = field(2, &[field(1, b"k"), field(2, b"v")].concat());
     let empty = field(2, &field(1, b"e"));
     let binary = field(3, &[field(1, b"b"), field(2, &[0, 255])].concat());
-    let immutable = vec![4 << 3, 0];
+    let immutable = number(4, 0);
     let unknown = field(15, b"of a newer client");
     let raw = [metadata, data, empty, binary, immutable, unknown].concat();
     let expected = json!({
@@ -59,7 +59,7 @@ fn a_message_of_another_kind_or_with_wrong_content_is_refused() {
         "Secret in version \"v1\" cannot be handled as a ConfigMap: unknown conversion"
     );
     assert_eq!(
-        refusal(&envelope("v1", "ConfigMap", &[8, 1]), CONFIG_MAP),
+        refusal(&envelope("v1", "ConfigMap", &number(1, 1)), CONFIG_MAP),
         "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: proto: wrong wireType = 0 for field metadata"
     );
     let cut_off = [10, 200];
@@ -116,7 +116,7 @@ proptest! {
 /// Messages in messages, with small field numbers.
 fn messages() -> impl Strategy<Value = Vec<u8>> {
     let leaf = prop_oneof![
-        (1..16_u8, any::<u8>()).prop_map(|(number, value)| vec![number << 3, value & 0x7f]),
+        (1..16_u8, any::<u8>()).prop_map(|(at, value)| number(at, value)),
         (1..16_u8, "[a-z{}\\[\\]\"]{0,6}").prop_map(|(number, text)| field(number, text.as_bytes())),
         (1..16_u8, any::<[u8; 8]>())
             .prop_map(|(number, bytes)| [vec![number << 3 | 1], bytes.to_vec()].concat()),

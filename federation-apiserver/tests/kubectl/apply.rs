@@ -62,6 +62,8 @@ async fn applied_files_become_the_objects_and_their_differences() {
         session.done("apply -f web.yaml").await,
         "deployment.apps/web unchanged\nconfigmap/settings unchanged"
     );
+    // Nothing writes the status between what is compared.
+    session.done("rollout status deployment/web --timeout=30s").await;
     session.done("diff -f web.yaml").await;
 
     // What another wrote stays; what is no longer in the file goes.
@@ -110,7 +112,8 @@ async fn managers_of_the_same_field_are_in_conflict() {
     let managers = ".metadata.managedFields[*].manager";
     let web =
         session.done(&format!("get deployment web --show-managed-fields -o jsonpath={{{managers}}}")).await;
-    assert_eq!(web, "kubectl other");
+    // Others may write the status.
+    assert!(web.starts_with("kubectl other"), "{web}");
     assert_eq!(session.field("deployment/web", ".spec.template.spec.containers[0].image").await, "nginx:2");
 }
 

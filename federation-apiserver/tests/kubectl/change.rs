@@ -80,6 +80,7 @@ async fn labels_replicas_and_images_are_set() {
     let container = ".spec.template.spec.containers[0]";
     assert_eq!(session.field("deployment/web", &format!("{container}.image")).await, "nginx:2");
     assert_eq!(session.field("deployment/web", &format!("{container}.env[0].value")).await, "1");
+    session.done("rollout status deployment/web --timeout=30s").await;
     session.done("rollout restart deployment/web").await;
     let restarted = session.field("deployment/web", ".spec.template.metadata.annotations").await;
     assert!(restarted.contains("restartedAt"), "{restarted}");
