@@ -24,6 +24,9 @@ const ATTEMPTS: usize = 300;
 /// How long the next line of a watch is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long an answer is waited for: the first write of a new resource takes kube-apiserver five seconds.
+const ANSWER: Duration = Duration::from_secs(9);
+
 /// One of the two.
 pub(crate) struct Server {
     client: Client,
@@ -75,7 +78,7 @@ impl Server {
             builder = builder.header(name, masks.fill(value));
         }
         let body = Body::from(masks.fill(&request.body).into_bytes());
-        let sent = tokio::time::timeout(PATIENCE, self.client.send(builder.body(body).unwrap()));
+        let sent = tokio::time::timeout(ANSWER, self.client.send(builder.body(body).unwrap()));
         let response = match sent.await {
             Ok(Ok(response)) => response,
             Err(_) => return Answer { body: "no answer in time".into(), ..Answer::default() },
