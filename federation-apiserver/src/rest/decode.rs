@@ -6,11 +6,12 @@ use revision_store::Entry;
 use serde_json::Value;
 
 use super::{Caller, Rest};
+use crate::FieldError;
 use crate::body::Parsed;
 use crate::object;
 use crate::request::FieldValidation;
 use crate::resource::Resource;
-use crate::status::{ApiError, GroupResource};
+use crate::status::ApiError;
 
 impl Rest {
     /// A stored object in the version of the resource.
@@ -35,6 +36,12 @@ impl Rest {
         let mut objects = resource.conversion.all(objects, &resource.api_version()).await?;
         if resource.defaults_on_read {
             for object in &mut objects {
+                // What the stored version has and this one has not is not served in this one.
+                if resource.custom
+                    && let Ok((read, _)) = resource.rules.read(object.take())
+                {
+                    *object = read;
+                }
                 resource.rules.default(object);
             }
         }
@@ -113,25 +120,27 @@ fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
     if custom && kind.is_empty() {
         return Err(ApiError::bad_request(format!("Object 'Kind' is missing in '{object}'")));
     }
-    if custom && version.is_empty() {
-        return Err(ApiError::bad_request(format!("Object 'apiVersion' is missing in '{object}'")));
+    if ["apiVersion", "kind"].iter().any(|field| !object[*field].is_null() && !object[*field].is_string()) {
+        return Err(ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; apiVersion and kind must be strings",
+            resource.kind
+        )));
     }
-    if !version.is_empty() && version != wanted {
+    if (custom || !version.is_empty()) && version != wanted {
         return Err(ApiError::bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({wanted})"
         )));
     }
     if !kind.is_empty() && kind != resource.kind {
         let (group, served) = (&resource.group, &resource.version);
-        return Err(ApiError::bad_request(if custom {
-            let group = GroupResource { group, resource: kind };
-            format!(
-                "{kind} in version \"{served}\" cannot be handled as a {}: no kind \"{kind}\" is registered for {group}",
-                resource.kind
-            )
-        } else {
-            format!("{kind} in version \"{served}\" cannot be handled as a {}", resource.kind)
-        }));
+        if custom {
+            let error = FieldError::invalid_text("kind", kind, &format!("must be {}", resource.kind));
+            return Err(ApiError::invalid(group, kind, object::name(object), &[error]));
+        }
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version \"{served}\" cannot be handled as a {}",
+            resource.kind
+        )));
     }
     object::set_top(object, "apiVersion", Some(wanted.into()));
     object::set_top(object, "kind", Some(resource.kind.clone().into()));

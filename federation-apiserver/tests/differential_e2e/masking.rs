@@ -84,6 +84,7 @@ impl Masks {
         if let Some((before, _)) = text.split_once(", current: ") {
             text = format!("{before}, current: <version>");
         }
+        text = generated(&text);
         // An object as a text: its fields are in another order.
         text = without(&text, "patch: Invalid value: \"{", "}\": ");
         text = without(&text, "Invalid value: \"{", "}\": ");
@@ -100,6 +101,13 @@ fn ordinal(seen: &mut HashMap<String, usize>, text: &str, what: &str) -> String 
     }
     let next = seen.len() + 1;
     format!("<{what} {}>", seen.entry(text.to_owned()).or_insert(next))
+}
+
+/// A text in which a name that the server made is as the next one.
+fn generated(text: &str) -> String {
+    let Some((before, rest)) = text.split_once("gen-") else { return text.to_owned() };
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+    format!("{before}gen-…{}", &rest[end..])
 }
 
 /// A text without what is between two others.
