@@ -10,7 +10,7 @@ use crate::FieldError;
 use crate::body::Parsed;
 use crate::object;
 use crate::request::FieldValidation;
-use crate::resource::Resource;
+use crate::resource::{Resource, Served};
 use crate::status::ApiError;
 
 impl Rest {
@@ -33,19 +33,32 @@ impl Rest {
             object::set(&mut object, "resourceVersion", Some(entry.mod_revision.to_string().into()));
             objects.push(object);
         }
+        let is_stored = resource.api_version() == resource.storage_version;
+        let served = self.catalog.served();
+        // Defaults are those of the stored version.
+        let stored = if is_stored { Some(resource) } else { stored_form(&served, resource) };
+        if let Some(stored) = stored.filter(|stored| stored.defaults_on_read) {
+            objects.iter_mut().for_each(|object| stored.rules.default(object));
+        }
         let mut objects = resource.conversion.all(objects, &resource.api_version()).await?;
-        if resource.defaults_on_read {
-            for object in &mut objects {
-                // What the stored version has and this one has not is not served in this one.
-                if resource.custom
-                    && let Ok((read, _)) = resource.rules.read(object.take())
-                {
-                    *object = read;
-                }
-                resource.rules.default(object);
-            }
+        if resource.custom && !is_stored {
+            // What the stored version has and this one has not is not served in this one.
+            objects.iter_mut().for_each(|object| drop_unknown(resource, object));
         }
         Ok(objects)
+    }
+}
+
+/// The version of a resource in which its objects are stored, if it is served.
+pub(super) fn stored_form<'a>(served: &'a Served, resource: &Resource) -> Option<&'a Resource> {
+    let version = resource.storage_version.rsplit('/').next().unwrap_or_default();
+    served.get(&resource.group, version, &resource.plural).map(AsRef::as_ref)
+}
+
+/// Drops what a version of a custom resource does not have. An object that does not fit it at all stays as it is.
+pub(super) fn drop_unknown(resource: &Resource, object: &mut Value) {
+    if let Ok((read, _)) = resource.rules.read(object.clone()) {
+        *object = read;
     }
 }
 

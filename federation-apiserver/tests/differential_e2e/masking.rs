@@ -58,6 +58,15 @@ impl Masks {
                     }
                 }
                 map.iter_mut().for_each(|(field, value)| self.value(value, field));
+                // The order of the first depends on the clock; that of the second is any.
+                for list in ["managedFields", "causes"] {
+                    if let Some(Value::Array(all)) = map.get_mut(list) {
+                        all.sort_by_cached_key(|one| {
+                            let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
+                            ["manager", "operation", "subresource", "apiVersion", "field", "message"].map(text)
+                        });
+                    }
+                }
             }
             Value::String(text) => {
                 *text = match field {
@@ -73,6 +82,9 @@ impl Masks {
     fn text(&self, text: &str) -> String {
         if text.parse::<jiff::Timestamp>().is_ok() {
             return "<time>".to_owned();
+        }
+        if text.strip_suffix('s').is_some_and(|age| age.parse::<u8>().is_ok()) {
+            return "<age>".to_owned();
         }
         let mut text = text.to_owned();
         for (uid, ordinal) in &self.uids {
@@ -91,7 +103,8 @@ impl Masks {
         // The key in the store.
         text = without(&text, "Key: /", ", ");
         text = without(&text, "ResourceVersion in record (", ")");
-        sorted_errors(&text)
+        let text = sorted(&text, "strict decoding error: ", "");
+        sorted(&text, " is invalid: [", "]")
     }
 }
 
@@ -116,11 +129,10 @@ fn without(text: &str, from: &str, to: &str) -> String {
     parts.map_or(text.to_owned(), |(before, after)| format!("{before}{from}…{to}{after}"))
 }
 
-/// Fields that are unknown or given twice, which are told in the order in which they were found.
-fn sorted_errors(text: &str) -> String {
-    const STRICT: &str = "strict decoding error: ";
-    let Some((before, all)) = text.split_once(STRICT) else { return text.to_owned() };
-    let mut all: Vec<&str> = all.split(", ").collect();
+/// A text with a list in it, whose order is any.
+fn sorted(text: &str, from: &str, to: &str) -> String {
+    let Some((before, all)) = text.split_once(from) else { return text.to_owned() };
+    let mut all: Vec<&str> = all.strip_suffix(to).unwrap_or(all).split(", ").collect();
     all.sort_unstable();
-    format!("{before}{STRICT}{}", all.join(", "))
+    format!("{before}{from}{}{to}", all.join(", "))
 }

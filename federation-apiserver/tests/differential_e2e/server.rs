@@ -1,5 +1,6 @@
 //! A server, and what it answers.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ pub(crate) async fn embedded() -> (EmbeddedServer, Server) {
 
 impl Server {
     pub(crate) fn new(mut config: Config) -> Self {
+        config.default_retry = false;
         config.read_timeout = Some(Duration::from_secs(20));
         Self { client: Client::try_from(config).unwrap() }
     }
@@ -132,7 +134,7 @@ fn escaped(path: &str) -> String {
     for byte in path.bytes() {
         match byte {
             b' ' | b'"' | b'<' | b'>' | b'{' | b'}' | b'^' | b'|' | b'`' | b'\\' | 0x80.. => {
-                out.push_str(&format!("%{byte:02X}"));
+                let _ = write!(out, "%{byte:02X}");
             }
             _ => out.push(char::from(byte)),
         }
