@@ -37,3 +37,17 @@ pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
     let wanted = |kind: &&Kind| kind.group() == group && kind.version() == version && kind.plural == plural;
     KINDS.iter().find(wanted)
 }
+
+/// Reads the metadata of an object of any kind, with the paths of the fields that metadata does not have.
+///
+/// # Errors
+/// What does not fit, in the words of Go's decoder.
+pub(crate) fn read_metadata(metadata: serde_json::Value) -> Result<(serde_json::Value, Vec<String>), String> {
+    // Every kind has the same metadata.
+    let Some(kind) = find("", "v1", "configmaps") else { return Ok((metadata, Vec::new())) };
+    let object = serde_json::json!({"metadata": metadata});
+    let read = typed::read(kind, object).map_err(|error| {
+        error.to_string().replace("ObjectMeta.metadata.", "ObjectMeta.").replace("field ConfigMap.metadata of", "value of")
+    })?;
+    Ok((read.object["metadata"].clone(), read.unknown))
+}

@@ -5,7 +5,7 @@
 mod aggregated;
 mod described;
 mod plain;
-mod version_order;
+pub(crate) mod version_order;
 
 pub use aggregated::{AGGREGATED, aggregated_core, aggregated_groups};
 pub use described::{Described, DescribedSubresource};

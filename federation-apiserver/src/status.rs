@@ -326,7 +326,10 @@ impl ApiError {
 
     /// What a patch made of an object cannot be read as one.
     pub(crate) fn patched_misfit(patched: &Value, why: &Self) -> Self {
-        let error = FieldError::invalid_text("patch", &patched.to_string(), &why.0.message);
+        let message = &why.0.message;
+        let why = message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
+        let why = why.map_or(message.as_str(), |(_, why)| why);
+        let error = FieldError::invalid_text("patch", &patched.to_string(), why);
         Self::invalid("", "", "", &[error])
     }
 

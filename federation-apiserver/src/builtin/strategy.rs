@@ -47,7 +47,13 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
 pub fn prepare_update(kind: &Kind, subresource: &str, object: &mut Value, old: &Value) {
     let Some(fields) = object.as_object_mut() else { return };
     match subresource {
-        "status" => keep_all_but(fields, old, &["status", "metadata"]),
+        "status" => {
+            keep_all_but(fields, old, &["status", "metadata"]);
+            // Of a Deployment, the status does not change labels.
+            if let ("Deployment", Some(Value::Object(metadata))) = (kind.kind, fields.get_mut("metadata")) {
+                keep(metadata, &old["metadata"], "labels");
+            }
+        }
         "finalize" => keep(fields, old, "status"),
         _ => {
             if kind.has("status") {

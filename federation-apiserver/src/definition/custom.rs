@@ -4,7 +4,7 @@ use serde_json::Value;
 use structural_schema::Schema;
 
 use crate::FieldError;
-use crate::builtin::{NameRule, validate_metadata};
+use crate::builtin::{self, NameRule, validate_metadata};
 use crate::object;
 use crate::resource::Rules;
 
@@ -18,7 +18,13 @@ pub(super) struct CustomRules {
 
 impl Rules for CustomRules {
     fn read(&self, mut object: Value) -> Result<(Value, Vec<String>), String> {
-        let unknown = self.schema.prune(&mut object);
+        let metadata = object.get_mut("metadata").map(Value::take).unwrap_or_default();
+        let mut unknown = self.schema.prune(&mut object);
+        if !metadata.is_null() {
+            let (metadata, more) = builtin::read_metadata(metadata)?;
+            object::set_top(&mut object, "metadata", Some(metadata));
+            unknown.extend(more);
+        }
         Ok((object, unknown))
     }
 

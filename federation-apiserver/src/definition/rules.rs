@@ -168,6 +168,9 @@ impl Rules for DefinitionRules {
                 ["Cluster", "Namespaced"],
             )),
         }
+        if let (true, None) = (is_protected(&group), old) {
+            errors.extend(unapproved(object));
+        }
         validate_versions(object, &mut errors);
         if let Some(old) = old {
             for (field, pointer) in [
@@ -196,6 +199,24 @@ impl Rules for DefinitionRules {
         }
         errors
     }
+}
+
+/// Groups of Kubernetes' own, in which a definition must say who approved it.
+fn is_protected(group: &str) -> bool {
+    ["k8s.io", "kubernetes.io"].iter().any(|own| {
+        group.strip_suffix(own).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    })
+}
+
+fn unapproved(definition: &Value) -> Option<FieldError> {
+    const ANNOTATION: &str = "api-approved.kubernetes.io";
+    let said = definition["metadata"]["annotations"][ANNOTATION].as_str().unwrap_or_default();
+    (!said.starts_with("https://") && !said.starts_with("unapproved")).then(|| {
+        FieldError::required(
+            format!("metadata.annotations[{ANNOTATION}]"),
+            "protected groups must have approval annotation \"api-approved.kubernetes.io\", see https://github.com/kubernetes/enhancements/pull/1111",
+        )
+    })
 }
 
 fn validate_versions(definition: &Value, errors: &mut Vec<FieldError>) {

@@ -9,6 +9,7 @@ use super::converters::{Converters, conversion};
 use super::custom::CustomRules;
 use super::rules::{storage_version, versions};
 use crate::discovery::Described;
+use crate::discovery::version_order::newest_first;
 use crate::resource::{Resource, ScalePaths, api_version};
 use crate::select::SelectableFields;
 use crate::table::TableFormat;
@@ -39,7 +40,7 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
             Some(Resource {
                 key_prefix: format!("/registry/{group}/{plural}"),
                 storage_version: api_version(&group, storage),
-                deprecation_warning: deprecation(&group, &name, &text(&names["kind"]), version),
+                deprecation_warning: deprecation(definition, &group, &name, version),
                 group: group.clone(),
                 version: name.clone(),
                 kind: text(&names["kind"]),
@@ -48,7 +49,7 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
                 status,
                 scale: scale(&subresources["scale"]),
                 conversion: conversion.clone(),
-                defaults_on_read: schema.has_defaults(),
+                defaults_on_read: schema.has_defaults() || storage != name,
                 schema: Some(schema),
                 custom: true,
                 special: Vec::new(),
@@ -76,10 +77,18 @@ fn scale(paths: &Value) -> Option<ScalePaths> {
     })
 }
 
-fn deprecation(group: &str, version: &str, kind: &str, declared: &Value) -> Option<String> {
-    (declared["deprecated"] == true).then(|| {
-        declared["deprecationWarning"]
-            .as_str()
-            .map_or_else(|| format!("{group}/{version} {kind} is deprecated"), str::to_owned)
-    })
+fn deprecation(definition: &Value, group: &str, version: &str, declared: &Value) -> Option<String> {
+    if declared["deprecated"] != true {
+        return None;
+    }
+    if let Some(text) = declared["deprecationWarning"].as_str() {
+        return Some(text.to_owned());
+    }
+    let kind = text(&definition["status"]["acceptedNames"]["kind"]);
+    let of = |one: &Value| one["name"].as_str().unwrap_or_default().to_owned();
+    let current = versions(definition).filter(|one| one["served"] == true && one["deprecated"] != true);
+    let best = current.map(of).min_by(|a, b| newest_first(a, b));
+    let instead = best.filter(|best| newest_first(best, version).is_lt());
+    let instead = instead.map(|best| format!("; use {group}/{best} {kind}")).unwrap_or_default();
+    Some(format!("{group}/{version} {kind} is deprecated{instead}"))
 }

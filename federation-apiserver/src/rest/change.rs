@@ -3,6 +3,7 @@
 use revision_store::{Entry, Write, WriteError};
 use serde_json::Value;
 
+use super::decode::{drop_unknown, stored_form};
 use super::{At, Caller, Rest, encode, write_error};
 use crate::admission::{Attributes, Operation, Options};
 use crate::object;
@@ -122,7 +123,15 @@ impl Rest {
         resource: &Resource,
         object: Value,
     ) -> Result<bytes::Bytes, ApiError> {
-        encode(resource.conversion.one(object, &resource.storage_version).await?)
+        let mut object = resource.conversion.one(object, &resource.storage_version).await?;
+        if resource.custom
+            && resource.api_version() != resource.storage_version
+            && let Some(stored) = stored_form(&self.catalog.served(), resource)
+        {
+            drop_unknown(stored, &mut object);
+            stored.rules.default(&mut object);
+        }
+        encode(object)
     }
 }
 

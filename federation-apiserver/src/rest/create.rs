@@ -26,7 +26,8 @@ impl Rest {
         let mut new = read(resource, body, options.field_validation, caller)?;
         check_place(resource, at.namespace, Some(at.name).filter(|name| !name.is_empty()), &mut new)?;
         if !object::text(&new, "resourceVersion").is_empty() {
-            return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
+            let why = "resourceVersion should not be set on objects to be created";
+            return Err(ApiError::unclassified(why));
         }
         object::set(&mut new, "resourceVersion", None);
         for field in ["managedFields", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {

@@ -6,12 +6,13 @@ use revision_store::Entry;
 use serde_json::Value;
 
 use super::{Caller, Rest};
+use crate::FieldError;
 use crate::body::Parsed;
 use crate::builtin::{KINDS, Kind};
 use crate::object;
 use crate::request::FieldValidation;
-use crate::resource::Resource;
-use crate::status::{ApiError, GroupResource};
+use crate::resource::{Resource, Served};
+use crate::status::ApiError;
 
 impl Rest {
     /// A stored object in the version of the resource.
@@ -33,13 +34,32 @@ impl Rest {
             object::set(&mut object, "resourceVersion", Some(entry.mod_revision.to_string().into()));
             objects.push(object);
         }
+        let is_stored = resource.api_version() == resource.storage_version;
+        let served = self.catalog.served();
+        // Defaults are those of the stored version.
+        let stored = if is_stored { Some(resource) } else { stored_form(&served, resource) };
+        if let Some(stored) = stored.filter(|stored| stored.defaults_on_read) {
+            objects.iter_mut().for_each(|object| stored.rules.default(object));
+        }
         let mut objects = resource.conversion.all(objects, &resource.api_version()).await?;
-        if resource.defaults_on_read {
-            for object in &mut objects {
-                resource.rules.default(object);
-            }
+        if resource.custom && !is_stored {
+            // What the stored version has and this one has not is not served in this one.
+            objects.iter_mut().for_each(|object| drop_unknown(resource, object));
         }
         Ok(objects)
+    }
+}
+
+/// The version of a resource in which its objects are stored, if it is served.
+pub(super) fn stored_form<'a>(served: &'a Served, resource: &Resource) -> Option<&'a Resource> {
+    let version = resource.storage_version.rsplit('/').next().unwrap_or_default();
+    served.get(&resource.group, version, &resource.plural).map(AsRef::as_ref)
+}
+
+/// Drops what a version of a custom resource does not have. An object that does not fit it at all stays as it is.
+pub(super) fn drop_unknown(resource: &Resource, object: &mut Value) {
+    if let Ok((read, _)) = resource.rules.read(object.clone()) {
+        *object = read;
     }
 }
 
@@ -114,10 +134,13 @@ fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
     if custom && kind.is_empty() {
         return Err(ApiError::bad_request(format!("Object 'Kind' is missing in '{object}'")));
     }
-    if custom && version.is_empty() {
-        return Err(ApiError::bad_request(format!("Object 'apiVersion' is missing in '{object}'")));
+    if ["apiVersion", "kind"].iter().any(|field| !object[*field].is_null() && !object[*field].is_string()) {
+        return Err(ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; apiVersion and kind must be strings",
+            resource.kind
+        )));
     }
-    if !version.is_empty() && version != wanted {
+    if (custom || !version.is_empty()) && version != wanted {
         let kind = if kind.is_empty() { &resource.kind } else { kind };
         let is = |one: &Kind| one.kind == kind && one.group_version.api_version() == version;
         if !custom && !KINDS.iter().any(is) {
@@ -133,15 +156,14 @@ fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
     }
     if !kind.is_empty() && kind != resource.kind {
         let (group, served) = (&resource.group, &resource.version);
-        return Err(ApiError::bad_request(if custom {
-            let group = GroupResource { group, resource: kind };
-            format!(
-                "{kind} in version \"{served}\" cannot be handled as a {}: no kind \"{kind}\" is registered for {group}",
-                resource.kind
-            )
-        } else {
-            format!("{kind} in version \"{served}\" cannot be handled as a {}", resource.kind)
-        }));
+        if custom {
+            let error = FieldError::invalid_text("kind", kind, &format!("must be {}", resource.kind));
+            return Err(ApiError::invalid(group, kind, object::name(object), &[error]));
+        }
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version \"{served}\" cannot be handled as a {}",
+            resource.kind
+        )));
     }
     object::set_top(object, "apiVersion", Some(wanted.into()));
     object::set_top(object, "kind", Some(resource.kind.clone().into()));

@@ -127,7 +127,8 @@ impl Rest {
         }
         let served = self.catalog.served();
         let new = ownership::applied(&served, &at, None, &applied, options, (self.now)())?;
-        let new = read(at.resource, new.into(), FieldValidation::Ignore, caller)?;
+        let mut new = read(at.resource, new.into(), FieldValidation::Ignore, caller)?;
+        check_place(at.resource, at.namespace, Some(at.name), &mut new)?;
         self.create_prepared(at, new, options, caller).await
     }
 }
@@ -140,7 +141,10 @@ fn applied(at: &At<'_>, patch: &Parsed, options: &WriteOptions, caller: &Caller)
     let mut applied = patch.value.clone();
     check_applied_kind(at, &applied)?;
     told_twice(at.resource, patch, options.field_validation, caller)?;
-    check_place(at.resource, at.namespace, Some(at.name), &mut applied)?;
+    check_place(at.resource, at.namespace, Some(at.name), &mut applied.clone())?;
+    if applied["metadata"].get("name").is_none() {
+        object::set(&mut applied, "name", Some(at.name.into()));
+    }
     if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }

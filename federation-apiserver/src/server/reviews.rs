@@ -23,7 +23,9 @@ impl ApiServer {
     ) -> Result<Response<Body>, ApiError> {
         let ResourcePath { group, version, resource, .. } = path;
         let served = self.rest.catalog().served();
-        if !group.is_empty() && super::paths::described(&served).iter().all(|one| one.group != *group) {
+        let own = super::paths::described(&served).iter().any(|one| one.group == *group);
+        let defined = served.iter().any(|one| one.custom && one.group == *group);
+        if !group.is_empty() && (!own || defined) {
             return Ok(answer::page_not_found());
         }
         if version != "v1" || path.name.is_some() {
@@ -66,6 +68,13 @@ impl ApiServer {
                 token_review(request, outcome)
             }
         };
+        let mut answered = answered;
+        let described = super::paths::described(&served);
+        let kind = described.iter().find(|one| one.group == *group && one.plural == *resource);
+        if let Some(kind) = kind {
+            crate::object::set_top(&mut answered, "kind", Some(kind.kind.clone().into()));
+            crate::object::set_top(&mut answered, "apiVersion", Some(format!("{group}/{version}").into()));
+        }
         Ok(answer::value(201, &answered, false))
     }
 }

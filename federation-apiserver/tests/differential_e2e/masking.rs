@@ -58,6 +58,15 @@ impl Masks {
                     }
                 }
                 map.iter_mut().for_each(|(field, value)| self.value(value, field));
+                // The order of the first depends on the clock; that of the second is any.
+                for list in ["managedFields", "causes"] {
+                    if let Some(Value::Array(all)) = map.get_mut(list) {
+                        all.sort_by_cached_key(|one| {
+                            let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
+                            ["manager", "operation", "subresource", "apiVersion", "field", "message"].map(text)
+                        });
+                    }
+                }
             }
             Value::String(text) => {
                 *text = match field {
@@ -74,6 +83,9 @@ impl Masks {
         if text.parse::<jiff::Timestamp>().is_ok() {
             return "<time>".to_owned();
         }
+        if text.strip_suffix('s').is_some_and(|age| age.parse::<u8>().is_ok()) {
+            return "<age>".to_owned();
+        }
         let mut text = text.to_owned();
         for (uid, ordinal) in &self.uids {
             text = text.replace(uid, &format!("<uid {ordinal}>"));
@@ -84,13 +96,15 @@ impl Masks {
         if let Some((before, _)) = text.split_once(", current: ") {
             text = format!("{before}, current: <version>");
         }
+        text = generated(&text);
         // An object as a text: its fields are in another order.
         text = without(&text, "patch: Invalid value: \"{", "}\": ");
         text = without(&text, "Invalid value: \"{", "}\": ");
         // The key in the store.
         text = without(&text, "Key: /", ", ");
         text = without(&text, "ResourceVersion in record (", ")");
-        sorted_errors(&text)
+        let text = sorted(&text, "strict decoding error: ", "");
+        sorted(&text, " is invalid: [", "]")
     }
 }
 
@@ -102,17 +116,23 @@ fn ordinal(seen: &mut HashMap<String, usize>, text: &str, what: &str) -> String 
     format!("<{what} {}>", seen.entry(text.to_owned()).or_insert(next))
 }
 
+/// A text in which a name that the server made is as the next one.
+fn generated(text: &str) -> String {
+    let Some((before, rest)) = text.split_once("gen-") else { return text.to_owned() };
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+    format!("{before}gen-…{}", &rest[end..])
+}
+
 /// A text without what is between two others.
 fn without(text: &str, from: &str, to: &str) -> String {
     let parts = text.split_once(from).and_then(|(before, rest)| Some((before, rest.split_once(to)?.1)));
     parts.map_or(text.to_owned(), |(before, after)| format!("{before}{from}…{to}{after}"))
 }
 
-/// Fields that are unknown or given twice, which are told in the order in which they were found.
-fn sorted_errors(text: &str) -> String {
-    const STRICT: &str = "strict decoding error: ";
-    let Some((before, all)) = text.split_once(STRICT) else { return text.to_owned() };
-    let mut all: Vec<&str> = all.split(", ").collect();
+/// A text with a list in it, whose order is any.
+fn sorted(text: &str, from: &str, to: &str) -> String {
+    let Some((before, all)) = text.split_once(from) else { return text.to_owned() };
+    let mut all: Vec<&str> = all.strip_suffix(to).unwrap_or(all).split(", ").collect();
     all.sort_unstable();
-    format!("{before}{STRICT}{}", all.join(", "))
+    format!("{before}{from}{}{to}", all.join(", "))
 }

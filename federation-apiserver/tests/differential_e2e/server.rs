@@ -1,5 +1,6 @@
 //! A server, and what it answers.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ const ATTEMPTS: usize = 300;
 
 /// How long the next line of a watch is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long an answer is waited for: the first write of a new resource takes kube-apiserver five seconds.
+const ANSWER: Duration = Duration::from_secs(9);
 
 /// One of the two.
 pub(crate) struct Server {
@@ -50,6 +54,7 @@ pub(crate) async fn embedded() -> (EmbeddedServer, Server) {
 
 impl Server {
     pub(crate) fn new(mut config: Config) -> Self {
+        config.default_retry = false;
         config.read_timeout = Some(Duration::from_secs(20));
         Self { client: Client::try_from(config).unwrap() }
     }
@@ -75,7 +80,7 @@ impl Server {
             builder = builder.header(name, masks.fill(value));
         }
         let body = Body::from(masks.fill(&request.body).into_bytes());
-        let sent = tokio::time::timeout(PATIENCE, self.client.send(builder.body(body).unwrap()));
+        let sent = tokio::time::timeout(ANSWER, self.client.send(builder.body(body).unwrap()));
         let response = match sent.await {
             Ok(Ok(response)) => response,
             Err(_) => return Answer { body: "no answer in time".into(), ..Answer::default() },
@@ -129,7 +134,7 @@ fn escaped(path: &str) -> String {
     for byte in path.bytes() {
         match byte {
             b' ' | b'"' | b'<' | b'>' | b'{' | b'}' | b'^' | b'|' | b'`' | b'\\' | 0x80.. => {
-                out.push_str(&format!("%{byte:02X}"));
+                let _ = write!(out, "%{byte:02X}");
             }
             _ => out.push(char::from(byte)),
         }
