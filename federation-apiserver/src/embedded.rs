@@ -1,7 +1,7 @@
 //! A whole API server in this process: the verbs, their controllers, and if wanted a socket.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -56,7 +56,10 @@ impl Secrets {
     /// # Errors
     /// The system gives no random numbers.
     pub fn generate(now: Timestamp) -> Result<Self, EmbeddedError> {
-        Ok(Self { authority: certificates::authority("fedd", now)?, token_key: TokenKeys::generate_key()? })
+        Ok(Self {
+            authority: certificates::authority("fedd-ca", now)?,
+            token_key: TokenKeys::generate_key()?,
+        })
     }
 }
 
@@ -176,7 +179,7 @@ impl EmbeddedServer {
         };
         let address = listener.as_ref().and_then(|listener| listener.address().ok());
         if let Some(address) = address {
-            settings.address = address.to_string();
+            settings.address = reachable(address).to_string();
         }
         let audiences = vec![ISSUER.to_owned()];
         let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
@@ -222,8 +225,7 @@ impl EmbeddedServer {
         let authority = &self.secrets.authority;
         let client =
             certificates::client(authority, "fedd:admin", MASTERS, Timestamp::now(), CERTIFICATE_LIFE)?;
-        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
-        let url = format!("https://{address}");
+        let url = self.address.map(reachable).map(|address| format!("https://{address}")).unwrap_or_default();
         let login = Login::Certificate(&client);
         Ok(kubeconfig(name, &url, &authority.certificate, "admin", &login))
     }
@@ -245,6 +247,18 @@ impl Drop for EmbeddedServer {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Where a client of this machine reaches an address that is listened on: "any" is no address to connect to.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    address
 }
 
 async fn bind(

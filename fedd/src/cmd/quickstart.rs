@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::members::Members;
 use self::table::Live;
-use super::run::{EngineArgs, Leading, Shutdown};
+use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
 use crate::embedded::{Embedded, EmbeddedOptions, write_private};
 use crate::manifest::choose_types;
 use crate::metrics::Metrics;
@@ -35,7 +35,7 @@ pub const ABOUT: &str = "See it work: a federation with three simulated members 
 pub struct QuickstartArgs {
     /// The controllers.
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub timeouts: MemberTimeoutArgs,
 }
 
 /// Types that the quick start federates.
@@ -48,14 +48,14 @@ const TYPES: [&str; 4] = ["namespaces", "configmaps", "services", "deployments"]
 pub async fn run(args: QuickstartArgs) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals().context("cannot take signals")?;
     let folder = tempfile::tempdir().context("cannot make a folder for the data")?;
-    let work = play(args.engine, folder.path(), &shutdown.gently);
+    let work = play(args.timeouts, folder.path(), &shutdown.gently);
     tokio::select! {
         outcome = work => outcome,
         () = shutdown.now.cancelled() => bail!("ended at once by a second signal"),
     }
 }
 
-async fn play(engine: EngineArgs, folder: &Path, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationToken) -> anyhow::Result<()> {
     let types: Vec<String> = TYPES.map(str::to_owned).into();
     let options = EmbeddedOptions {
         data: folder.join("fedd.db"),
@@ -69,7 +69,7 @@ async fn play(engine: EngineArgs, folder: &Path, stop: &CancellationToken) -> an
     let kubeconfig = folder.join("kubeconfig");
     write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
     let client = embedded.client().clone();
-    let engine = EngineArgs { leader_elect: false, ..engine };
+    let engine = EngineArgs::alone(timeouts);
     let leading = Arc::new(Leading::default());
     let controllers = {
         let (leading, client, stop) = (leading.clone(), client.clone(), stop.clone());

@@ -9,7 +9,7 @@ use clap::Args;
 use tracing::info;
 
 use super::crds::TypesArgs;
-use super::run::{EngineArgs, Leading, Shutdown};
+use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
 use crate::embedded::{DataFolder, Embedded, EmbeddedOptions, default_data, write_private};
 use crate::metrics::Metrics;
 use crate::output::note;
@@ -37,7 +37,7 @@ pub struct ServeArgs {
     pub types: TypesArgs,
     /// The controllers.
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub timeouts: MemberTimeoutArgs,
 }
 
 /// Where the data is, and where it is served.
@@ -100,8 +100,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         note(&format!("fedd serves https://{address} from {}; try:", data.display()));
         note(&format!("  kubectl --kubeconfig {} get federatedtypeconfigs -A", kubeconfig.display()));
         let (client, settings) = (embedded.client().clone(), embedded.settings().clone());
-        // One process has the file, so nobody else can lead.
-        let engine = EngineArgs { leader_elect: false, ..args.engine };
+        let engine = EngineArgs::alone(args.timeouts);
         let leading = Arc::new(Leading::default());
         let namespace = &args.server.federation_namespace;
         let metrics = Arc::new(Metrics::default());

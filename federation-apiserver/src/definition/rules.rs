@@ -203,9 +203,9 @@ impl Rules for DefinitionRules {
 
 /// Groups of Kubernetes' own, in which a definition must say who approved it.
 fn is_protected(group: &str) -> bool {
-    ["k8s.io", "kubernetes.io"].iter().any(|own| {
-        group.strip_suffix(own).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-    })
+    ["k8s.io", "kubernetes.io"]
+        .iter()
+        .any(|own| group.strip_suffix(own).is_some_and(|before| before.is_empty() || before.ends_with('.')))
 }
 
 fn unapproved(definition: &Value) -> Option<FieldError> {

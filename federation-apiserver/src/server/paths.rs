@@ -29,13 +29,16 @@ impl ApiServer {
         if path.contains("//") {
             return Ok(answer::page_not_found());
         }
-        if matches!(path.split('/').nth(1), Some("api" | "apis")) && path.matches('/').count() > 1 && parts.method != http::Method::GET {
+        if matches!(path.split('/').nth(1), Some("api" | "apis"))
+            && path.matches('/').count() > 1
+            && parts.method != http::Method::GET
+        {
             return Err(ApiError::no_such_method());
         }
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let document = match segments.as_slice() {
             [] => {
-                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
+                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
             }
             ["api"] if aggregated => return Ok(aggregate(&discovery::aggregated_core(&all()))),
             ["apis"] if aggregated => return Ok(aggregate(&discovery::aggregated_groups(&all()))),
@@ -54,6 +57,9 @@ impl ApiServer {
             ["version"] => version(),
             ["healthz" | "livez" | "readyz", ..] => return self.health(parts).await,
             ["openapi", "v2"] => {
+                if Accept::negotiate(accept).is_none() {
+                    return Err(ApiError::not_acceptable());
+                }
                 let served = self.documents().v2();
                 return Ok(document_answer(served.text, &served.hash, parts));
             }

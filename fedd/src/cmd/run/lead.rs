@@ -83,8 +83,8 @@ impl Leading {
             host: client,
             namespace: namespace.to_owned(),
             timeouts: Timeouts {
-                connect: args.member_connect_timeout,
-                request: args.member_request_timeout,
+                connect: args.timeouts.member_connect_timeout,
+                request: args.timeouts.member_request_timeout,
                 probe: settings.health_timeout,
             },
             settings,
