@@ -17,5 +17,5 @@ async fn kubectl_loses_no_field_in_either_form() {
     done(&host.kubeconfig_path(), &["install", "--types", "configmaps"]).await;
     let _webhooks = Daemon::start(host.kubeconfig_path(), &["webhook"]).await;
     let shop = Shop::open(host.client(), host.kubeconfig_path(), testbed.folder()).await;
-    shop.loses_no_field_in_either_form().await;
+    Box::pin(shop.loses_no_field_in_either_form()).await;
 }

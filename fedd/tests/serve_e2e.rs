@@ -22,7 +22,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::reflector::{self, Store};
 use kube::runtime::wait::await_condition;
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Resource};
 use process::{PATIENCE, within};
 use serde::de::DeserializeOwned;
@@ -61,10 +63,10 @@ where
     K: Resource + Clone + Debug + Send + DeserializeOwned + 'static,
 {
     let condition = await_condition(api.clone(), name, |object: Option<&K>| object.is_some_and(&so));
-    match tokio::time::timeout(PATIENCE, condition).await {
-        Ok(ended) => drop(ended.unwrap()),
-        Err(_) => panic!("never: {what}; it is {:?}", api.get_opt(name).await),
-    }
+    let Ok(ended) = tokio::time::timeout(PATIENCE, condition).await else {
+        panic!("never: {what}; it is {:?}", api.get_opt(name).await);
+    };
+    ended.unwrap();
 }
 
 async fn holds(member: &Member, name: &str, value: &str) {
@@ -222,7 +224,7 @@ async fn kubectl_loses_no_field_in_either_form() {
     let home = Home::new();
     let _serving = home.serve().await;
     let shop = Shop::open(home.client().await, home.kubeconfig(), home.folder()).await;
-    shop.loses_no_field_in_either_form().await;
+    Box::pin(shop.loses_no_field_in_either_form()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -298,6 +300,7 @@ async fn kills_lose_no_acknowledged_write() {
     let client = home.client().await;
     namespace(&client).await;
     let m1 = home.joined("m1", &[]).await;
+    let seen = follow(&client);
     let mut acknowledged = vec![0; WRITERS];
     for round in 1..=KILLS {
         let writing =
@@ -312,22 +315,43 @@ async fn kills_lose_no_acknowledged_write() {
         for (writer, (before, now)) in acknowledged.iter_mut().zip(written).enumerate() {
             let api = federated(&client, BY_CLUSTER, "FederatedConfigMap");
             let there = api.get_opt(&format!("cm{writer}")).await.unwrap();
-            let there = there
-                .map_or(0, |o| o.data["spec"]["template"]["data"]["k"].as_str().unwrap().parse().unwrap());
+            let there = there.as_ref().map_or(0, value_of);
             // The write that was under way when it was killed may be there or not.
             assert!(there == now || there == now + 1, "{now} was acknowledged, and {there} is there");
             assert!(there >= *before);
             *before = there;
         }
     }
-    assert!(acknowledged.iter().sum::<u64>() > (WRITERS * KILLS) as u64, "{acknowledged:?}");
+    let written: u64 = acknowledged.iter().sum();
+    assert!(written > (WRITERS * KILLS) as u64, "{acknowledged:?}");
     for (writer, value) in acknowledged.iter().enumerate() {
         if *value > 0 {
             holds(&m1, &format!("cm{writer}"), &value.to_string()).await;
         }
     }
+    within("whoever has watched all the time knows the same", async {
+        while seen.state().iter().map(|object| value_of(object)).sum::<u64>() != written {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
     let clusters: Api<KubeFedCluster> = Api::namespaced(client, FEDERATION);
     assert!(clusters.get("m1").await.unwrap().is_ready());
+}
+
+fn value_of(object: &DynamicObject) -> u64 {
+    object.data["spec"]["template"]["data"]["k"].as_str().unwrap().parse().unwrap()
+}
+
+/// What a client knows that watches, and goes on where it was each time that the watch breaks.
+fn follow(client: &Client) -> Store<DynamicObject> {
+    let api = federated(client, BY_CLUSTER, "FederatedConfigMap");
+    let kind = GroupVersionKind::gvk("types.kubefed.io", BY_CLUSTER, "FederatedConfigMap");
+    let writer = reflector::store::Writer::new(ApiResource::from_gvk(&kind));
+    let reader = writer.as_reader();
+    let events = watcher(api, watcher::Config::default()).default_backoff();
+    tokio::spawn(events.reflect(writer).for_each(|_| async {}));
+    reader
 }
 
 /// Writes numbers that grow by one, and answers with the last that was acknowledged.

@@ -1,4 +1,5 @@
 //! The scenarios' servers: embedded ones, on loopback, over TLS, as any other client would use them.
+#![allow(clippy::unused_async, reason = "the scenarios' other servers are processes, which are waited for")]
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
