@@ -97,7 +97,7 @@ async fn federated_refusals(host: &Bank) {
     let mixed = by_cell_spec(json!({"placement": {"clusters": [{"name": "m1"}]}}));
     let strict = PatchParams::apply("team").validation_strict();
     let error = by_cell.patch("bad", &strict, &Patch::Apply(&mixed)).await.unwrap_err().to_string();
-    assert!(error.contains("spec.placement.clusters"), "{error}");
+    assert!(error.contains(".spec.placement.clusters"), "{error}");
     assert_eq!(create(&by_cell, mixed).await.unwrap()["spec"]["placement"], json!({}));
     by_cell.delete("bad", &DeleteParams::default()).await.unwrap();
     // A scope is final; and a dry run is judged, and leaves nothing.

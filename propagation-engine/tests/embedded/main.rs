@@ -15,3 +15,5 @@ mod propagation;
 mod records;
 #[path = "../scenarios/trouble.rs"]
 mod trouble;
+#[path = "../scenarios/webhook.rs"]
+mod webhook;

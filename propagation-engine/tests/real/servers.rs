@@ -1,6 +1,6 @@
 //! The scenarios' servers: kube-apiservers.
 
-use testbed::{ApiServerOptions, Testbed};
+use testbed::Testbed;
 
 /// What the scenarios call a server.
 pub(crate) use testbed::ApiServer as Server;
@@ -14,7 +14,6 @@ impl Servers {
     }
 
     pub(crate) async fn server(&self, name: &str) -> Server {
-        let options = ApiServerOptions { audit_writes: true, ..ApiServerOptions::default() };
-        self.0.api_server_with(name, options).await.unwrap()
+        self.0.api_server(name).await.unwrap()
     }
 }
