@@ -348,6 +348,7 @@ impl ApiError {
     /// No form of answer that the client takes is served.
     pub(crate) fn not_acceptable() -> Self {
         Self::new(Reason::NotAcceptable, "only the following media types are accepted: application/json")
+            .without_details()
     }
 
     /// An error about the options of a request, which are of a kind of their own.

@@ -28,8 +28,6 @@ impl From<ApiError> for Refused {
 pub(super) struct Changed {
     /// The object as it is now, or was at last.
     pub(super) object: Value,
-    /// It is gone: its last finalizer was removed.
-    pub(super) gone: bool,
 }
 
 /// An object as it is, stored and read.
@@ -86,15 +84,18 @@ impl Rest {
         write.warnings.iter().for_each(|text| caller.warn(text));
         let mut new = write.object;
         if object::is_deleting(&new) && is_released(at.resource, &new) && is_released_after(at, old, &new) {
-            let object = self.remove(at, &current.entry, new, dry_run).await?;
-            return Ok(Changed { object, gone: true });
+            let mut object = self.remove(at, &current.entry, new, dry_run).await?;
+            // The answer is the object as it was at last; the version of its end is for those who watch.
+            let version = current.entry.mod_revision.to_string();
+            object::set(&mut object, "resourceVersion", Some(version.into()));
+            return Ok(Changed { object });
         }
         object_patch::keep_times(old, &mut new);
         let stored = self.to_storage(at.resource, new.clone()).await?;
         if stored == current.entry.value || dry_run {
             let version = current.entry.mod_revision.to_string();
             object::set(&mut new, "resourceVersion", Some(version.into()));
-            return Ok(Changed { object: new, gone: false });
+            return Ok(Changed { object: new });
         }
         let update = Write::Update {
             key: current.entry.key.clone(),
@@ -104,7 +105,11 @@ impl Rest {
         };
         let written = self.store.write(update).await.map_err(|error| stale(error, at))?;
         object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));
-        Ok(Changed { object: new, gone: false })
+        if at.resource.custom && at.resource.api_version() != at.resource.storage_version {
+            // What the stored version does not have is not there any more.
+            return Ok(Changed { object: self.current(at).await?.object });
+        }
+        Ok(Changed { object: new })
     }
 
     /// Takes an object away.
