@@ -47,7 +47,10 @@ pub(crate) fn read_metadata(metadata: serde_json::Value) -> Result<(serde_json::
     let Some(kind) = find("", "v1", "configmaps") else { return Ok((metadata, Vec::new())) };
     let object = serde_json::json!({"metadata": metadata});
     let read = typed::read(kind, object).map_err(|error| {
-        error.to_string().replace("ObjectMeta.metadata.", "ObjectMeta.").replace("field ConfigMap.metadata of", "value of")
+        error
+            .to_string()
+            .replace("ObjectMeta.metadata.", "ObjectMeta.")
+            .replace("field ConfigMap.metadata of", "value of")
     })?;
     Ok((read.object["metadata"].clone(), read.unknown))
 }

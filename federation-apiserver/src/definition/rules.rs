@@ -181,9 +181,9 @@ impl Rules for DefinitionRules {
 
 /// Groups of Kubernetes' own, in which a definition must say who approved it.
 fn is_protected(group: &str) -> bool {
-    ["k8s.io", "kubernetes.io"].iter().any(|own| {
-        group.strip_suffix(own).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-    })
+    ["k8s.io", "kubernetes.io"]
+        .iter()
+        .any(|own| group.strip_suffix(own).is_some_and(|before| before.is_empty() || before.ends_with('.')))
 }
 
 fn unapproved(definition: &Value) -> Option<FieldError> {
@@ -211,8 +211,7 @@ fn validate_versions(definition: &Value, errors: &mut Vec<FieldError>) {
         }
         storage += usize::from(version["storage"] == true);
         if version["schema"]["openAPIV3Schema"].is_null() {
-            errors
-                .push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), ""));
+            errors.push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), ""));
             continue;
         }
         errors.extend(super::custom::check_schema(

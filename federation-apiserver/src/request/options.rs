@@ -158,9 +158,9 @@ fn resource_version(text: &str, is_list: bool) -> Result<Option<u64>, ApiError> 
 
 /// Refuses a version of an object that is no number.
 pub(crate) fn check_version(said: &str) -> Result<(), ApiError> {
-    said.parse::<u64>().map(drop).map_err(|_| {
-        ApiError::unclassified(format!("strconv.ParseUint: parsing \"{said}\": invalid syntax"))
-    })
+    said.parse::<u64>()
+        .map(drop)
+        .map_err(|_| ApiError::unclassified(format!("strconv.ParseUint: parsing \"{said}\": invalid syntax")))
 }
 
 impl ListOptions {
@@ -177,10 +177,7 @@ impl ListOptions {
             label_selector: text("labelSelector"),
             field_selector: text("fieldSelector"),
             watch: watch || query.flag("watch").unwrap_or(false),
-            resource_version: resource_version(
-                query.get("resourceVersion").unwrap_or_default(),
-                is_list,
-            )?,
+            resource_version: resource_version(query.get("resourceVersion").unwrap_or_default(), is_list)?,
             version_match: match query.get("resourceVersionMatch").unwrap_or_default() {
                 "" => None,
                 "Exact" => Some(VersionMatch::Exact),
@@ -332,9 +329,8 @@ impl DeleteOptions {
     fn of_query(query: &Query<'_>) -> Result<(Self, Vec<String>, Option<bool>), ApiError> {
         let grace = query.get("gracePeriodSeconds").filter(|text| !text.is_empty());
         let grace = grace.map(|text| {
-            let wrong = |_| {
-                ApiError::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
-            };
+            let wrong =
+                |_| ApiError::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"));
             text.parse().map_err(wrong)
         });
         let options = Self {

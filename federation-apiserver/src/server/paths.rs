@@ -29,7 +29,10 @@ impl ApiServer {
         if path.contains("//") {
             return Ok(answer::page_not_found());
         }
-        if matches!(path.split('/').nth(1), Some("api" | "apis")) && path.matches('/').count() > 1 && parts.method != http::Method::GET {
+        if matches!(path.split('/').nth(1), Some("api" | "apis"))
+            && path.matches('/').count() > 1
+            && parts.method != http::Method::GET
+        {
             return Err(ApiError::no_such_method());
         }
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();

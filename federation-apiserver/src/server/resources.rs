@@ -132,9 +132,7 @@ impl ApiServer {
 
     fn form(&self, parts: &Parts, query: &Query<'_>) -> Result<Form, ApiError> {
         let header = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-        let mut accept = Accept::negotiate(header).ok_or_else(|| {
-            ApiError::not_acceptable()
-        })?;
+        let mut accept = Accept::negotiate(header).ok_or_else(|| ApiError::not_acceptable())?;
         accept.pretty |= query.get("pretty").is_some_and(|value| !matches!(value, "false" | "0"));
         let include = match query.get("includeObject") {
             None => IncludeObject::default(),

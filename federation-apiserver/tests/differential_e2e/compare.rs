@@ -19,7 +19,13 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), Value::to_string);
         let cut = |text: String| text.chars().take(600).collect::<String>();
-        write!(f, "  {}\n    ours   {}\n    theirs {}", self.place, cut(text(&self.ours)), cut(text(&self.theirs)))
+        write!(
+            f,
+            "  {}\n    ours   {}\n    theirs {}",
+            self.place,
+            cut(text(&self.ours)),
+            cut(text(&self.theirs))
+        )
     }
 }
 

@@ -68,7 +68,8 @@ impl Write {
         };
         let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
         if *custom {
-            let list: Vec<Value> = fields.as_object().unwrap().iter().map(|(k, v)| json!({"id": k, "v": v})).collect();
+            let list: Vec<Value> =
+                fields.as_object().unwrap().iter().map(|(k, v)| json!({"id": k, "v": v})).collect();
             object["spec"] = json!({"map": fields, "list": list});
         } else {
             object["data"] = fields.clone();
@@ -114,14 +115,18 @@ pub(crate) async fn writes(ours: &Server, theirs: &Server, report: &mut Report) 
     let mut random = TestRunner::deterministic();
     let mut text = ground();
     text.push_str("POST /api/v1/namespaces/made/configmaps\n@keep first /metadata/resourceVersion\n{\"metadata\":{\"name\":\"first\"}}\n\n");
-    text.push_str("GET /api/v1/namespaces/made/configmaps?resourceVersion=$first&resourceVersionMatch=NotOlderThan\n\n");
+    text.push_str(
+        "GET /api/v1/namespaces/made/configmaps?resourceVersion=$first&resourceVersionMatch=NotOlderThan\n\n",
+    );
     text.push_str("GET /apis/made.example.com/v1/namespaces/made/things?resourceVersion=$first&resourceVersionMatch=NotOlderThan\n\n");
     for _ in 0..WRITES {
         let write = writes_of_one().new_tree(&mut random).unwrap().current();
         text.push_str(&write.text());
         text.push('\n');
     }
-    for collection in ["/api/v1/namespaces/made/configmaps", "/apis/made.example.com/v1/namespaces/made/things"] {
+    for collection in
+        ["/api/v1/namespaces/made/configmaps", "/apis/made.example.com/v1/namespaces/made/things"]
+    {
         let _ = writeln!(text, "GET {collection}\n");
         let _ = writeln!(text, "GET {collection}?watch=1&resourceVersion=$first&timeoutSeconds=2\n");
     }

@@ -101,10 +101,8 @@ fn scenes() -> Vec<(String, Vec<Request>)> {
 async fn play(scene: &str, requests: &[Request], ours: &Server, theirs: &Server, report: &mut Report) {
     let (mut left, mut right) = (masking::Masks::default(), masking::Masks::default());
     for request in requests {
-        let start = std::time::Instant::now();
         let (ours, theirs) = tokio::join!(ours.send(request, &left), theirs.send(request, &right));
         let (ours, theirs) = (left.mask(request, ours), right.mask(request, theirs));
         report.answers(&format!("{scene}:{} {}", request.line, request.title), &ours, &theirs);
-        if start.elapsed().as_millis() > 1200 { eprintln!("SLOW {:?} {scene}:{} {}", start.elapsed(), request.line, request.title); }
     }
 }

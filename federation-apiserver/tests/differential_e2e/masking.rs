@@ -73,7 +73,8 @@ impl Masks {
                     if let Some(Value::Array(all)) = map.get_mut(list) {
                         all.sort_by_cached_key(|one| {
                             let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
-                            ["manager", "operation", "subresource", "apiVersion", "field", "message"].map(text)
+                            ["manager", "operation", "subresource", "apiVersion", "field", "message"]
+                                .map(text)
                         });
                     }
                 }

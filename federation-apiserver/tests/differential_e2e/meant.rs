@@ -65,7 +65,13 @@ pub(crate) const MEANT: &[Meant] = &[
     meant("/apis", "/groups", "", "apiregistration", "aggregation and other groups are not served"),
     meant("GET /api/v1/componentstatuses", "", "", "", "the resource is deprecated and not served"),
     meant("GET /api/v1/namespaces/", "/items", "", "", "kube-apiserver has namespaces for its own leases"),
-    meant("selfsubjectaccessreviews", "/metadata", "null", "managedFields", "a review is not stored: no fields are owned"),
+    meant(
+        "selfsubjectaccessreviews",
+        "/metadata",
+        "null",
+        "managedFields",
+        "a review is not stored: no fields are owned",
+    ),
     meant("limit=2&resourceVersion=0", "", "", "", "a page is a page at any version"),
     meant("continue=nonsense", "/message", "", "", GO),
     meant("watch=1&resourceVersion=99999999", "", "504", "200", FUTURE),
@@ -80,16 +86,58 @@ pub(crate) const MEANT: &[Meant] = &[
     meant("customresourcedefinitions", "", "managedFields", "", STATUS_MANAGER),
     meant("customresourcedefinitions", "/managedFields", "", "", STATUS_MANAGER),
     meant("customresourcedefinitions", "/status/conditions/1", "True", "False", "it is established at once"),
-    meant("customresourcedefinitions", "/status/conditions/1", "InitialNamesAccepted", "", "it is established at once"),
-    meant("GET /apis/example.com/v1", "/storageVersionHash", "", "", "the hash is for storage migration, which is not served"),
+    meant(
+        "customresourcedefinitions",
+        "/status/conditions/1",
+        "InitialNamesAccepted",
+        "",
+        "it is established at once",
+    ),
+    meant(
+        "GET /apis/example.com/v1",
+        "/storageVersionHash",
+        "",
+        "",
+        "the hash is for storage migration, which is not served",
+    ),
     meant("customresourcedefinitions", "message", "is invalid", "is invalid", SCHEMA_WORDS),
     meant("customresourcedefinitions", "/details/causes", "", "", SCHEMA_WORDS),
-    meant("customresourcedefinitions?dryRun=All", "", "", "", "known: rules are compiled, but their types are not checked"),
-    meant("", "message", "name or generateName is required", "some validation rules were not checked", UNCHECKED),
+    meant(
+        "customresourcedefinitions?dryRun=All",
+        "",
+        "",
+        "",
+        "known: rules are compiled, but their types are not checked",
+    ),
+    meant(
+        "",
+        "message",
+        "name or generateName is required",
+        "some validation rules were not checked",
+        UNCHECKED,
+    ),
     meant("", "/details/causes", "name or generateName is required", "", UNCHECKED),
-    meant("POST /apis/example.com/v1/widgets", "", "405", "404", "a collection of all namespaces is told from what is not there"),
-    meant("POST /apis/example.com/v1/widgets", "", "not allow this method", "404", "a collection of all namespaces is told from what is not there"),
-    meant("POST /apis/example.com/v1/widgets", "header content-type", "", "", "a collection of all namespaces is told from what is not there"),
+    meant(
+        "POST /apis/example.com/v1/widgets",
+        "",
+        "405",
+        "404",
+        "a collection of all namespaces is told from what is not there",
+    ),
+    meant(
+        "POST /apis/example.com/v1/widgets",
+        "",
+        "not allow this method",
+        "404",
+        "a collection of all namespaces is told from what is not there",
+    ),
+    meant(
+        "POST /apis/example.com/v1/widgets",
+        "header content-type",
+        "",
+        "",
+        "a collection of all namespaces is told from what is not there",
+    ),
     meant("custom:", "/managedFields", "", "null", OLD_FORM),
     meant("#kindless", "", "", "", OLD_FORM),
     meant("#version", "header warning", "", "", "what is refused is not warned of"),
@@ -98,20 +146,28 @@ pub(crate) const MEANT: &[Meant] = &[
     meant("#scale-absent", "", "", "", "known: replicas that are not there are 0"),
     meant("#scale-negative", "", "", "", "known: a scale is refused as a scale, not as the object behind it"),
     meant("#scale-version", "", "", "", "known: a version without the subresource does not have its path"),
-    meant("deletes:", "", "", "nogroup", "known: finalizers of a namespace's spec are not checked"),
     meant("/clusterroles", "/f:rules", "{}", "null", "known: an empty list of rules is owned"),
-    meant("bodies:", "/generation", "null", "7", "a generation is the server's, also of kinds that have none"),
+    meant(
+        "bodies:",
+        "/generation",
+        "null",
+        "7",
+        "a generation is the server's, also of kinds that have none",
+    ),
     meant("deletes:", "/managedFields", "", "", "known: finalizers that the server keeps are still owned"),
     meant("deployments/d", "/time", "", "null", "an owner through scale has a time as others have"),
     meant("status?dryRun=All", "", "", "", "known: counts in a Deployment's status are not checked"),
 ];
 
 const TWICE: &str = "metadata is checked once, not twice, on an update";
-const FUTURE: &str = "a version that has not been reached is refused at once, as for a list, instead of waited for";
-const STATUS_MANAGER: &str = "the status is written with the definition's first version, by another part of the server";
+const FUTURE: &str =
+    "a version that has not been reached is refused at once, as for a list, instead of waited for";
+const STATUS_MANAGER: &str =
+    "the status is written with the definition's first version, by another part of the server";
 const SCHEMA_WORDS: &str = "schemas are refused in this project's own words";
 const UNCHECKED: &str = "rules are checked even where the name is missing";
-const OLD_FORM: &str = "a write in a version that is not stored keeps the owners of fields; kube-apiserver loses them";
+const OLD_FORM: &str =
+    "a write in a version that is not stored keeps the owners of fields; kube-apiserver loses them";
 
 /// The first entry of the list that a difference is of.
 pub(crate) fn reason(label: &str, difference: &Difference) -> Option<usize> {
