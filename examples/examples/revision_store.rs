@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
     let drained = store.write(update("drained", created)).await?.revision;
     match store.write(update("closed", created)).await {
         Err(WriteError::Conflict { current: Some(current) }) => {
-            println!("  the other finds {}", text(&current))
+            println!("  the other finds {}", text(&current));
         }
         other => anyhow::bail!("not refused: {other:?}"),
     }

@@ -18,6 +18,7 @@ use crate::cmd;
         One federated object says what to run and on which cells; fedd pushes the plain Kubernetes object to every member \
         cluster that holds one of those cells, and brings its status back. It keeps KubeFed's API (v0.10).",
     after_help = "Examples:\n  \
+        fedd quickstart                        see it work, in this process alone\n  \
         fedd install                           make an API server a federation\n  \
         fedd join rz00 --cluster-context rz00  make a cluster a member\n  \
         fedd run                               run the controllers and the webhooks\n\n\
@@ -38,6 +39,12 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// See it work: a federation with three simulated members and four cells, in this process
+    #[command(long_about = cmd::quickstart::ABOUT)]
+    Quickstart(cmd::quickstart::QuickstartArgs),
+    /// Run the whole federation in one process, on one file, with an API server of its own
+    #[command(long_about = cmd::serve::ABOUT)]
+    Serve(cmd::serve::ServeArgs),
     /// Run the control plane: controllers and webhooks
     #[command(long_about = cmd::run::ABOUT)]
     Run(cmd::run::RunArgs),

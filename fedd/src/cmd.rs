@@ -7,7 +7,9 @@ pub mod enable;
 pub mod install;
 pub mod join;
 pub mod permissions;
+pub mod quickstart;
 pub mod run;
+pub mod serve;
 pub mod unjoin;
 pub mod version;
 
@@ -29,6 +31,8 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
     // Boxed: the futures of the long commands are large.
     match cli.command {
         Command::Run(args) => Box::pin(run::run(args)).await,
+        Command::Quickstart(args) => Box::pin(quickstart::run(args)).await,
+        Command::Serve(args) => Box::pin(serve::run(args)).await,
         Command::Controller(args) => Box::pin(run::controller(args)).await,
         Command::Webhook(args) => Box::pin(run::webhook(args)).await,
         Command::Install(args) => Box::pin(install::run(args)).await,

@@ -11,6 +11,7 @@
 //! | [`manifest`], [`apply`], [`output`] | objects to be written, writing them in order, and saying so |
 //! | [`settings`] | `KubeFedConfig`, from the API or a file |
 //! | [`placed`], [`pages`] | what is on a cluster; long lists |
+//! | [`embedded`] | the federation's own API server: `fedd serve` |
 //! | [`leader`] | leader election by Lease |
 //! | [`metrics`], [`http`] | `/metrics`, `/healthz`, `/readyz` |
 //! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
@@ -20,6 +21,7 @@ pub mod access;
 pub mod apply;
 pub mod args;
 pub mod cmd;
+pub mod embedded;
 pub mod http;
 pub mod leader;
 pub mod logging;

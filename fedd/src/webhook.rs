@@ -132,6 +132,11 @@ impl WebhookArgs {
     }
 }
 
+/// The same answers for callers of this process: an HTTP service without a socket.
+pub(crate) fn in_process(lookups: Arc<Lookups>, settings: Settings) -> axum::Router {
+    handlers::router(lookups, settings, &Limits::default())
+}
+
 /// Serves, and keeps the API server told, until `shutdown`. `ready` is set once requests are answered and the API server
 /// knows where.
 ///

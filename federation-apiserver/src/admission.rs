@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::auth::User;
+use crate::request::{DeleteOptions, WriteOptions};
 use crate::resource::Resource;
 use crate::status::ApiError;
 
@@ -32,6 +33,15 @@ impl Operation {
     }
 }
 
+/// The options of a write.
+#[derive(Clone, Copy, Debug)]
+pub enum Options<'a> {
+    /// Of a create, an update or a patch.
+    Write(&'a WriteOptions),
+    /// Of a delete.
+    Delete(&'a DeleteOptions),
+}
+
 /// A write that is under way.
 pub struct Attributes<'a> {
     /// What it does.
@@ -52,6 +62,8 @@ pub struct Attributes<'a> {
     pub user: &'a User,
     /// Nothing will be stored.
     pub dry_run: bool,
+    /// What else was asked for.
+    pub options: Options<'a>,
     /// What the client will be warned of.
     pub warnings: Vec<String>,
 }

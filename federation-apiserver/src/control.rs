@@ -9,16 +9,24 @@
 //! | [`policy`] | the authorizer's policy, and the rules of aggregated ClusterRoles |
 //! | [`namespaces`] | terminating namespaces: their content goes, then they go |
 //! | [`namespace_lifecycle`] | no content where there is no namespace, or none for long (admission) |
+//! | [`definition_content`] | terminating definitions: their objects go, then they go |
 //! | [`garbage`] | objects whose owners are gone |
+//! | [`compaction`] | the store: old revisions go |
 //! | [`accounts`] | each namespace's default account and authority certificate |
 //! | [`simulate`] | workloads of a simulated member, as if their pods ran |
 
-mod changes;
+pub(crate) mod changes;
+mod condition;
+mod finalizers;
 mod hand;
 mod stored;
 
+pub mod accounts;
 pub mod bootstrap;
+pub mod compaction;
+pub mod definition_content;
 pub mod garbage;
 pub mod namespace_lifecycle;
 pub mod namespaces;
 pub mod policy;
+pub mod simulate;

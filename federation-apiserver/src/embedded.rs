@@ -1,7 +1,7 @@
 //! A whole API server in this process: the verbs, their controllers, and if wanted a socket.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,16 +16,22 @@ use crate::auth::{
     certificates, kubeconfig, server_config,
 };
 use crate::builtin::{self, Profile};
+use crate::control::accounts::AccountControl;
 use crate::control::bootstrap::bootstrap;
+use crate::control::compaction::Compaction;
+use crate::control::definition_content::DefinitionContentControl;
 use crate::control::garbage::GarbageCollector;
 use crate::control::namespace_lifecycle::NamespaceLifecycle;
 use crate::control::namespaces::NamespaceControl;
 use crate::control::policy::PolicyControl;
+use crate::control::simulate::services::ServiceAddresses;
+use crate::control::simulate::{Behaviour, Simulation};
 use crate::definition::{Converters, Definitions};
 use crate::resource::Catalog;
 use crate::rest::Rest;
 use crate::server::{ApiServer, Listener, Settings, serve};
 use crate::status::ApiError;
+use crate::webhook::{AdmissionWebhooks, ConversionWebhooks, FollowConfigurations};
 
 /// The name by which tokens of service accounts say who issued them, and for whom they are: kube-apiserver's default.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -50,7 +56,10 @@ impl Secrets {
     /// # Errors
     /// The system gives no random numbers.
     pub fn generate(now: Timestamp) -> Result<Self, EmbeddedError> {
-        Ok(Self { authority: certificates::authority("fedd", now)?, token_key: TokenKeys::generate_key()? })
+        Ok(Self {
+            authority: certificates::authority("fedd-ca", now)?,
+            token_key: TokenKeys::generate_key()?,
+        })
     }
 }
 
@@ -66,6 +75,10 @@ pub struct Options {
     pub converters: Arc<dyn Converters>,
     /// Admission, beside the server's own.
     pub plugins: Vec<Arc<dyn Plugin>>,
+    /// How workloads behave, in a server with [`Profile::Member`] that has no nodes; `None`: nothing happens to them.
+    pub simulation: Option<Behaviour>,
+    /// Authorities that are trusted to sign the certificates of webhooks that are configured without a `caBundle`.
+    pub trusted: Arc<rustls::RootCertStore>,
     /// Tokens that are known.
     pub tokens: StaticTokens,
     /// Where it listens; `None`: it answers this process alone.
@@ -85,6 +98,8 @@ impl Options {
             secrets,
             converters: Arc::new(()),
             plugins: Vec::new(),
+            simulation: (profile == Profile::Member).then(Behaviour::default),
+            trusted: Arc::new(rustls::RootCertStore::empty()),
             tokens: StaticTokens::default(),
             listen: None,
             hosts: Vec::new(),
@@ -108,6 +123,9 @@ pub enum EmbeddedError {
     /// What every server begins with cannot be made.
     #[error("what every server begins with cannot be made: {0}")]
     Bootstrap(ApiError),
+    /// The thread for calls that cannot wait asynchronously cannot be started.
+    #[error("cannot start a thread for calls of webhooks: {0}")]
+    Thread(io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -134,17 +152,25 @@ impl EmbeddedServer {
     /// # Errors
     /// The store, the secrets or the address cannot be used.
     pub async fn start(options: Options) -> Result<Self, EmbeddedError> {
-        let Options { store, profile, secrets, converters, mut plugins, tokens, listen, hosts, mut settings } =
-            options;
+        let Options { store, profile, secrets, converters, mut plugins, simulation, trusted, .. } = options;
+        let Options { tokens, listen, hosts, mut settings, .. } = options;
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));
         plugins.insert(0, Arc::new(NamespaceLifecycle::new(Arc::clone(&store))));
+        if profile == Profile::Member {
+            plugins.push(Arc::new(ServiceAddresses::new(Arc::clone(&store))));
+        }
+        let mut webhooks = FollowConfigurations::new(Arc::clone(&store), Arc::clone(&trusted));
+        webhooks.load().await;
+        let asked = webhooks.configurations();
+        plugins.push(Arc::new(AdmissionWebhooks::new(asked, Arc::clone(&catalog), Arc::clone(&store))));
         let rest = Arc::new(Rest::new(Arc::clone(&store), catalog, plugins));
         let policy = Arc::new(RwLock::new(Policy::default()));
         bootstrap(Arc::clone(&rest), profile).await.map_err(EmbeddedError::Bootstrap)?;
         let mut policies = PolicyControl::new(Arc::clone(&rest), Arc::clone(&policy));
         policies.load().await;
-        let mut definitions = Definitions::new(Arc::clone(&rest), converters);
+        let converters = ConversionWebhooks::new(converters, trusted).map_err(EmbeddedError::Thread)?;
+        let mut definitions = Definitions::new(Arc::clone(&rest), Arc::new(converters));
         definitions.load().await?;
 
         let listener = match listen {
@@ -153,19 +179,28 @@ impl EmbeddedServer {
         };
         let address = listener.as_ref().and_then(|listener| listener.address().ok());
         if let Some(address) = address {
-            settings.address = address.to_string();
+            settings.address = reachable(address).to_string();
         }
         let audiences = vec![ISSUER.to_owned()];
         let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
         let authenticators = Arc::new(Authenticators { tokens, keys, anonymous: true });
+        let compact_every = settings.compaction;
         let api = Arc::new(ApiServer::new(Arc::clone(&rest), policy, authenticators, settings));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(policies.run(stop.clone()));
+        tasks.spawn(webhooks.run(stop.clone()));
         tasks.spawn(definitions.run(stop.clone()));
         tasks.spawn(NamespaceControl::new(Arc::clone(&rest)).run(stop.clone()));
-        tasks.spawn(GarbageCollector::new(rest).run(stop.clone()));
+        tasks.spawn(GarbageCollector::new(Arc::clone(&rest)).run(stop.clone()));
+        tasks.spawn(DefinitionContentControl::new(Arc::clone(&rest)).run(stop.clone()));
+        tasks.spawn(Compaction::new(Arc::clone(&store), compact_every).run(stop.clone()));
+        let authority = secrets.authority.certificate.clone();
+        tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));
+        if let Some(behaviour) = simulation {
+            tasks.spawn(Simulation::new(rest, behaviour).run(stop.clone()));
+        }
         if let Some(listener) = listener {
             tasks.spawn(serve(Arc::clone(&api), listener, stop.clone()));
         }
@@ -190,8 +225,7 @@ impl EmbeddedServer {
         let authority = &self.secrets.authority;
         let client =
             certificates::client(authority, "fedd:admin", MASTERS, Timestamp::now(), CERTIFICATE_LIFE)?;
-        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
-        let url = format!("https://{address}");
+        let url = self.address.map(reachable).map(|address| format!("https://{address}")).unwrap_or_default();
         let login = Login::Certificate(&client);
         Ok(kubeconfig(name, &url, &authority.certificate, "admin", &login))
     }
@@ -213,6 +247,18 @@ impl Drop for EmbeddedServer {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Where a client of this machine reaches an address that is listened on: "any" is no address to connect to.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    address
 }
 
 async fn bind(

@@ -13,6 +13,7 @@ mod in_process;
 pub mod object;
 pub mod openapi;
 mod ownership;
+pub mod protobuf;
 mod raw;
 pub mod request;
 pub mod resource;
@@ -22,6 +23,7 @@ pub mod server;
 pub mod status;
 pub mod syntax;
 pub mod table;
+pub mod webhook;
 
 pub use embedded::{EmbeddedError, EmbeddedServer, ISSUER, Options, Secrets};
 pub use in_process::InProcess;

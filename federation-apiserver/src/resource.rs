@@ -41,6 +41,8 @@ pub trait Rules: Send + Sync {
     fn prepare_update(&self, subresource: &str, object: &mut Value, old: &Value);
     /// What is wrong with an object; with the old one on an update.
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError>;
+    /// What the server sets in an object whose deletion begins.
+    fn prepare_delete(&self, _object: &mut Value, _now: jiff::Timestamp) {}
     /// What is worth a warning.
     fn warnings(&self, _object: &Value, _old: Option<&Value>) -> Vec<String> {
         Vec::new()
@@ -48,6 +50,7 @@ pub trait Rules: Send + Sync {
 }
 
 /// One resource in one version.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Resource {
     /// The API group; empty for the core group.
     pub group: String,

@@ -31,7 +31,7 @@ pub use get::Representable;
 pub use list::Listed;
 pub use patch::PatchType;
 pub use scale::ScaleChange;
-pub use watch::{WatchSettings, Watching};
+pub use watch::{Represent, WatchSettings, Watching};
 
 /// Reads and writes objects. Clones are cheap by [`Arc`].
 pub struct Rest {
@@ -127,16 +127,21 @@ impl Rest {
         &self.catalog
     }
 
-    async fn admit(&self, write: &mut Attributes<'_>) -> Result<(), ApiError> {
+    /// What is said to a write that is refused reaches the client too.
+    async fn admit(&self, write: &mut Attributes<'_>, caller: &Caller) -> Result<(), ApiError> {
         for plugin in &self.plugins {
-            plugin.admit(write).await?;
+            let admitted = plugin.admit(write).await;
+            write.warnings.drain(..).for_each(|text| caller.warn(text));
+            admitted?;
         }
         Ok(())
     }
 
-    async fn validate(&self, write: &mut Attributes<'_>) -> Result<(), ApiError> {
+    async fn validate(&self, write: &mut Attributes<'_>, caller: &Caller) -> Result<(), ApiError> {
         for plugin in &self.plugins {
-            plugin.validate(write).await?;
+            let validated = plugin.validate(write).await;
+            write.warnings.drain(..).for_each(|text| caller.warn(text));
+            validated?;
         }
         Ok(())
     }

@@ -286,7 +286,7 @@ impl ApiError {
     /// A list that ended can go on from here.
     #[must_use]
     pub(crate) fn continuing(mut self, token: &str) -> Self {
-        self.0.continue_token = token.to_owned();
+        token.clone_into(&mut self.0.continue_token);
         self
     }
 

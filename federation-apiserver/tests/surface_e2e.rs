@@ -476,7 +476,7 @@ fn refusal(kind: &Kind, object: &Value, old: Option<&Value>) -> BTreeSet<(String
         }
     }
     let errors = builtin::validate(kind, &object, old);
-    errors.into_iter().map(|error| (error.cause.as_str().to_owned(), error.field, error.message)).collect()
+    errors.into_iter().map(|error| (error.cause.reason().to_owned(), error.field, error.message)).collect()
 }
 
 fn causes(answer: Result<Value, Status>) -> BTreeSet<(String, String, String)> {

@@ -8,7 +8,7 @@ use crate::conflict::ApplyError;
 use crate::depth;
 use crate::managed_fields::{ManagedFields, Manager, Operation, Owned};
 use crate::ownership::{Change, prune, reconciled, take_from_others};
-use crate::resource::{Resource, Writer, type_text};
+use crate::resource::{Resource, Writer, object_text, type_text};
 use crate::struct_fields::fill_structs;
 use crate::track_update::{never_owned, nothing_of, updated};
 use crate::typed::{self, Duplicates, validate};
@@ -86,11 +86,11 @@ impl Request<'_> {
         let resource = self.resource;
         let ty = resource.ty(resource.api_version);
         validate(self.applied, ty, Duplicates::Refused).map_err(|error| {
-            let object = resource.describe(self.applied);
+            let object = object_text(self.applied);
             ApplyError::Internal(format!("failed to create typed patch object ({object}): {error}"))
         })?;
         validate(self.live, ty, Duplicates::Allowed).map_err(|error| {
-            let object = resource.describe(self.live);
+            let object = object_text(self.live);
             ApplyError::Internal(format!("failed to create typed live object ({object}): {error}"))
         })?;
 

@@ -24,14 +24,16 @@ impl fmt::Display for Conflict {
 }
 
 fn describe(manager: &Manager) -> String {
-    let mut text = quote(&manager.name);
-    if !manager.subresource.is_empty() {
-        text += &format!(" with subresource {}", quote(&manager.subresource));
-    }
-    if manager.operation == Operation::Update {
-        text += &format!(" using {}", manager.api_version);
-    }
-    text
+    let name = quote(&manager.name);
+    let subresource = match manager.subresource.as_str() {
+        "" => String::new(),
+        subresource => format!(" with subresource {}", quote(subresource)),
+    };
+    let form = match manager.operation {
+        Operation::Apply => String::new(),
+        Operation::Update => format!(" using {}", manager.api_version),
+    };
+    format!("{name}{subresource}{form}")
 }
 
 /// An apply that is refused.

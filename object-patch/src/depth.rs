@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use crate::error::PatchError;
 
-/// The deepest nesting of lists and objects that is accepted.
+/// The deepest nesting of lists and objects that is accepted, managed fields apart.
 ///
-/// `serde_json` reads at most 128 levels; a patch of that depth at the bottom of an object of that depth is the most
-/// that two well-formed requests can make.
-pub const MAX_DEPTH: usize = 256;
+/// `serde_json` reads at most 128 levels. The set of an object's fields is one level deeper than the object, and is four
+/// levels down in its metadata; so whatever is accepted can be read again.
+pub const MAX_DEPTH: usize = 120;
 
 /// Whether a value has more than `limit` levels of lists and objects.
 pub(crate) fn is_deeper_than(value: &Value, limit: usize) -> bool {
@@ -19,10 +19,23 @@ pub(crate) fn is_deeper_than(value: &Value, limit: usize) -> bool {
     }
 }
 
-/// Refuses values that are nested too deeply.
+/// Refuses objects and patches that are nested too deeply.
 pub(crate) fn check(values: &[&Value]) -> Result<(), PatchError> {
-    if values.iter().any(|value| is_deeper_than(value, MAX_DEPTH)) {
+    if values.iter().any(|value| is_too_deep(value)) {
         return Err(PatchError::BadRequest(format!("the value is nested deeper than {MAX_DEPTH} levels")));
     }
     Ok(())
+}
+
+fn is_too_deep(value: &Value) -> bool {
+    let Some(fields) = value.as_object() else {
+        return is_deeper_than(value, MAX_DEPTH);
+    };
+    fields.iter().any(|(name, field)| match field.as_object() {
+        Some(metadata) if name == "metadata" => metadata.iter().any(|(name, field)| {
+            let allowed = if name == "managedFields" { MAX_DEPTH + 3 } else { MAX_DEPTH - 2 };
+            is_deeper_than(field, allowed)
+        }),
+        _ => is_deeper_than(field, MAX_DEPTH - 1),
+    })
 }

@@ -48,7 +48,9 @@ pub(crate) fn quoted(value: &Value) -> String {
             format!("[{}]", items.join(","))
         }
         Value::Object(fields) => {
-            fields.iter().map(|(name, field)| format!("{name}={}", quoted(field))).collect()
+            let fields: Vec<_> =
+                fields.iter().map(|(name, field)| format!("{name}={}", quoted(field))).collect();
+            fields.concat()
         }
         scalar => plain(scalar),
     }

@@ -12,6 +12,10 @@
 //!
 //! Everything here is a pure function over values; the time is an argument. Nothing recurses deeper than [`MAX_DEPTH`].
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod apply;
 mod conflict;
 mod depth;
@@ -23,6 +27,7 @@ pub mod managed_fields;
 mod merge_patch;
 mod ownership;
 mod resource;
+pub mod scale_fields;
 mod strategic;
 mod struct_fields;
 mod track_update;

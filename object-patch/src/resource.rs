@@ -83,18 +83,18 @@ impl Resource<'_> {
         }
         Ok(self.forms.convert(object, api_version)?.map(Cow::Owned))
     }
+}
 
-    /// An object as kube-apiserver names it in messages: namespace, name and type.
-    pub(crate) fn describe(&self, object: &Value) -> String {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let metadata = &object["metadata"];
-        format!(
-            "{}/{}; {}",
-            text(&metadata["namespace"]),
-            text(&metadata["name"]),
-            type_text(&text(&object["apiVersion"]), &text(&object["kind"])),
-        )
-    }
+/// An object as kube-apiserver names it in messages: namespace, name and type.
+pub(crate) fn object_text(object: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let metadata = &object["metadata"];
+    format!(
+        "{}/{}; {}",
+        text(&metadata["namespace"]),
+        text(&metadata["name"]),
+        type_text(&text(&object["apiVersion"]), &text(&object["kind"])),
+    )
 }
 
 /// A type as kube-apiserver names it in messages: `apps/v1, Kind=Deployment`.

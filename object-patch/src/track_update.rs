@@ -24,10 +24,8 @@ pub fn track_update(old: Option<&Value>, new: &mut Value, resource: &Resource<'_
     if is_untracked || !new.is_object() {
         return;
     }
-    let before = match old {
-        Some(old) => old.clone(),
-        None => nothing_of(resource),
-    };
+    let mut before = old.cloned().unwrap_or_else(|| nothing_of(resource));
+    ManagedFields::strip(&mut before);
     let manager = Manager::new(writer.manager, Operation::Update, resource.api_version, writer.subresource);
     if let Ok(managed) = updated(before, new, managed, resource, manager, writer.time) {
         managed.put_into(new);

@@ -372,7 +372,7 @@ impl Errand<'_> {
     fn stored(&self, stored: NamedObserved, revision: &str) -> Result {
         let recorded = record(revision, &stored.observed);
         // Known before the watch says so, and before the next plan of this object.
-        self.ty.cache(&self.lane.server).applied(&stored.key, stored.observed);
+        self.ty.cache(&self.lane.server).written(&stored.key, stored.observed);
         Result::settled(Outcome::Current, Some(Some(recorded)))
     }
 

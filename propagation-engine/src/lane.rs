@@ -280,8 +280,15 @@ impl Lane {
                 WatchEvent::Synced => {
                     let first = cache.sync() != Sync::Synced;
                     waiting = false;
-                    for gone in cache.synced() {
+                    let left_out = cache.synced();
+                    for gone in left_out.gone {
                         self.changed(core, ty, &gone, &Change { before: None, after: None });
+                    }
+                    for (key, last) in left_out.unclear {
+                        let answer = member.get(&ty.ty.target, &key).await;
+                        if answer.is_err_and(|f| f.is_not_found()) && cache.deleted(&key, &last) {
+                            self.changed(core, ty, &key, &Change { before: None, after: None });
+                        }
                     }
                     if first {
                         debug!(server = %self.server, r#type = %ty.ty.name, "member's objects are known");

@@ -151,13 +151,32 @@ impl Holders {
 
 #[derive(Debug, Default)]
 struct CacheState {
-    objects: HashMap<ObjectKey, (Arc<Observed>, Epoch)>,
+    objects: HashMap<ObjectKey, Kept>,
     epoch: Epoch,
     sync: Sync,
 }
 
 /// Counts full lists, to tell objects that a list left out from objects that we wrote after it began.
 type Epoch = u64;
+
+#[derive(Debug)]
+struct Kept {
+    observed: Arc<Observed>,
+    /// The list, or the watch after it, that showed it last; 0 when none did yet.
+    seen: Epoch,
+    /// The list during or after which we wrote it last; 0 when we did not.
+    written: Epoch,
+}
+
+/// Objects that a full list left out.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// These are gone, and forgotten.
+    pub gone: Vec<ObjectKey>,
+    /// These we wrote while the list was made. It may be older than our write or newer than somebody's delete: only the
+    /// member knows.
+    pub unclear: Vec<(ObjectKey, Arc<Observed>)>,
+}
 
 /// Whether the cache can be trusted to know what is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -187,7 +206,7 @@ impl ObservedCache {
 
     /// The object of a name.
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<Observed>> {
-        self.state.read().objects.get(key).map(|(o, _)| o.clone())
+        self.state.read().objects.get(key).map(|k| k.observed.clone())
     }
 
     /// Whether it can be trusted.
@@ -205,17 +224,23 @@ impl ObservedCache {
         self.state.write().epoch += 1;
     }
 
-    /// A full list is complete; answers the names that were not in it.
-    pub fn synced(&self) -> Vec<ObjectKey> {
+    /// A full list is complete; answers what was not in it.
+    pub fn synced(&self) -> LeftOut {
         let mut state = self.state.write();
         state.sync = Sync::Synced;
         let epoch = state.epoch;
-        let gone: Vec<_> =
-            state.objects.iter().filter(|(_, (_, e))| *e < epoch).map(|(k, _)| k.clone()).collect();
-        for key in &gone {
+        let mut left_out = LeftOut::default();
+        for (key, kept) in state.objects.iter().filter(|(_, kept)| kept.seen < epoch) {
+            if kept.written >= epoch {
+                left_out.unclear.push((key.clone(), kept.observed.clone()));
+            } else {
+                left_out.gone.push(key.clone());
+            }
+        }
+        for key in &left_out.gone {
             self.take(&mut state, key);
         }
-        gone
+        left_out
     }
 
     /// The list fails; answers whether that is news. A cache that was synced stays so: what it knows is what it knew.
@@ -229,8 +254,17 @@ impl ObservedCache {
         true
     }
 
-    /// An object is there in this state; answers what it was before when the state is news.
+    /// A list or a watch shows an object in this state; answers what it was before when the state is news.
     pub fn applied(&self, key: &ObjectKey, observed: Observed) -> Option<Change> {
+        self.update(key, observed, |kept, epoch| kept.seen = epoch)
+    }
+
+    /// We wrote an object, and this is the answer.
+    pub fn written(&self, key: &ObjectKey, observed: Observed) {
+        self.update(key, observed, |kept, epoch| kept.written = epoch);
+    }
+
+    fn update(&self, key: &ObjectKey, observed: Observed, mark: impl Fn(&mut Kept, Epoch)) -> Option<Change> {
         let mut state = self.state.write();
         let epoch = state.epoch;
         // An object that lost its label is no longer ours to see, as if it were gone.
@@ -239,16 +273,18 @@ impl ObservedCache {
         }
         let observed = Arc::new(observed);
         match state.objects.get_mut(key) {
-            Some((current, seen)) => {
-                *seen = epoch;
-                if !observed.is_after(current) {
+            Some(kept) => {
+                mark(kept, epoch);
+                if !observed.is_after(&kept.observed) {
                     return None;
                 }
-                let before = std::mem::replace(current, observed.clone());
+                let before = std::mem::replace(&mut kept.observed, observed.clone());
                 Some(Change { before: Some(before), after: Some(observed) })
             }
             None => {
-                state.objects.insert(key.clone(), (observed.clone(), epoch));
+                let mut kept = Kept { observed: observed.clone(), seen: 0, written: 0 };
+                mark(&mut kept, epoch);
+                state.objects.insert(key.clone(), kept);
                 self.holders.add(key, &self.server);
                 Some(Change { before: None, after: Some(observed) })
             }
@@ -260,7 +296,7 @@ impl ObservedCache {
         let mut state = self.state.write();
         match state.objects.get(key) {
             // A newer object of that name was made meanwhile.
-            Some((current, _)) if current.uid != last.uid && current.is_after(last) => false,
+            Some(kept) if kept.observed.uid != last.uid && kept.observed.is_after(last) => false,
             Some(_) => self.take(&mut state, key).is_some(),
             None => false,
         }
@@ -272,9 +308,9 @@ impl ObservedCache {
     }
 
     fn take(&self, state: &mut CacheState, key: &ObjectKey) -> Option<Arc<Observed>> {
-        let (taken, _) = state.objects.remove(key)?;
+        let taken = state.objects.remove(key)?;
         self.holders.remove(key, &self.server);
-        Some(taken)
+        Some(taken.observed)
     }
 }
 
@@ -299,5 +335,48 @@ impl Change {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn object(version: u64) -> Observed {
+        Observed {
+            uid: "u".to_owned(),
+            resource_version: version.to_string(),
+            labels: BTreeMap::from([(label::MANAGED.to_owned(), "true".to_owned())]),
+            ..Observed::default()
+        }
+    }
+
+    #[test]
+    fn what_a_list_leaves_out_is_gone_unless_it_was_written_meanwhile() {
+        let cache = ObservedCache::new(Arc::from("m1"), Arc::default());
+        let key = |name: &str| ObjectKey::namespaced("n", name);
+        cache.restarted();
+        for name in ["stays", "goes", "rewritten"] {
+            cache.applied(&key(name), object(1));
+        }
+        assert!(cache.synced().gone.is_empty());
+        cache.written(&key("written-before"), object(2));
+
+        cache.restarted();
+        cache.written(&key("rewritten"), object(3));
+        cache.written(&key("new"), object(4));
+        cache.applied(&key("stays"), object(1));
+        let left_out = cache.synced();
+        let names = |keys: Vec<ObjectKey>| keys.into_iter().map(|k| k.name).collect::<BTreeSet<_>>();
+        assert_eq!(names(left_out.gone), BTreeSet::from(["goes".to_owned(), "written-before".to_owned()]));
+        let unclear = names(left_out.unclear.into_iter().map(|(key, _)| key).collect());
+        assert_eq!(unclear, BTreeSet::from(["rewritten".to_owned(), "new".to_owned()]));
+        assert!(cache.get(&key("new")).is_some() && cache.get(&key("goes")).is_none());
+
+        // The next list is clear about them.
+        cache.restarted();
+        assert_eq!(cache.synced().gone.len(), 3);
     }
 }

@@ -3,6 +3,8 @@
 //! Both are of one family and run in linear time. What differs is translated: classes of letters (ASCII in Go),
 //! escapes, brackets in brackets, braces that are no repetition.
 
+use std::fmt::Write as _;
+
 use regex::Regex;
 
 /// A pattern that Go would refuse, in Go's words.
@@ -144,6 +146,12 @@ impl<'a> Translation<'a> {
         }
     }
 
+    /// The character of a code.
+    fn code(&mut self, code: u32) {
+        // Writing to a String does not fail.
+        let _ = write!(self.out, "\\x{{{code:X}}}");
+    }
+
     fn literal(&mut self, char: char) {
         self.at += char.len_utf8();
         self.out.push('\\');
@@ -204,7 +212,7 @@ impl<'a> Translation<'a> {
                     Ok(())
                 }
                 Some((name, _)) => {
-                    Err(PatternError::new("invalid named capture", &rest[..prefix + name.len() + 1]))
+                    Err(PatternError::new("invalid named capture", &rest[..=prefix + name.len()]))
                 }
                 None => Err(PatternError::new("invalid named capture", rest)),
             };
@@ -264,7 +272,7 @@ impl<'a> Translation<'a> {
                 }
                 self.at += more;
                 let code = u32::from_str_radix(&self.pattern[start + 1..self.at], 8).unwrap_or_default();
-                self.out.push_str(&format!("\\x{{{code:X}}}"));
+                self.code(code);
             }
             _ if char.is_ascii_punctuation() => {
                 if !matches!(char, '<' | '>') {
@@ -309,7 +317,7 @@ impl<'a> Translation<'a> {
             return Err(PatternError::new(BAD_ESCAPE, &self.pattern[start..self.at + end]));
         };
         self.at += length;
-        self.out.push_str(&format!("\\x{{{code:X}}}"));
+        self.code(code);
         Ok(())
     }
 

@@ -1,11 +1,9 @@
-//! Structural schemas of Kubernetes resources.
+#![doc = include_str!("../README.md")]
 //!
-//! A [`Schema`] is compiled once, from a custom resource definition's `openAPIV3Schema` or from the definitions that
-//! an API server publishes ([`Definitions`]), and then read many times: for pruning, defaulting and validation here,
-//! and by whoever needs to know how the lists and maps of a type merge.
+//! ## Sources
 //!
-//! The rules are Kubernetes': "Extend the Kubernetes API with CustomResourceDefinitions", section "Specifying a
-//! structural schema", and "Server-Side Apply", section "Merge strategy".
+//! The rules are Kubernetes': "Extend the Kubernetes API with CustomResourceDefinitions", and "Server-Side Apply",
+//! section "Merge strategy", for how lists and maps merge, which [`SchemaRef`] tells to whoever merges.
 
 mod compile;
 mod correlate;
@@ -31,3 +29,4 @@ pub use definition::{check_definition, structural_violations};
 pub use definitions::Definitions;
 pub use field_error::{Cause, FieldError};
 pub use node::{Additional, Kind, ListType, MapType, Node, Patch, Schema, SchemaRef};
+pub use rules::Condition;

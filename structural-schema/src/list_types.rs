@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::field_error::{Cause, FieldError};
-use crate::go_text::json;
+use crate::go_text::{Num, json};
 use crate::node::{ListType, SchemaRef};
 use crate::path::Path;
 
@@ -28,7 +28,7 @@ pub(crate) fn validate(schema: SchemaRef<'_>, value: &Value, path: &Path<'_>, er
             match &schema.node().list_type {
                 ListType::Atomic => {}
                 ListType::Set => {
-                    for index in repeated(elements.iter().map(json)) {
+                    for index in repeated(elements.iter().map(told_apart)) {
                         let field = Path::Index(path, index).field();
                         errors.push(FieldError::with_value(Cause::Duplicate, field, &elements[index], ""));
                     }
@@ -52,7 +52,12 @@ fn validate_map(elements: &[Value], keys: &[String], path: &Path<'_>, errors: &m
         return;
     }
     let identities: Vec<Value> = elements.iter().map(|element| identity(element, keys)).collect();
-    for index in repeated(identities.iter().map(json)) {
+    let texts = identities.iter().map(|identity| match keys {
+        // A single key is compared by itself.
+        [key] => identity.get(key).map_or_else(String::new, told_apart),
+        _ => json(identity),
+    });
+    for index in repeated(texts) {
         let field = Path::Index(path, index).field();
         errors.push(FieldError::with_value(Cause::Duplicate, field, &identities[index], ""));
     }
@@ -62,6 +67,15 @@ fn validate_map(elements: &[Value], keys: &[String], path: &Path<'_>, errors: &m
 fn identity(element: &Value, keys: &[String]) -> Value {
     let has = |key: &String| Some((key.clone(), element.get(key)?.clone()));
     Value::Object(keys.iter().filter_map(has).collect::<Map<_, _>>())
+}
+
+/// The text by which a value is told from others. By itself, a float is not the integer of the same size; within lists
+/// and objects it is.
+fn told_apart(value: &Value) -> String {
+    match value {
+        Value::Number(number) if matches!(Num::of(number), Num::Float(_)) => format!("float {}", json(value)),
+        other => json(other),
+    }
 }
 
 /// Where something stands for the second time. A third time is not told.

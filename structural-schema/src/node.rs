@@ -73,6 +73,7 @@ pub struct Patch {
 
 /// One schema of the arena. References to other nodes are indices, followed by [`SchemaRef`]'s methods.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword of its own")]
 pub struct Node {
     /// `type`; absent where any value is allowed, and for int-or-string.
     pub kind: Option<Kind>,

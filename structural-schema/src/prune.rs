@@ -3,6 +3,8 @@
 //! "Extend the Kubernetes API with CustomResourceDefinitions", sections "Field pruning", "Controlling pruning" and
 //! "Defaulting and Nullable".
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 use crate::embedded;
@@ -64,7 +66,8 @@ impl UnknownFields {
 
     pub(crate) fn in_element(&mut self, index: usize, visit: impl FnOnce(&mut Self)) {
         let length = self.path.len();
-        self.path.push_str(&format!("[{index}]"));
+        // Writing to a String does not fail.
+        let _ = write!(self.path, "[{index}]");
         visit(self);
         self.path.truncate(length);
     }

@@ -4,6 +4,7 @@
 //! in Kubernetes".
 
 mod budget;
+mod condition;
 mod evaluate;
 mod expression;
 mod field_path;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::field_error::Cause;
 
 pub(crate) use budget::Budget;
+pub use condition::Condition;
 pub(crate) use evaluate::validate;
 pub(crate) use expression::{Expression, Known};
 pub(crate) use field_path::normalized as normalized_field_path;

@@ -15,8 +15,8 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use self::lead::Leading;
-use self::shutdown::Shutdown;
+pub(crate) use self::lead::Leading;
+pub(crate) use self::shutdown::Shutdown;
 use crate::args::{HostArgs, Listen, listen};
 use crate::http::{self, Readiness, Server};
 use crate::metrics::Metrics;
@@ -50,12 +50,9 @@ pub struct EngineArgs {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
           default_missing_value = "true", require_equals = true)]
     pub leader_elect: bool,
-    /// How long a member may take to accept a connection
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
-    pub member_connect_timeout: Duration,
-    /// How long a member may take to answer a read or a write
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
-    pub member_request_timeout: Duration,
+    /// How long members may take.
+    #[command(flatten)]
+    pub timeouts: MemberTimeoutArgs,
     /// Accepted for KubeFed's command lines, and without effect: requests to a member are not limited per second, but in
     /// how many are under way at once (KubeFedConfig spec.syncController.maxConcurrentReconciles, default 16)
     #[arg(long, value_name = "NUMBER")]
@@ -63,6 +60,25 @@ pub struct EngineArgs {
     /// Accepted for KubeFed's command lines, and without effect
     #[arg(long, value_name = "NUMBER")]
     pub rest_config_burst: Option<u32>,
+}
+
+/// How long members may take.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Controllers")]
+pub struct MemberTimeoutArgs {
+    /// How long a member may take to accept a connection
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
+    pub member_connect_timeout: Duration,
+    /// How long a member may take to answer a read or a write
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    pub member_request_timeout: Duration,
+}
+
+impl EngineArgs {
+    /// For the only process that has the data: nobody else can lead.
+    pub(crate) fn alone(timeouts: MemberTimeoutArgs) -> Self {
+        Self { leader_elect: false, timeouts, rest_config_qps: None, rest_config_burst: None }
+    }
 }
 
 /// What `--help` says first.

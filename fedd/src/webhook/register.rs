@@ -29,6 +29,7 @@ use tracing::{info, warn};
 
 use super::address::WebhookAddress;
 
+pub(crate) use self::configuration::paths;
 pub use self::configuration::{
     MUTATING_NAME, VALIDATING_NAME, mutating_configuration, validating_configuration,
 };

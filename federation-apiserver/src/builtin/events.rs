@@ -1,6 +1,10 @@
 //! The two forms of an event: the core group's, in which it is stored, and that of `events.k8s.io`.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
+
+use crate::conversion::Convert;
+use crate::status::ApiError;
 
 /// A field's name in the core group, and in `events.k8s.io`. All others have one name.
 const NAMES: [(&str, &str); 7] = [
@@ -31,6 +35,20 @@ pub fn convert_event(event: Value, api_version: &str) -> Value {
         fields.insert("apiVersion".to_owned(), api_version.into());
     }
     Value::Object(fields)
+}
+
+/// Events are stored in one form, and served in both.
+pub(super) struct EventForms;
+
+#[async_trait]
+impl Convert for EventForms {
+    async fn convert(&self, objects: Vec<Value>, api_version: &str) -> Result<Vec<Value>, ApiError> {
+        Ok(objects.into_iter().map(|event| convert_event(event, api_version)).collect())
+    }
+
+    fn convert_now(&self, object: &Value, api_version: &str) -> Result<Value, String> {
+        Ok(convert_event(object.clone(), api_version))
+    }
 }
 
 #[cfg(test)]

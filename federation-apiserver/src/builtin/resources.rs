@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::events::EventForms;
 use super::kind::{Kind, Profile};
 use super::strategy::merge_string_data;
 use super::{prepare_create, prepare_update, schemas, set_defaults, typed, validate};
@@ -43,7 +44,11 @@ fn resource(kind: &'static Kind) -> Resource {
         }),
         key_prefix: kind.key_prefix().unwrap_or_default().trim_end_matches('/').to_owned(),
         storage_version: kind.stored_as.map_or_else(|| kind.group_version.api_version(), str::to_owned),
-        conversion: Conversion::None,
+        conversion: if kind.kind == "Event" {
+            Conversion::By(Arc::new(EventForms))
+        } else {
+            Conversion::None
+        },
         schema: schemas::schema(kind).cloned(),
         defaults_on_read: false,
         custom: false,

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PAGE: usize = 500;
 
 /// One thing to know.
-pub(super) enum Change {
+pub(crate) enum Change {
     /// Nothing that was known counts any more: what is there is told anew.
     Begin,
     /// This is there.
@@ -29,7 +29,7 @@ pub(super) enum Change {
 /// Everything under some prefixes, in order, for ever.
 ///
 /// A store that fails, or that has forgotten the events that come next, is read again from the beginning.
-pub(super) struct Changes {
+pub(crate) struct Changes {
     store: Arc<dyn Store>,
     listed: Vec<String>,
     watched: Vec<String>,
@@ -53,24 +53,24 @@ struct Listing {
 
 impl Changes {
     /// What is under the prefixes, none of which is the beginning of another.
-    pub(super) fn new(store: Arc<dyn Store>, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let listed: Vec<String> = prefixes.into_iter().map(Into::into).collect();
         let watched = listed.clone();
         Self { store, listed, watched, phase: Phase::Waiting(Instant::now()) }
     }
 
-    /// Tells of events under this prefix in place of those that are listed.
-    pub(super) fn watching(self, prefix: impl Into<String>) -> Self {
-        Self { watched: vec![prefix.into()], ..self }
+    /// Tells of events under these prefixes in place of those that are listed.
+    pub(crate) fn watching(self, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { watched: prefixes.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Begins again, after a pause: something that had to be done could not be done.
-    pub(super) fn begin_again(&mut self) {
+    pub(crate) fn begin_again(&mut self) {
         self.phase = Phase::Waiting(Instant::now() + PAUSE);
     }
 
     /// The next thing to know. Nothing is lost if the future is dropped.
-    pub(super) async fn next(&mut self) -> Change {
+    pub(crate) async fn next(&mut self) -> Change {
         loop {
             match self.step().await {
                 Ok(Some(change)) => return change,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
 use crate::body::Parsed;
+use crate::object;
 use crate::request::{DeleteOptions, ListOptions, WriteOptions};
 use crate::resource::Resource;
 use crate::rest::{At, Caller, Rest};
@@ -12,6 +14,8 @@ use crate::status::ApiError;
 
 /// How often a change is tried again when others write at the same time.
 const ATTEMPTS: usize = 8;
+/// How many objects of a collection are deleted at once.
+const AT_ONCE: usize = 16;
 
 /// What one part of the server does to objects, under its name.
 #[derive(Clone)]
@@ -97,5 +101,24 @@ impl Hand {
             Err(error) if error.code() != 404 => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Deletes everything in a collection, its dependents in the background; many objects at once, so that the store
+    /// can make their deletions durable together. One that cannot be deleted does not keep the others.
+    pub(super) async fn delete_all(&self, collection: At<'_>) -> Result<(), ApiError> {
+        let background =
+            DeleteOptions { propagation_policy: Some("Background".to_owned()), ..DeleteOptions::default() };
+        let background = &background;
+        let listed = self.rest.list(collection, &ListOptions::default()).await?;
+        let deleted: Vec<Result<(), ApiError>> = stream::iter(listed.items)
+            .map(|item| async move {
+                let object = item.into_value()?;
+                let namespace = collection.resource.namespaced.then(|| object::namespace(&object));
+                self.delete(At { name: object::name(&object), namespace, ..collection }, background).await
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        deleted.into_iter().collect()
     }
 }

@@ -46,7 +46,7 @@ impl NamespaceControl {
     /// Nothing is known yet.
     pub fn new(rest: Arc<Rest>) -> Self {
         // Whatever happens to an object in a terminating namespace counts, be it of a kind that comes later.
-        let changes = Changes::new(Arc::clone(rest.store()), [PREFIX]).watching("/registry/");
+        let changes = Changes::new(Arc::clone(rest.store()), [PREFIX]).watching(["/registry/"]);
         Self {
             hand: Hand::new(rest, "namespace-controller"),
             changes,

@@ -81,31 +81,30 @@ impl PolicyControl {
                 event.entry.key.starts_with(&prefix(RbacKind::ClusterRole))
             }
         };
-        if aggregates && let Err(error) = self.aggregate().await {
+        if aggregates && let Err(error) = aggregate(&self.hand, &self.policy).await {
             tracing::warn!(%error, "the rules of an aggregated cluster role cannot be written yet");
             self.changes.begin_again();
         }
     }
+}
 
-    /// Writes the rules of aggregated roles that are not what they should be. Roles that aggregate these come with
-    /// the events of these writes.
-    async fn aggregate(&mut self) -> Result<(), ApiError> {
-        let stale = self.policy.read().stale_aggregates();
-        if stale.is_empty() {
-            return Ok(());
-        }
-        let resource = self.hand.resource(GROUP, "v1", RbacKind::ClusterRole.resource())?;
-        for (name, rules) in stale {
-            let at = At { resource: &resource, namespace: None, name: &name, subresource: None };
-            self.hand
-                .edit(at, |role| {
-                    role["rules"] = json!(rules);
-                    true
-                })
-                .await?;
-        }
-        Ok(())
+/// Writes the rules of aggregated roles that are not what they should be. Roles that aggregate these come with the
+/// events of these writes.
+async fn aggregate(hand: &Hand, policy: &RwLock<Policy>) -> Result<(), ApiError> {
+    let stale = policy.read().stale_aggregates();
+    if stale.is_empty() {
+        return Ok(());
     }
+    let resource = hand.resource(GROUP, "v1", RbacKind::ClusterRole.resource())?;
+    for (name, rules) in stale {
+        let at = At { resource: &resource, namespace: None, name: &name, subresource: None };
+        hand.edit(at, |role| {
+            role["rules"] = json!(rules);
+            true
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 fn prefix(kind: RbacKind) -> String {

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use revision_store::{Entry, EventKind, Range, StoreError, WatchItem, Write};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{CLEANUP, Converters, PREFIX, served, status};
-use crate::object;
-use crate::request::{DeleteOptions, ListOptions};
-use crate::rest::{At, Caller, Rest};
+use super::{Converters, PREFIX, served, status};
+use crate::rest::Rest;
 
 /// Turns definitions into resources.
 pub struct Definitions {
@@ -117,7 +115,7 @@ impl Definitions {
         self.rest.catalog().replace(group, plural, resources);
     }
 
-    /// Does what a definition needs done: its conditions, its resources, its end.
+    /// Does what a definition needs done: its conditions and its resources. Its end is the controllers'.
     async fn settle(&mut self, name: &str) {
         let Some(known) = self.known.get(name) else { return };
         let others: Vec<&Value> = (self.known.iter())
@@ -131,50 +129,6 @@ impl Definitions {
         }
         let Some(known) = self.known.get(name) else { return };
         self.serve(&known.definition, status::is_true(&known.definition, "Established"));
-        if object::is_deleting(&known.definition) && object::finalizers(&known.definition).contains(&CLEANUP)
-        {
-            self.clean_up(name).await;
-        }
-    }
-
-    /// Deletes a definition's objects, and lets it go when none is left.
-    async fn clean_up(&mut self, name: &str) {
-        let Some(known) = self.known.get(name) else { return };
-        let (group, plural) =
-            (&known.definition["spec"]["group"], &known.definition["spec"]["names"]["plural"]);
-        let served = self.rest.catalog().served();
-        let resource = served.one_version_each().find(|one| *group == one.group && *plural == one.plural);
-        if let Some(resource) = resource {
-            let at = At { resource, namespace: None, name: "", subresource: None };
-            let caller = Caller::server("crd-finalizer");
-            let deleted = self
-                .rest
-                .delete_collection(at, &ListOptions::default(), &DeleteOptions::default(), &caller)
-                .await;
-            let left = self.rest.store().count(&format!("{}/", resource.key_prefix)).await;
-            match (deleted, left) {
-                (Ok(_), Ok(0)) => {}
-                (Err(error), _) => {
-                    tracing::warn!(definition = name, %error, "its objects cannot be deleted yet");
-                    return;
-                }
-                // Their finalizers are others' to remove; the collector of namespaces and objects comes back.
-                (Ok(_), _) => return,
-            }
-        }
-        let mut definition = known.definition.clone();
-        if let Some(finalizers) = definition["metadata"]["finalizers"].as_array_mut() {
-            finalizers.retain(|one| one != CLEANUP);
-        }
-        if object::finalizers(&definition).is_empty() {
-            let delete = Write::Delete { key: format!("{PREFIX}{name}"), expected: known.revision };
-            if let Err(error) = self.rest.store().write(delete).await {
-                tracing::debug!(definition = name, %error, "it has changed; its next state is looked at");
-            }
-            return;
-        }
-        definition["status"]["conditions"] = json!(null);
-        self.write(name, definition).await;
     }
 
     async fn write(&mut self, name: &str, definition: Value) {
@@ -193,7 +147,7 @@ impl Definitions {
             }
             // Somebody else was quicker: their event is on its way, and is looked at like this one.
             Err(error) => {
-                tracing::debug!(definition = name, %error, "it has changed; its next state is looked at")
+                tracing::debug!(definition = name, %error, "it has changed; its next state is looked at");
             }
         }
     }

@@ -16,14 +16,6 @@ pub(super) struct CustomRules {
     pub(super) status: bool,
 }
 
-/// What is wrong with a definition's schema.
-pub(super) fn check_schema(schema: &Value, path: &str) -> Vec<FieldError> {
-    match Schema::compile(schema) {
-        Ok(_) => Vec::new(),
-        Err(error) => vec![FieldError::invalid(path, schema, &error.to_string())],
-    }
-}
-
 impl Rules for CustomRules {
     fn read(&self, mut object: Value) -> Result<(Value, Vec<String>), String> {
         let metadata = object.get_mut("metadata").map(Value::take).unwrap_or_default();

@@ -1,7 +1,9 @@
 //! What is particular to a CustomResourceDefinition as an object.
 
 use serde_json::{Value, json};
+use structural_schema::check_definition;
 
+use super::CLEANUP;
 use crate::builtin::BuiltinRules;
 use crate::resource::Rules;
 use crate::{Cause, FieldError, syntax};
@@ -91,6 +93,26 @@ impl Rules for DefinitionRules {
         }
     }
 
+    /// A definition goes when its objects are gone.
+    fn prepare_delete(&self, object: &mut Value, now: jiff::Timestamp) {
+        const MESSAGE: &str =
+            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon";
+        super::status::set(
+            &mut object["status"],
+            "Terminating",
+            true,
+            "InstanceDeletionPending",
+            MESSAGE,
+            now,
+        );
+        let finalizers = &mut object["metadata"]["finalizers"];
+        match finalizers.as_array_mut() {
+            Some(all) if all.iter().any(|one| one == CLEANUP) => {}
+            Some(all) => all.push(CLEANUP.into()),
+            None => *finalizers = json!([CLEANUP]),
+        }
+    }
+
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut errors = self.general.validate(object, old);
         let names = &object["spec"]["names"];
@@ -143,7 +165,7 @@ impl Rules for DefinitionRules {
             Some(_) => errors.push(FieldError::not_supported(
                 "spec.scope",
                 &object["spec"]["scope"],
-                &["Cluster", "Namespaced"],
+                ["Cluster", "Namespaced"],
             )),
         }
         if let (true, None) = (is_protected(&group), old) {
@@ -214,10 +236,14 @@ fn validate_versions(definition: &Value, errors: &mut Vec<FieldError>) {
             errors.push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), ""));
             continue;
         }
-        errors.extend(super::custom::check_schema(
-            &version["schema"]["openAPIV3Schema"],
-            &format!("{path}.schema.openAPIV3Schema"),
-        ));
+        // kube-apiserver keeps the schema of an only version where it was when there were no versions.
+        let schema_path = if versions(definition).count() == 1 {
+            "spec.validation.openAPIV3Schema".to_owned()
+        } else {
+            format!("{path}.schema.openAPIV3Schema")
+        };
+        let has_status = version["subresources"]["status"].is_object();
+        errors.extend(check_definition(&version["schema"]["openAPIV3Schema"], &schema_path, has_status));
     }
     if storage != 1 {
         errors.push(FieldError {

@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::decode::{drop_unknown, stored_form};
 use super::{At, Caller, Rest, encode, write_error};
-use crate::admission::{Attributes, Operation};
+use crate::admission::{Attributes, Operation, Options};
 use crate::object;
+use crate::request::WriteOptions;
 use crate::resource::Resource;
 use crate::status::ApiError;
 
@@ -22,12 +23,6 @@ impl From<ApiError> for Refused {
     fn from(error: ApiError) -> Self {
         Self::Error(error)
     }
-}
-
-/// What became of an object.
-pub(super) struct Changed {
-    /// The object as it is now, or was at last.
-    pub(super) object: Value,
 }
 
 /// An object as it is, stored and read.
@@ -50,15 +45,16 @@ impl Rest {
         Ok(Some(Current { entry, object }))
     }
 
-    /// Stores a changed object, after everything that has a say has had it.
+    /// Stores a changed object, after everything that has a say has had it; answers with what it is now, or was at last
+    /// if its last finalizer was removed.
     pub(super) async fn store_change(
         &self,
         at: &At<'_>,
         caller: &Caller,
         current: &Current,
         new: Value,
-        dry_run: bool,
-    ) -> Result<Changed, Refused> {
+        options: &WriteOptions,
+    ) -> Result<Value, Refused> {
         let old = &current.object;
         let mut write = Attributes {
             operation: Operation::Update,
@@ -69,33 +65,34 @@ impl Rest {
             object: new,
             old: Some(old),
             user: &caller.user,
-            dry_run,
+            dry_run: options.dry_run,
+            options: Options::Write(options),
             warnings: Vec::new(),
         };
-        self.admit(&mut write).await?;
+        self.admit(&mut write, caller).await?;
         settle(at, &mut write.object, old);
         let errors = at.resource.rules.validate(&write.object, Some(old));
         if !errors.is_empty() {
             let Resource { group, kind, .. } = at.resource;
             return Err(ApiError::invalid(group, kind, at.name, &errors).into());
         }
-        self.validate(&mut write).await?;
-        write.warnings.extend(at.resource.rules.warnings(&write.object, Some(old)));
-        write.warnings.iter().for_each(|text| caller.warn(text));
+        self.validate(&mut write, caller).await?;
+        let warnings = at.resource.rules.warnings(&write.object, Some(old));
+        warnings.into_iter().for_each(|text| caller.warn(text));
         let mut new = write.object;
         if object::is_deleting(&new) && is_released(at.resource, &new) && is_released_after(at, old, &new) {
-            let mut object = self.remove(at, &current.entry, new, dry_run).await?;
+            let mut object = self.remove(at, &current.entry, new, options.dry_run).await?;
             // The answer is the object as it was at last; the version of its end is for those who watch.
             let version = current.entry.mod_revision.to_string();
             object::set(&mut object, "resourceVersion", Some(version.into()));
-            return Ok(Changed { object });
+            return Ok(object);
         }
         object_patch::keep_times(old, &mut new);
         let stored = self.to_storage(at.resource, new.clone()).await?;
-        if stored == current.entry.value || dry_run {
+        if stored == current.entry.value || options.dry_run {
             let version = current.entry.mod_revision.to_string();
             object::set(&mut new, "resourceVersion", Some(version.into()));
-            return Ok(Changed { object: new });
+            return Ok(new);
         }
         let update = Write::Update {
             key: current.entry.key.clone(),
@@ -107,9 +104,9 @@ impl Rest {
         object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));
         if at.resource.custom && at.resource.api_version() != at.resource.storage_version {
             // What the stored version does not have is not there any more.
-            return Ok(Changed { object: self.current(at).await?.object });
+            return Ok(self.current(at).await?.object);
         }
-        Ok(Changed { object: new })
+        Ok(new)
     }
 
     /// Takes an object away.
@@ -176,8 +173,11 @@ pub(super) fn settle(at: &At<'_>, new: &mut Value, old: &Value) {
         let kept = old["metadata"].get(field).filter(|value| !value.is_null()).cloned();
         object::set(new, field, kept);
     }
-    if object::uid(new).is_empty() {
-        object::set(new, "uid", old["metadata"].get("uid").cloned());
+    // What a client leaves out of these, it means of the current object.
+    for field in ["uid", "resourceVersion"] {
+        if object::text(new, field).is_empty() {
+            object::set(new, field, old["metadata"].get(field).cloned());
+        }
     }
     object::set(new, "selfLink", None);
     resource.rules.prepare_update(at.subresource.unwrap_or_default(), new, old);

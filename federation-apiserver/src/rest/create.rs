@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::decode::{check_place, read};
 use super::{At, Caller, Rest, Written, names, write_error};
-use crate::admission::{Attributes, Operation};
+use crate::admission::{Attributes, Operation, Options};
 use crate::body::Parsed;
 use crate::object;
 use crate::ownership;
@@ -36,7 +36,7 @@ impl Rest {
         resource.rules.default(&mut new);
         let manager = caller.manager(options.field_manager.as_deref());
         ownership::updated(&self.catalog.served(), &at, None, &mut new, &manager, (self.now)());
-        self.create_prepared(at, new, options.dry_run, caller).await
+        self.create_prepared(at, new, options, caller).await
     }
 
     /// Creates an object whose managed fields are settled.
@@ -44,17 +44,13 @@ impl Rest {
         &self,
         at: At<'_>,
         new: Value,
-        dry_run: bool,
+        options: &WriteOptions,
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let mut attempts = 0;
         loop {
-            let mut new = new.clone();
             let made = names::generated(&new);
-            if let Some(name) = &made {
-                object::set(&mut new, "name", Some(name.as_str().into()));
-            }
-            match self.try_create(at, new, dry_run, caller).await {
+            match self.try_create(at, new.clone(), made.as_deref(), options, caller).await {
                 Err(error) if error.reason() == "AlreadyExists" && made.is_some() => {
                     attempts += 1;
                     if attempts == names::ATTEMPTS {
@@ -73,35 +69,43 @@ impl Rest {
         &self,
         at: At<'_>,
         new: Value,
-        dry_run: bool,
+        made: Option<&str>,
+        options: &WriteOptions,
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let resource = at.resource;
-        let name = object::name(&new).to_owned();
+        let given = object::name(&new).to_owned();
         let mut write = Attributes {
             operation: Operation::Create,
             resource,
             subresource: at.subresource,
-            namespace: at.namespace.or((resource.plural == "namespaces").then_some(name.as_str())),
-            name: &name,
+            namespace: at.namespace.or((resource.plural == "namespaces").then_some(given.as_str())),
+            name: &given,
             object: new,
             old: None,
             user: &caller.user,
-            dry_run,
+            dry_run: options.dry_run,
+            options: Options::Write(options),
             warnings: Vec::new(),
         };
-        self.admit(&mut write).await?;
+        self.admit(&mut write, caller).await?;
+        // Whoever changes the object may give it a name, in place of one that is made.
+        if let Some(made) = made.filter(|_| object::name(&write.object).is_empty()) {
+            object::set(&mut write.object, "name", Some(made.into()));
+        }
+        let name = if given.is_empty() { object::name(&write.object).to_owned() } else { given.clone() };
+        write.name = &name;
         begin(resource, &mut write.object, (self.now)());
         let errors = resource.rules.validate(&write.object, None);
         if !errors.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, &name, &errors));
         }
-        self.validate(&mut write).await?;
-        write.warnings.extend(resource.rules.warnings(&write.object, None));
-        write.warnings.iter().for_each(|text| caller.warn(text));
+        self.validate(&mut write, caller).await?;
+        let warnings = resource.rules.warnings(&write.object, None);
+        warnings.into_iter().for_each(|text| caller.warn(text));
         let mut new = write.object;
         let at = At { name: &name, ..at };
-        if dry_run {
+        if options.dry_run {
             let got = self.store.get(&at.key(), None).await.map_err(super::store_error)?;
             if let Some(entry) = got.entry {
                 return Err(self.exists(WriteError::Exists { revision: entry.mod_revision }, &at).await);

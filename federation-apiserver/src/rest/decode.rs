@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Caller, Rest};
 use crate::FieldError;
 use crate::body::Parsed;
+use crate::builtin::{KINDS, Kind};
 use crate::object;
 use crate::request::FieldValidation;
 use crate::resource::{Resource, Served};
@@ -140,6 +141,15 @@ fn check_kind(resource: &Resource, object: &mut Value) -> Result<(), ApiError> {
         )));
     }
     if (custom || !version.is_empty()) && version != wanted {
+        let kind = if kind.is_empty() { &resource.kind } else { kind };
+        let is = |one: &Kind| one.kind == kind && one.group_version.api_version() == version;
+        if !custom && !KINDS.iter().any(is) {
+            let said = version.rsplit('/').next().unwrap_or_default();
+            return Err(ApiError::bad_request(format!(
+                "{kind} in version \"{said}\" cannot be handled as a {}: no kind \"{kind}\" is registered for version \"{version}\"",
+                resource.kind
+            )));
+        }
         return Err(ApiError::bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({wanted})"
         )));

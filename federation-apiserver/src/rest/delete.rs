@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::change::{Current, Refused, is_released};
 use super::update::ATTEMPTS;
 use super::{At, Caller, Rest, Written};
-use crate::admission::{Attributes, Operation};
+use crate::admission::{Attributes, Operation, Options};
 use crate::object;
 use crate::request::DeleteOptions;
 use crate::status::{ApiError, GroupResource};
@@ -54,12 +54,15 @@ impl Rest {
             old: Some(&current.object),
             user: &caller.user,
             dry_run: options.dry_run,
+            options: Options::Delete(options),
             warnings: Vec::new(),
         };
-        self.admit(&mut write).await?;
-        self.validate(&mut write).await?;
-        write.warnings.iter().for_each(|text| caller.warn(text));
+        self.admit(&mut write, caller).await?;
+        self.validate(&mut write, caller).await?;
         let mut last = current.object.clone();
+        if !object::is_deleting(&last) {
+            at.resource.rules.prepare_delete(&mut last, (self.now)());
+        }
         let before = object::finalizers(&last);
         let finalizers = with_policy(before.clone(), options.propagation_policy.as_deref());
         if finalizers != before {

@@ -6,6 +6,7 @@ use super::page_token::Position;
 use super::{At, Representable, Rest, store_error};
 use crate::raw;
 use crate::request::{ListOptions, VersionMatch};
+use crate::resource::Resource;
 use crate::select::Selectors;
 use crate::status::ApiError;
 
@@ -47,11 +48,10 @@ impl Rest {
             let mut more = page.remaining;
             let mut last = None;
             let read = page.entries.len();
-            for (i, entry) in page.entries.iter().enumerate() {
+            let selected = self.select(resource, &page.entries, &selectors).await?;
+            for (i, (entry, item)) in page.entries.iter().zip(selected).enumerate() {
                 last = Some(entry.key[prefix.len()..].to_owned());
-                if let Some(item) = self.select(resource, entry, &selectors).await? {
-                    listed.items.push(item);
-                }
+                listed.items.extend(item);
                 if options.limit > 0 && listed.items.len() == options.limit {
                     more += (read - i - 1) as u64;
                     break;
@@ -95,21 +95,27 @@ impl Rest {
         Ok((None, (options.version_match == Some(VersionMatch::Exact)).then_some(asked)))
     }
 
-    /// An entry, if the selectors want it: parsed only if they have to look into it.
+    /// Entries, each if the selectors want it: parsed only where somebody has to look into them, and converted all at
+    /// once.
     async fn select(
         &self,
-        resource: &crate::resource::Resource,
-        entry: &Entry,
+        resource: &Resource,
+        entries: &[Entry],
         selectors: &Selectors,
-    ) -> Result<Option<Representable>, ApiError> {
-        if selectors.is_empty()
-            && !resource.defaults_on_read
-            && let Some(bytes) = raw::with_revision(&entry.value, &resource.api_version(), entry.mod_revision)
-        {
-            return Ok(Some(Representable::Raw(bytes)));
-        }
-        let object = self.decode(resource, entry).await?;
-        Ok(selectors.matches(&object).then_some(Representable::Value(object)))
+    ) -> Result<Vec<Option<Representable>>, ApiError> {
+        let (version, readable) =
+            (resource.api_version(), selectors.is_empty() && !resource.defaults_on_read);
+        let raw = |entry: &Entry| raw::with_revision(&entry.value, &version, entry.mod_revision);
+        let raw: Vec<_> = entries.iter().map(|entry| raw(entry).filter(|_| readable)).collect();
+        let parsed =
+            entries.iter().zip(&raw).filter(|(_, raw)| raw.is_none()).map(|(entry, _)| entry.clone());
+        let parsed: Vec<Entry> = parsed.collect();
+        let mut parsed = self.decode_all(resource, &parsed).await?.into_iter();
+        let selected = raw.into_iter().map(|raw| match raw {
+            Some(bytes) => Some(Representable::Raw(bytes)),
+            None => parsed.next().filter(|object| selectors.matches(object)).map(Representable::Value),
+        });
+        Ok(selected.collect())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::change::{Changed, Current, Refused};
+use super::change::{Current, Refused};
 use super::decode::{check_place, read, told_twice};
 use super::update::{ATTEMPTS, check_current};
 use super::{At, Caller, Rest, Written};
@@ -64,7 +64,7 @@ impl Rest {
                 _ => self.patch_current(&at, &current, patch_type, &patch, options, caller).await,
             };
             match changed {
-                Ok(changed) => return Ok(Written { code: 200, object: changed.object }),
+                Ok(object) => return Ok(Written { code: 200, object }),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) => {}
             }
@@ -80,7 +80,7 @@ impl Rest {
         patch: &Parsed,
         options: &WriteOptions,
         caller: &Caller,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Value, Refused> {
         let new = patched(at, patch_type, &current.object, &patch.value)?;
         check_patched_kind(at, &new)?;
         let shown = new.clone();
@@ -90,7 +90,7 @@ impl Rest {
         check_place(at.resource, at.namespace, Some(at.name), &mut new)?;
         check_current(at, &new, current)?;
         let manager = caller.manager(options.field_manager.as_deref());
-        self.replace(at, caller, current, new, &manager, options.dry_run).await
+        self.replace(at, caller, current, new, &manager, options).await
     }
 
     async fn apply_to(
@@ -100,14 +100,14 @@ impl Rest {
         patch: &Parsed,
         options: &WriteOptions,
         caller: &Caller,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Value, Refused> {
         let applied = applied(at, patch, options, caller)?;
         check_current(at, &applied, current)?;
         let (served, live) = (self.catalog.served(), Some(&current.object));
         let new = ownership::applied(&served, at, live, &applied, options, (self.now)())?;
         let mut new = read(at.resource, new.into(), FieldValidation::Ignore, caller)?;
         super::change::settle(at, &mut new, &current.object);
-        self.store_change(at, caller, current, new, options.dry_run).await
+        self.store_change(at, caller, current, new, options).await
     }
 
     async fn apply_new(
@@ -129,7 +129,7 @@ impl Rest {
         let new = ownership::applied(&served, &at, None, &applied, options, (self.now)())?;
         let mut new = read(at.resource, new.into(), FieldValidation::Ignore, caller)?;
         check_place(at.resource, at.namespace, Some(at.name), &mut new)?;
-        self.create_prepared(at, new, options.dry_run, caller).await
+        self.create_prepared(at, new, options, caller).await
     }
 }
 

@@ -70,18 +70,11 @@ impl Rest {
             set(&mut new, &paths.spec_replicas, replicas.into());
             let manager = caller.manager(options.field_manager.as_deref());
             match self
-                .replace(
-                    &At { subresource: Some("scale"), ..at },
-                    caller,
-                    &current,
-                    new,
-                    &manager,
-                    options.dry_run,
-                )
+                .replace(&At { subresource: Some("scale"), ..at }, caller, &current, new, &manager, options)
                 .await
             {
-                Ok(changed) => {
-                    return Ok(Written { code: 200, object: scale_of(&changed.object, paths) });
+                Ok(scaled) => {
+                    return Ok(Written { code: 200, object: scale_of(&scaled, paths) });
                 }
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) => {}
@@ -119,8 +112,8 @@ impl Rest {
         let live = Some(&current.object);
         let mut new = ownership::applied(&served, &at, live, &applied, options, (self.now)())?;
         super::change::settle(&at, &mut new, &current.object);
-        let changed = self.store_change(&at, caller, current, new, options.dry_run).await?;
-        Ok(scale_of(&changed.object, paths))
+        let changed = self.store_change(&at, caller, current, new, options).await?;
+        Ok(scale_of(&changed, paths))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::change::{Changed, Current, Refused, settle};
+use super::change::{Current, Refused, settle};
 use super::decode::{check_place, read};
 use super::{At, Caller, Rest, Written};
 use crate::body::Parsed;
@@ -52,8 +52,8 @@ impl Rest {
                 object::set(&mut new, "resourceVersion", Some(version.into()));
             }
             let manager = caller.manager(options.field_manager.as_deref());
-            match self.replace(&at, caller, &current, new, &manager, options.dry_run).await {
-                Ok(changed) => return Ok(Written { code: 200, object: changed.object }),
+            match self.replace(&at, caller, &current, new, &manager, options).await {
+                Ok(object) => return Ok(Written { code: 200, object }),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) if unconditional => {}
                 Err(Refused::Stale) => break,
@@ -70,12 +70,12 @@ impl Rest {
         current: &Current,
         mut new: Value,
         manager: &str,
-        dry_run: bool,
-    ) -> Result<Changed, Refused> {
+        options: &WriteOptions,
+    ) -> Result<Value, Refused> {
         settle(at, &mut new, &current.object);
         let served = self.catalog.served();
         ownership::updated(&served, at, Some(&current.object), &mut new, manager, (self.now)());
-        self.store_change(at, caller, current, new, dry_run).await
+        self.store_change(at, caller, current, new, options).await
     }
 }
 

@@ -12,7 +12,7 @@ use crate::resource::Served;
 use crate::status::ApiError;
 
 /// The version of Kubernetes whose API this is.
-pub const KUBERNETES_VERSION: &str = "v1.36.3";
+const KUBERNETES_VERSION: &str = "v1.36.3";
 
 /// All that discovery describes: what is stored, and the reviews that are only answered.
 pub(super) fn described(served: &Served) -> Vec<Described> {
@@ -38,7 +38,7 @@ impl ApiServer {
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let document = match segments.as_slice() {
             [] => {
-                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
+                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
             }
             ["api"] if aggregated => return Ok(aggregate(&discovery::aggregated_core(&all()))),
             ["apis"] if aggregated => return Ok(aggregate(&discovery::aggregated_groups(&all()))),
@@ -57,6 +57,9 @@ impl ApiServer {
             ["version"] => version(),
             ["healthz" | "livez" | "readyz", ..] => return self.health(parts).await,
             ["openapi", "v2"] => {
+                if Accept::negotiate(accept).is_none() {
+                    return Err(ApiError::not_acceptable());
+                }
                 let served = self.documents().v2();
                 return Ok(document_answer(served.text, &served.hash, parts));
             }

@@ -18,6 +18,7 @@ use crate::resource::Resource;
 use crate::rest::{At, Caller, Listed, PatchType, Representable, ScaleChange, Written};
 use crate::status::{ApiError, Reason};
 use crate::table::{IncludeObject, TableOptions};
+use crate::{builtin, protobuf};
 
 /// How an answer is represented: what was agreed on, and what a table includes.
 #[derive(Clone, Copy)]
@@ -70,7 +71,10 @@ impl ApiServer {
         if let Some(name) = subresource.filter(|name| !matches!(*name, "status" | "finalize")) {
             return match name {
                 "scale" => self.scale(at, verb, parts, &query, &body, caller, form).await,
-                "token" => self.token(at, &parsed(parts, &body)?.value, caller).await,
+                "token" => {
+                    let request = parsed(parts, &body, TOKEN_REQUEST)?.value;
+                    self.token(at, &request, caller).await
+                }
                 _ => Err(ApiError::no_such_path()),
             };
         }
@@ -88,12 +92,12 @@ impl ApiServer {
             Verb::Watch => self.watch(resource, path, &list?, form).await,
             Verb::Create => {
                 let options = WriteOptions::parse(&query, "CreateOptions")?;
-                let written = self.rest.create(at, parsed(parts, &body)?, &options, caller).await?;
+                let written = self.rest.create(at, object(parts, &body, resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Update => {
                 let options = WriteOptions::parse(&query, "UpdateOptions")?;
-                let written = self.rest.update(at, parsed(parts, &body)?, &options, caller).await?;
+                let written = self.rest.update(at, object(parts, &body, resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Patch => {
@@ -132,7 +136,7 @@ impl ApiServer {
 
     fn form(&self, parts: &Parts, query: &Query<'_>) -> Result<Form, ApiError> {
         let header = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-        let mut accept = Accept::negotiate(header).ok_or_else(|| ApiError::not_acceptable())?;
+        let mut accept = Accept::negotiate(header).ok_or_else(ApiError::not_acceptable)?;
         accept.pretty |= query.get("pretty").is_some_and(|value| !matches!(value, "false" | "0"));
         let include = match query.get("includeObject") {
             None => IncludeObject::default(),
@@ -192,7 +196,7 @@ impl ApiServer {
                 let scale = self.rest.scale(at).await?;
                 return Ok(answer::value(200, &scale, form.accept.pretty));
             }
-            Verb::Update => ScaleChange::Replace(parsed(parts, body)?.value),
+            Verb::Update => ScaleChange::Replace(parsed(parts, body, SCALE)?.value),
             Verb::Patch => ScaleChange::Patch(patch_type(parts, at.resource)?, Parsed::json(body)?.value),
             _ => return Err(ApiError::no_such_method()),
         };
@@ -215,6 +219,11 @@ impl ApiServer {
         }
     }
 }
+
+/// The definitions of what is sent beside objects.
+const TOKEN_REQUEST: &str = "io.k8s.api.authentication.v1.TokenRequest";
+const SCALE: &str = "io.k8s.api.autoscaling.v1.Scale";
+const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
 
 /// Whether a path has a method: collections are created in and deleted, objects are written, and parts of them are
 /// what they are.
@@ -245,8 +254,26 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     Err(ApiError::bad_request(format!("Name parameter invalid: \"{name}\": {why}")))
 }
 
-/// The body of a create or update, as JSON.
-pub(super) fn parsed(parts: &Parts, body: &Bytes) -> Result<Parsed, ApiError> {
+/// The object in the body of a create or update.
+fn object(parts: &Parts, body: &Bytes, resource: &Resource) -> Result<Parsed, ApiError> {
+    let Resource { group, version, plural, .. } = resource;
+    match builtin::find(group, version, plural) {
+        Some(builtin) => parsed(parts, body, &builtin.definition()),
+        None => json(parts, body),
+    }
+}
+
+/// The body of a request that is of a definition, as JSON.
+pub(super) fn parsed(parts: &Parts, body: &Bytes, definition: &str) -> Result<Parsed, ApiError> {
+    match media_type(parts) {
+        protobuf::MEDIA_TYPE => Ok(protobuf::read(body, definition)?.into()),
+        _ => json(parts, body),
+    }
+}
+
+/// The body of a request that is read from JSON alone. kube-apiserver says that it reads custom resources from
+/// protobuf too, and then drops the connection.
+fn json(parts: &Parts, body: &Bytes) -> Result<Parsed, ApiError> {
     match media_type(parts) {
         "" | "application/json" => Parsed::json(body),
         other => Err(ApiError::unsupported_media_type(other)),
@@ -264,15 +291,26 @@ fn patch_type(parts: &Parts, resource: &Resource) -> Result<PatchType, ApiError>
         .into_iter()
         .find(|one| one.media_type() == said && !(resource.custom && *one == PatchType::Strategic))
         .ok_or_else(|| {
+            if !resource.custom {
+                return ApiError::new(Reason::UnsupportedMediaType, "415: Unsupported Media Type");
+            }
             let accepted = PatchType::ALL.into_iter();
-            let accepted = accepted.filter(|one| !resource.custom || *one != PatchType::Strategic);
+            let accepted = accepted.filter(|one| *one != PatchType::Strategic);
             let accepted: Vec<&str> = accepted.map(PatchType::media_type).collect();
             ApiError::unsupported_patch(&accepted)
         })
 }
 
 fn delete_options(query: &Query<'_>, parts: &Parts, body: &Bytes) -> Result<DeleteOptions, ApiError> {
-    let body = if body.is_empty() { None } else { Some(parsed(parts, body)?.value) };
+    let body = match media_type(parts) {
+        _ if body.is_empty() => None,
+        protobuf::MEDIA_TYPE => {
+            // What is wrong is told as it is, and not as of an object.
+            let read = protobuf::read(body, DELETE_OPTIONS);
+            Some(read.map_err(|refused| ApiError::bad_request(refused.reason))?)
+        }
+        _ => Some(json(parts, body)?.value),
+    };
     DeleteOptions::parse(query, body.as_ref())
 }
 

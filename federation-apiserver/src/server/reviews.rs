@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{ApiServer, Body, answer, resources::parsed};
 use crate::auth::{AccessReview, TokenQuestion, access_review, rules_review, self_review, token_review};
-use crate::request::ResourcePath;
+use crate::builtin;
+use crate::request::{Accept, Representation, ResourcePath};
 use crate::rest::Caller;
 use crate::status::ApiError;
 
@@ -48,7 +49,13 @@ impl ApiServer {
         if parts.method != http::Method::POST {
             return Err(ApiError::no_such_method());
         }
-        let request: Value = parsed(parts, &body)?.value;
+        let kind = builtin::find(group, version, resource).ok_or_else(ApiError::no_such_path)?;
+        let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+        match Accept::negotiate(accept) {
+            Some(Accept { representation: Representation::Whole, .. }) => {}
+            _ => return Err(ApiError::not_acceptable()),
+        }
+        let request: Value = parsed(parts, &body, &kind.definition())?.value;
         let namespace = path.namespace.as_deref().unwrap_or_default();
         let answered = match (access, resource.as_str()) {
             (Some(review), _) => {

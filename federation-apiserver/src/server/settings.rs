@@ -19,6 +19,8 @@ pub struct Settings {
     pub handshake: Duration,
     /// How long requests under way may go on when the server stops. Default 5 s.
     pub drain: Duration,
+    /// How long old revisions are kept, at least; at most twice as long. Default 5 min, as kube-apiserver.
+    pub compaction: Duration,
     /// Times of watches.
     pub watch: WatchSettings,
     /// Reads YAML, for those who apply it. Without it only JSON can be applied.
@@ -36,6 +38,7 @@ impl Default for Settings {
             connections: 20_000,
             handshake: Duration::from_secs(10),
             drain: Duration::from_secs(5),
+            compaction: Duration::from_secs(300),
             watch: WatchSettings::default(),
             yaml: None,
             address: "127.0.0.1:6443".to_owned(),

@@ -102,7 +102,7 @@ impl Server {
 /// The body, or its first lines.
 async fn read(mut body: Body, lines: Option<usize>) -> String {
     let mut bytes = Vec::new();
-    let enough = |bytes: &[u8]| lines.is_some_and(|n| bytes.iter().filter(|b| **b == b'\n').count() >= n);
+    let enough = |bytes: &[u8]| lines.is_some_and(|n| bytes.split(|b| *b == b'\n').count() > n);
     while !enough(&bytes) {
         match tokio::time::timeout(PATIENCE, body.frame()).await {
             Ok(Some(Ok(frame))) => bytes.extend_from_slice(&frame.into_data().unwrap_or_default()),

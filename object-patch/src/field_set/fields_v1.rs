@@ -9,6 +9,9 @@ use super::{FieldSet, PathElement};
 use crate::depth::{MAX_DEPTH, is_deeper_than};
 use crate::go_text;
 
+/// The levels that the deepest object's set has.
+const MAX_LEVELS: usize = MAX_DEPTH + 1;
+
 /// A `fieldsV1` that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldsError {
@@ -25,14 +28,14 @@ pub enum FieldsError {
         key: String,
     },
     /// The tree is too deep.
-    #[error("fieldsV1 is nested deeper than {MAX_DEPTH} levels")]
+    #[error("fieldsV1 is nested deeper than {MAX_LEVELS} levels")]
     TooDeep,
 }
 
 impl FieldSet {
     /// Reads a `fieldsV1`. Path elements of kinds that are not known are left out.
     pub fn from_fields_v1(fields: &Value) -> Result<Self, FieldsError> {
-        if is_deeper_than(fields, MAX_DEPTH) {
+        if is_deeper_than(fields, MAX_LEVELS) {
             return Err(FieldsError::TooDeep);
         }
         Ok(read(fields)?.below)

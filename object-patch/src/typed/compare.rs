@@ -139,7 +139,7 @@ impl Walk {
     fn elements(&mut self, element: PathElement, before: &[&Value], after: &[&Value], ty: Type<'_>) {
         match (before, after) {
             ([] | [_], [] | [_]) => {
-                self.descend(element, before.first().copied(), after.first().copied(), ty)
+                self.descend(element, before.first().copied(), after.first().copied(), ty);
             }
             ([_, _, ..], [_, _, ..]) => {
                 let same = before.len() == after.len()

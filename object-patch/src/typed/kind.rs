@@ -45,16 +45,15 @@ impl Forms {
     const ANY: Self = Self { scalar: Some(Scalar::Any), list: true, map: true };
     const NONE: Self = Self { scalar: None, list: false, map: false };
 
-    /// The form that a value has, or all of them when it has none of these.
+    /// The form that a value has, or all of them when it has none of these, as null has.
     pub(crate) fn narrowed(self, value: Option<&Value>) -> Self {
         match value {
-            None | Some(Value::Null) => self,
             Some(Value::Array(_)) if self.list => Self { list: true, ..Self::NONE },
             Some(Value::Object(_)) if self.map => Self { map: true, ..Self::NONE },
             Some(Value::Number(_) | Value::String(_) | Value::Bool(_)) if self.scalar.is_some() => {
                 Self { scalar: self.scalar, ..Self::NONE }
             }
-            Some(_) => self,
+            _ => self,
         }
     }
 

@@ -31,24 +31,23 @@ impl Walk {
                     self.atomic.insert(&self.path);
                 }
             }
-            Form::Map => self.descend(set, |element| {
-                let PathElement::Field(name) = element else { return Some(ty.others()) };
-                Some(ty.field(name))
+            Form::Map => self.descend(set, |element| match element {
+                PathElement::Field(name) => ty.field(name),
+                _ => ty.others(),
             }),
             Form::List if !is_whole && ty.relation() == Relation::Atomic => self.atomic.insert(&self.path),
-            Form::List => self.descend(set, |_| Some(ty.items())),
+            Form::List => self.descend(set, |_| ty.items()),
             Form::Scalar(_) | Form::None => {}
         }
     }
 
-    fn descend<'a>(&mut self, set: Option<&FieldSet>, ty: impl Fn(&PathElement) -> Option<Type<'a>>) {
+    fn descend<'a>(&mut self, set: Option<&FieldSet>, ty: impl Fn(&PathElement) -> Type<'a>) {
         let Some(set) = set else { return };
         let without_members = set.children.keys().filter(|element| !set.members.contains(*element));
         for element in without_members.chain(&set.members) {
-            let Some(ty) = ty(element).filter(|ty| !matches!(ty, Type::Undeclared)) else { continue };
             let below = set.children.get(element);
             self.path.push(element.clone());
-            self.visit(below, below.is_none(), ty);
+            self.visit(below, below.is_none(), ty(element));
             self.path.pop();
         }
     }

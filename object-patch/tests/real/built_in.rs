@@ -170,7 +170,13 @@ impl Case<'_> {
         let (answer, ours) = if dice.once_in(2) {
             let path = format!("{}/{name}?fieldManager=a", self.collection);
             let answer = self.api.call(Method::PATCH, &path, APPLY_PATCH, &first).await;
-            (answer, apply(None, &first, &resource(&self.ignored), &writer, false).unwrap())
+            match apply(None, &first, &resource(&self.ignored), &writer, false) {
+                Ok(ours) => (answer, ours),
+                Err(error) => {
+                    assert_eq!(error.to_string(), answer.body["message"], "seed {seed}: {first}");
+                    return;
+                }
+            }
         } else {
             let path = format!("{}?fieldManager=a", self.collection);
             let answer = self.api.call(Method::POST, &path, JSON, &first).await;
@@ -328,7 +334,12 @@ fn container(dice: &mut Dice, name: &str) -> Value {
     if dice.once_in(2) {
         let variable = |dice: &mut Dice, name: &str| json!({"name": name, "value": dice.one_of(&["1", "2"])});
         let names = dice.some_of(&["X", "Y", "Z"]);
-        container["env"] = names.into_iter().map(|name| variable(dice, name)).collect();
+        let mut variables: Vec<_> = names.into_iter().map(|name| variable(dice, name)).collect();
+        if dice.once_in(6) {
+            // Refused where it is applied, and taken elsewhere.
+            variables.push(json!({"name": "X", "value": "3"}));
+        }
+        container["env"] = json!(variables);
     }
     if dice.once_in(3) {
         let port = |dice: &mut Dice, port: i32| {

@@ -67,6 +67,11 @@ fn schema() -> Value {
                         },
                     },
                     "any": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+                    "open": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": true,
+                        "properties": {"known": {"type": "object", "properties": {"one": {"type": "integer"}}}},
+                    },
                     "embedded": {
                         "type": "object",
                         "x-kubernetes-embedded-resource": true,
@@ -133,8 +138,12 @@ fn in_version(object: &Value, api_version: &str) -> Value {
     object
 }
 
-/// What the server makes of an object that it reads: defaults are set, and metadata has no empty maps and lists.
+/// What the server makes of an object that it reads: defaults are set, what is unknown goes, and metadata has no empty
+/// maps and lists.
 fn defaulted(mut object: Value) -> Value {
+    if let Some(known) = object.pointer_mut("/spec/open/known").and_then(Value::as_object_mut) {
+        known.retain(|name, _| name == "one");
+    }
     for path in ["/metadata", "/spec/embedded/metadata"] {
         if let Some(metadata) = object.pointer_mut(path).and_then(Value::as_object_mut) {
             metadata.retain(|_, value| ![json!({}), json!([]), json!(null)].contains(value));
@@ -199,6 +208,12 @@ fn random_value(dice: &mut Dice, field: &str) -> Value {
             json!({"w": "text"}),
             json!({"x": "text"}),
         ]),
+        "open" => dice.one_of(&[
+            json!({"known": {"one": 1}}),
+            json!({"known": {"one": 2, "more": {"x": 1}}}),
+            json!({"other": {"x": [1]}, "known": {"more": 1}}),
+            json!({"other": {"x": {"y": 1}}}),
+        ]),
         "embedded" => {
             let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inner"}});
             if dice.once_in(2) {
@@ -213,9 +228,9 @@ fn random_value(dice: &mut Dice, field: &str) -> Value {
     }
 }
 
-const FIELDS: [&str; 13] = [
-    "replicas", "ratio", "mode", "maybe", "set", "numbers", "list", "ports", "granular", "whole", "nested",
-    "any", "embedded",
+const FIELDS: [&str; 14] = [
+    "open", "replicas", "ratio", "mode", "maybe", "set", "numbers", "list", "ports", "granular", "whole",
+    "nested", "any", "embedded",
 ];
 
 fn random_spec(dice: &mut Dice) -> Value {

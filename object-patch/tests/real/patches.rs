@@ -1,9 +1,11 @@
 //! Strategic merge patches with their directives, and what is refused, with which words.
 
 use http::Method;
+use object_patch::field_set::{Path, PathElement};
+use object_patch::scale_fields::{ReplicasPaths, from_scale, to_scale};
 use object_patch::{
-    FieldSet, OneForm, PatchError, Resource, Writer, apply, json_patch, merge_patch, strategic_merge,
-    track_update,
+    FieldSet, ManagedFields, OneForm, PatchError, Resource, Writer, apply, json_patch, merge_patch,
+    strategic_merge, track_update,
 };
 use serde_json::{Value, json};
 use structural_schema::SchemaRef;
@@ -339,7 +341,7 @@ async fn what_cannot_be_applied_is_refused_in_the_words_of_a_real_server() {
         with(|object| object["spec"]["template"]["spec"]["containers"] = json!({})),
         with(|object| object["spec"]["template"]["spec"]["containers"][0]["image"] = json!(1)),
         with(|object| {
-            object["spec"]["template"]["spec"]["containers"][0]["image"] = json!({"a": [1.5, "x"]})
+            object["spec"]["template"]["spec"]["containers"][0]["image"] = json!({"a": [1.5, "x"]});
         }),
         with(|object| object["spec"]["template"]["spec"]["containers"] = json!([{"image": "one"}])),
         with(|object| object["spec"]["template"]["spec"]["containers"] = json!([null])),
@@ -364,6 +366,59 @@ async fn what_cannot_be_applied_is_refused_in_the_words_of_a_real_server() {
         };
         let message = answer.body["message"].as_str().unwrap_or_default();
         assert_eq!((error.code(), error.to_string().as_str()), (answer.code, message), "{config}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_are_owned_through_the_scale_as_on_a_real_server() {
+    let testbed = Testbed::start().await.unwrap();
+    let (_server, api) = server(&testbed).await;
+    let apps = definitions(&api, "apis/apps/v1").await;
+    let forms = OneForm(Some(apps.get("io.k8s.api.autoscaling.v1.Scale").unwrap().root()));
+    let ignored = FieldSet::new();
+    let resource =
+        Resource { api_version: "autoscaling/v1", kind: "Scale", forms: &forms, ignored: &ignored };
+    let replicas = ["spec", "replicas"].map(|name| PathElement::Field(name.to_owned()));
+    let paths = ReplicasPaths::from([("apps/v1".to_owned(), Some(Path(replicas.to_vec())))]);
+
+    let config = |replicas: Value| {
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "x"},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": {"app": "x"}},
+                "template": {
+                    "metadata": {"labels": {"app": "x"}},
+                    "spec": {"containers": [{"name": "a", "image": "one"}]},
+                },
+            },
+        })
+    };
+    let path = "/apis/apps/v1/namespaces/default/deployments/x";
+    for manager in ["one", "two"] {
+        let path = format!("{path}?fieldManager={manager}");
+        assert!(api.call(Method::PATCH, &path, APPLY_PATCH, &config(json!(1))).await.is_success());
+    }
+    for (manager, count) in [("three", 2), ("four", 2), ("four", 3), ("three", 3), ("one", 4)] {
+        let live = ManagedFields::of(&api.get(path).await.body).unwrap();
+        let scale = api.get(&format!("{path}/scale")).await.body;
+        let mut ours = scale.clone();
+        to_scale(&live, &paths).put_into(&mut ours);
+
+        let patch = json!({"spec": {"replicas": count}});
+        let answer = api
+            .call(Method::PATCH, &format!("{path}/scale?fieldManager={manager}"), MERGE_PATCH, &patch)
+            .await;
+        assert!(answer.is_success(), "{answer:?}");
+        let mut scaled = merge_patch(&ours, &patch).unwrap();
+        let writer = Writer { manager, subresource: "scale", time: NOW };
+        track_update(Some(&ours), &mut scaled, &resource, &writer);
+        let managed = from_scale(live, ManagedFields::of(&scaled).unwrap(), &paths, "apps/v1");
+        let mut ours = json!({});
+        managed.put_into(&mut ours);
+        check_same(&entries(&ours), &entries(&api.get(path).await.body), &format!("{manager} sets {count}"));
     }
 }
 
@@ -403,7 +458,7 @@ async fn entries_are_put_together_and_taken_over_as_on_a_real_server() {
     let mut object = first.clone();
     object["metadata"]["annotations"] = json!({annotation: first.to_string()});
     let path = format!("{collection}?fieldManager=kubectl-client-side-apply");
-    let live = api.call(Method::POST, &path, JSON, &object).await.body;
+    api.call(Method::POST, &path, JSON, &object).await;
     let other = json!({"data": {"c": "1"}});
     let path = format!("{collection}/side?fieldManager=other");
     let live = api.call(Method::PATCH, &path, MERGE_PATCH, &other).await.body;

@@ -1,8 +1,9 @@
 //! Opens the file: everything that may be wrong with it is found here, before anybody relies on it.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     time::Duration,
 };
@@ -37,6 +38,7 @@ pub(super) struct Opened {
 pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, StoreError> {
     let lock = Lock::take(path)?;
     check_beginning(path)?;
+    keep_private(path)?;
     let writer = writer(path, options).map_err(|error| fault::of(path, error))?;
     check_whole(path, &writer)?;
     check_columns(path, &writer)?;
@@ -57,6 +59,15 @@ fn check_beginning(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && is_empty(path) => Ok(()),
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(fault::io(path, error)),
         _ => Err(corrupt(path, "it does not begin as an SQLite file does")),
+    }
+}
+
+/// A new file is its owner's alone, and so are those that SQLite makes beside it: Secrets are in them.
+fn keep_private(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(fault::io(path, error)),
+        Ok(_) => Ok(()),
     }
 }
 

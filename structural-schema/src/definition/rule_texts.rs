@@ -1,9 +1,10 @@
 //! Rules as they are written (`x-kubernetes-validations`).
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::value::Source;
-use crate::field_error::FieldError;
+use crate::field_error::{Cause, FieldError};
+use crate::go_text::json;
 use crate::node::SchemaRef;
 use crate::rules::{Expression, Known, normalized_field_path};
 
@@ -78,11 +79,11 @@ pub(super) fn check_programs(
         match program {
             Err(error) => {
                 let detail = format!("compilation failed: {error}");
-                errors.push(FieldError::invalid(format!("{path}.rule"), &shown(rule), &detail));
+                errors.push(FieldError::shown(Cause::Invalid, format!("{path}.rule"), &shown(rule), &detail));
             }
             Ok(program) if program.is_surely_not("bool", own) => {
                 let detail = "cel expression must evaluate to a bool";
-                errors.push(FieldError::invalid(format!("{path}.rule"), &shown(rule), detail));
+                errors.push(FieldError::shown(Cause::Invalid, format!("{path}.rule"), &shown(rule), detail));
             }
             Ok(_) => {
                 check_message(rule, own, optional, &path, errors);
@@ -111,7 +112,12 @@ fn check_message(rule: Source<'_>, own: Known<'_>, optional: bool, path: &str, e
         }
         Ok(_) => return,
     };
-    errors.push(FieldError::invalid(format!("{path}.messageExpression"), &shown(rule), &detail));
+    errors.push(FieldError::shown(
+        Cause::Invalid,
+        format!("{path}.messageExpression"),
+        &shown(rule),
+        &detail,
+    ));
 }
 
 fn checked(text: &str, own: Known<'_>, optional: bool) -> Result<Expression, String> {
@@ -123,13 +129,16 @@ fn checked(text: &str, own: Known<'_>, optional: bool) -> Result<Expression, Str
 }
 
 /// A rule as errors show it: in the form of the API server's own type.
-fn shown(rule: Source<'_>) -> Value {
-    json!({
-        "FieldPath": rule.text("fieldPath"),
-        "Message": rule.text("message"),
-        "MessageExpression": rule.text("messageExpression"),
-        "OptionalOldSelf": rule.get("optionalOldSelf"),
-        "Reason": rule.get("reason"),
-        "Rule": rule.text("rule"),
-    })
+fn shown(rule: Source<'_>) -> String {
+    let text = |name: &str| json(&Value::from(rule.text(name)));
+    let value = |name: &str| rule.get(name).map_or_else(|| "null".to_owned(), json);
+    format!(
+        r#"{{"Rule":{},"Message":{},"MessageExpression":{},"Reason":{},"FieldPath":{},"OptionalOldSelf":{}}}"#,
+        text("rule"),
+        text("message"),
+        text("messageExpression"),
+        value("reason"),
+        text("fieldPath"),
+        value("optionalOldSelf"),
+    )
 }

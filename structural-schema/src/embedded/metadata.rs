@@ -22,8 +22,8 @@ const ANNOTATIONS_LIMIT: i64 = 256 * 1024;
 /// `metav1.ObjectMeta`.
 fn field_type(name: &str) -> Option<Type> {
     Some(match name {
-        "name" | "generateName" | "namespace" | "selfLink" | "uid" | "resourceVersion" => Type::Text,
-        "creationTimestamp" | "deletionTimestamp" => Type::Text,
+        "name" | "generateName" | "namespace" | "selfLink" | "uid" | "resourceVersion"
+        | "creationTimestamp" | "deletionTimestamp" => Type::Text,
         "generation" | "deletionGracePeriodSeconds" => Type::Integer,
         "labels" | "annotations" => Type::TextMap,
         "finalizers" => Type::Texts,

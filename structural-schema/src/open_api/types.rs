@@ -37,10 +37,7 @@ fn expected(node: &Node) -> &'static str {
 }
 
 fn allows(node: &Node, kind: Kind) -> bool {
-    match node.int_or_string {
-        true => matches!(kind, Kind::Integer | Kind::String),
-        false => node.kind == Some(kind),
-    }
+    if node.int_or_string { matches!(kind, Kind::Integer | Kind::String) } else { node.kind == Some(kind) }
 }
 
 impl Check<'_> {

@@ -1,21 +1,18 @@
 //! One CEL expression.
 
 mod check;
+mod functions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::LazyLock;
 
-use kube_cel::KubeCelExt as _;
 use kube_cel::cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, operators};
 use kube_cel::cel::parser::Parser;
-use kube_cel::cel::{Context, ExecutionError, Value};
+use kube_cel::cel::{ExecutionError, Value};
 
 use super::budget::{STEP, Steps};
 
 pub(crate) use check::Known;
-
-/// The functions of Kubernetes' CEL.
-static FUNCTIONS: LazyLock<Context<'static>> = LazyLock::new(|| Context::default().with_all());
+use functions::FUNCTIONS;
 
 /// Whether there is a function of that name: called with nothing, it complains of something else than its name.
 fn is_function(name: &str) -> bool {
@@ -59,17 +56,31 @@ impl Expression {
 
     /// Whether the old value is asked for.
     pub(crate) fn uses_old_self(&self) -> bool {
-        self.source.references().has_variable("oldSelf")
+        self.uses("oldSelf")
+    }
+
+    /// Whether a variable is asked for.
+    pub(super) fn uses(&self, variable: &str) -> bool {
+        self.source.references().has_variable(variable)
     }
 
     /// Evaluates with `self` and, if it has a value, `oldSelf`.
     pub(super) fn evaluate(&self, own: &Value, old: Option<&Value>, steps: &Steps) -> Result<Value, Failure> {
+        let old = old.map(|old| ("oldSelf", old.clone()));
+        self.evaluate_with([("self", own.clone())].into_iter().chain(old), steps)
+    }
+
+    /// Evaluates with these variables.
+    pub(super) fn evaluate_with<'a>(
+        &self,
+        variables: impl IntoIterator<Item = (&'a str, Value)>,
+        steps: &Steps,
+    ) -> Result<Value, Failure> {
         let evaluate = || {
             let mut context = FUNCTIONS.new_inner_scope();
             context.set_variable_resolver(steps);
-            context.add_variable_from_value("self", own.clone());
-            if let Some(old) = old {
-                context.add_variable_from_value("oldSelf", old.clone());
+            for (name, value) in variables {
+                context.add_variable_from_value(name, value);
             }
             Value::resolve(&self.counted, &context)
         };

@@ -92,6 +92,19 @@ pub(super) fn value(value: &Value, schema: Option<SchemaRef<'_>>, is_resource: b
     }
 }
 
+/// A value that has no schema. Its fields have the names that they have.
+pub(super) fn plain(value: &Value) -> Cel {
+    match value {
+        Value::Array(elements) => Cel::List(Arc::new(elements.iter().map(plain).collect())),
+        Value::Object(fields) => {
+            let entries =
+                fields.iter().map(|(name, field)| (Key::String(Arc::new(name.clone())), plain(field)));
+            Cel::Map(Map { map: Arc::new(entries.collect::<HashMap<_, _>>()) })
+        }
+        scalar => self::value(scalar, None, false),
+    }
+}
+
 /// A field under the name that rules have for it; none if rules do not see it.
 fn entry(
     name: &str,

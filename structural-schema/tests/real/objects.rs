@@ -66,6 +66,31 @@ pub(crate) fn schema() -> Value {
                         "hostname": {"type": "string", "format": "hostname"}, "mac": {"type": "string", "format": "mac"},
                         "unknown": {"type": "string", "format": "unheard-of"},
                         "name": {"type": "string", "format": "k8s-short-name"}}},
+                    "calls": {"type": "object", "properties": {
+                        "s": {"type": "string", "maxLength": 20}, "n": {"type": "integer"}, "d": {"type": "number"},
+                        "l": {"type": "array", "maxItems": 5, "items": {"type": "string", "maxLength": 9}},
+                        "m": {"type": "object", "maxProperties": 5, "additionalProperties": {"type": "integer"}},
+                        "q": {"x-kubernetes-int-or-string": true, "maxLength": 9},
+                        "t": {"type": "string", "format": "duration", "maxLength": 9}},
+                        "x-kubernetes-validations": [
+                            {"rule": "!has(self.s) || self.s.matches('^[a-z ]*$')"},
+                            {"rule": "!has(self.s) || self.s.upperAscii().lowerAscii() == self.s"},
+                            {"rule": "!has(self.s) || self.s.split(' ').size() < 3"},
+                            {"rule": "!has(self.s) || self.s.replace('a', 'b').indexOf('bb') < 0"},
+                            {"rule": "!has(self.s) || self.s.substring(0, 1) != 'x'"},
+                            {"rule": "!has(self.n) || (self.n > 0 ? self.n : -self.n) < 10"},
+                            {"rule": "!has(self.n) || !has(self.d) || double(self.n) < self.d"},
+                            {"rule": "!has(self.d) || self.d <= 10"},
+                            {"rule": "!has(self.l) || self.l.exists_one(e, e == 'a')"},
+                            {"rule": "!has(self.l) || self.l.isSorted()"},
+                            {"rule": "!has(self.l) || self.l.map(e, size(e)).sum() < 9"},
+                            {"rule": "!has(self.l) || self.l.filter(e, e.contains('b')).size() <= 1"},
+                            {"rule": "!has(self.l) || self.l[1] != 'z'"},
+                            {"rule": "!has(self.m) || self.m.all(k, k.startsWith('a') && self.m[k] > 0)"},
+                            {"rule": "!has(self.m) || 'a' in self.m"},
+                            {"rule": "!has(self.q) || (type(self.q) == int ? self.q < 5 : quantity(self.q).isLessThan(quantity('5')))"},
+                            {"rule": "!has(self.t) || self.t < duration('1h')"},
+                        ]},
                     "rules": {"type": "object", "properties": {
                         "text": {"type": "string", "x-kubernetes-validations": [{"rule": "self.startsWith('a')"}]},
                         "number": {"type": "integer", "x-kubernetes-validations": [
@@ -178,6 +203,16 @@ pub(crate) fn created() -> Vec<Value> {
         json!({"rules": {"text": "abc", "items": [{}, {"a": "a"}], "when": "1999-01-01T00:00:00Z"}}),
         json!({"rules": {"text": "ab", "number": 2, "map": {"a": 1}, "when": "2024-01-01T00:00:00Z", "a-b": "x"}}),
         json!({"name": "ab", "a": {"b": 1}, "c": [1]}),
+        json!({"calls": {"s": "aa", "n": 3, "d": 5, "l": ["a", "b"], "m": {"a": 1}, "t": "5m"}}),
+        json!({"calls": {"s": "x y z", "n": -10, "d": 1.5, "l": ["b", "a", "bb"], "m": {"b": 1}, "t": "2h"}}),
+        json!({"calls": {"s": "A", "n": 11, "d": 11, "l": ["a"], "m": {"a": 0}}}),
+        json!({"calls": {"s": "", "l": ["a", "z"], "d": 10.5}}),
+        json!({"calls": {"l": ["a", "a", "longlong"]}}),
+        json!({"calls": {"q": 3}}),
+        json!({"calls": {"q": 9}}),
+        json!({"calls": {"q": "3"}}),
+        json!({"calls": {"q": "1Gi"}}),
+        json!({"calls": {"q": "no"}}),
     ];
     let mut all: Vec<Value> = specs.into_iter().map(|spec| json!({"spec": spec})).collect();
     all.extend([
@@ -208,6 +243,37 @@ pub(crate) fn strict_schema() -> Value {
         "grows": {"type": "object", "properties": {"n": {"type": "integer"}}, "x-kubernetes-validations": [
             {"rule": "!oldSelf.hasValue() || self.n >= oldSelf.value().n", "optionalOldSelf": true, "message": "n only grows"}]},
     }}}})
+}
+
+/// A schema of objects with a status.
+pub(crate) fn status_schema() -> Value {
+    json!({"type": "object",
+    "x-kubernetes-validations": [{"rule": "!has(self.status) || !has(self.status.n) || self.status.n <= self.spec.n"}],
+    "properties": {
+        "spec": {"type": "object", "properties": {"n": {"type": "integer"}}},
+        "status": {"type": "object", "properties": {
+            "n": {"type": "integer", "minimum": 0},
+            "phase": {"type": "string", "enum": ["A"]},
+            "done": {"type": "boolean", "default": true},
+            "any": {"type": "integer", "anyOf": [{"minimum": 5}]},
+            "set": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}}}},
+    }})
+}
+
+/// Statuses, good and bad.
+pub(crate) fn statuses() -> Vec<Value> {
+    vec![
+        json!({"n": 1}),
+        json!({"n": 2}),
+        json!({"n": -1, "any": 3}),
+        json!({"phase": "B"}),
+        json!({"set": ["a", "a"]}),
+        json!({"done": null, "other": 1}),
+        json!({"n": "x"}),
+        json!([]),
+        json!("text"),
+        Value::Null,
+    ]
 }
 
 /// Objects before and after an update.

@@ -45,7 +45,16 @@ impl Server {
 
     /// Defines the resource with this schema, and waits until it is served.
     pub(crate) async fn define(&self, schema: &Value) {
-        let (status, answer) = self.send(Method::POST, DEFINITIONS, Some(&definition(schema, false))).await;
+        self.create_definition(&definition(schema, false)).await;
+    }
+
+    /// As [`Server::define`], with the status subresource.
+    pub(crate) async fn define_with_status(&self, schema: &Value) {
+        self.create_definition(&definition(schema, true)).await;
+    }
+
+    async fn create_definition(&self, definition: &Value) {
+        let (status, answer) = self.send(Method::POST, DEFINITIONS, Some(definition)).await;
         assert_eq!(status, StatusCode::CREATED, "{answer}");
         while self.send(Method::GET, THINGS, None).await.0 != StatusCode::OK {
             // That a resource is served is no event.
@@ -83,6 +92,12 @@ impl Server {
         let mut object = object.clone();
         object["metadata"]["resourceVersion"] = current["metadata"]["resourceVersion"].clone();
         answer(self.send(Method::PUT, &path, Some(&object)).await)
+    }
+
+    /// Replaces the status of an object.
+    pub(crate) async fn replace_status(&self, object: &Value) -> Result<Value, Vec<Said>> {
+        let path = format!("{THINGS}/{}/status", object["metadata"]["name"].as_str().unwrap());
+        answer(self.send(Method::PUT, &path, Some(object)).await)
     }
 
     /// The errors of strict decoding.

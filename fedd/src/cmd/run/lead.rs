@@ -19,19 +19,19 @@ use crate::metrics::Metrics;
 
 /// The controllers of a replica.
 #[derive(Default)]
-pub(super) struct Leading {
+pub(crate) struct Leading {
     /// The engine's heart, while it runs.
     core: ArcSwapOption<Core>,
 }
 
 impl Leading {
     /// Whether the controllers know everything that they need, or do not run because another replica leads.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.core.load().as_ref().is_none_or(|core| core.is_synced())
     }
 
     /// Waits until this replica leads, and runs the controllers until told to stop.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         client: Client,
         namespace: &str,
@@ -83,8 +83,8 @@ impl Leading {
             host: client,
             namespace: namespace.to_owned(),
             timeouts: Timeouts {
-                connect: args.member_connect_timeout,
-                request: args.member_request_timeout,
+                connect: args.timeouts.member_connect_timeout,
+                request: args.timeouts.member_request_timeout,
                 probe: settings.health_timeout,
             },
             settings,

@@ -5,17 +5,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 /// Whether the process is to end.
-pub(super) struct Shutdown {
+pub(crate) struct Shutdown {
     /// When what is under way is done.
-    pub(super) gently: CancellationToken,
+    pub(crate) gently: CancellationToken,
     /// At once.
-    pub(super) now: CancellationToken,
+    pub(crate) now: CancellationToken,
     _listening: tokio_util::task::AbortOnDropHandle<()>,
 }
 
 impl Shutdown {
     /// By signals.
-    pub(super) fn on_signals() -> std::io::Result<Self> {
+    pub(crate) fn on_signals() -> std::io::Result<Self> {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (gently, now) = (CancellationToken::new(), CancellationToken::new());

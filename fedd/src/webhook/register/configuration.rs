@@ -100,6 +100,28 @@ const MUTATING: [Question; 2] = [
     },
 ];
 
+/// The paths that are asked about a write, in order: those that change objects, or those that only judge.
+pub(crate) fn paths<'a>(
+    mutating: bool,
+    resource: (&'a str, &'a str, &'a str),
+    operation: &'a str,
+    federated: &'a BTreeSet<FederatedResource>,
+) -> impl Iterator<Item = &'static str> + 'a {
+    let (group, version, plural) = resource;
+    let questions: &[Question] = if mutating { &MUTATING } else { &VALIDATING };
+    let is_about = move |question: &&Question| match question.about {
+        About::Federated => federated_rules(federated).into_iter().any(|(g, versions, plurals)| {
+            g == group && versions.contains(version) && (plurals.contains("*") || plurals.contains(plural))
+        }),
+        About::One { group: g, version: v, resource } => (g, v, resource) == (group, version, plural),
+    };
+    questions
+        .iter()
+        .filter(move |question| question.operations.contains(&operation))
+        .filter(is_about)
+        .map(|question| question.path)
+}
+
 /// The rules for the federated types: KubeFed's group whole, so that an object is judged though its type config is on its
 /// way; of other groups, which others may share, what type configs name.
 fn federated_rules(federated: &BTreeSet<FederatedResource>) -> Vec<(&str, BTreeSet<&str>, BTreeSet<&str>)> {

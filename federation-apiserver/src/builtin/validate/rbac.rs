@@ -55,7 +55,7 @@ pub(super) fn binding(check: &mut Check, object: &Value, old: Option<&Value>, na
         check.add(FieldError::not_supported(
             "roleRef.apiGroup",
             &Value::from(text(role, "apiGroup")),
-            &[GROUP],
+            [GROUP],
         ));
     }
     let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
@@ -93,7 +93,7 @@ fn subject(check: &mut Check, path: &str, subject: &Value, namespaced: bool) {
                 check.syntax(&format!("{path}.name"), name, syntax::dns_subdomain(name));
             }
             if group != "" {
-                check.add(FieldError::not_supported(group_path, &group, &[""]));
+                check.add(FieldError::not_supported(group_path, &group, [""]));
             }
             if !namespaced && text(subject, "namespace").is_empty() {
                 check.required(format!("{path}.namespace"), "");
@@ -101,12 +101,12 @@ fn subject(check: &mut Check, path: &str, subject: &Value, namespaced: bool) {
         }
         "User" | "Group" => {
             if group != GROUP {
-                check.add(FieldError::not_supported(group_path, &group, &[GROUP]));
+                check.add(FieldError::not_supported(group_path, &group, [GROUP]));
             }
         }
         other => {
             let known = ["ServiceAccount", "User", "Group"];
-            check.add(FieldError::not_supported(format!("{path}.kind"), &Value::from(other), &known));
+            check.add(FieldError::not_supported(format!("{path}.kind"), &Value::from(other), known));
         }
     }
 }

@@ -214,7 +214,7 @@ fn strategy(check: &mut Check, strategy: &Value) {
         }
         _ => {
             let known = ["Recreate", "RollingUpdate"];
-            check.add(FieldError::not_supported("spec.strategy", strategy, &known));
+            check.add(FieldError::not_supported("spec.strategy", strategy, known));
         }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::metadata::{self, Owner};
+use crate::control::finalizers;
 use crate::control::hand::Hand;
 use crate::control::stored::{Place, Stored};
 use crate::object;
@@ -84,7 +85,7 @@ fn place<'a>(stored: &'a Stored, key: &'a str) -> Result<Place<'a>, NotYet> {
 
 async fn release(hand: &Hand, at: At<'_>, uid: &str, finalizer: &str) -> Result<(), NotYet> {
     let is_it = |object: &Value| object::uid(object) == uid && object::is_deleting(object);
-    hand.edit(at, |object| is_it(object) && metadata::remove_finalizer(object, finalizer)).await?;
+    hand.edit(at, |object| is_it(object) && finalizers::remove(object, finalizer)).await?;
     Ok(())
 }
 
@@ -136,11 +137,11 @@ async fn check(
         let Some(object) = edited else { return Ok(()) };
         object::text(&object, "resourceVersion").clone_into(&mut version);
     }
-    let finalizers = object::finalizers(&object);
+    let has = object::finalizers(&object);
     let policy = match () {
         () if foreground => "Foreground",
-        () if finalizers.contains(&ORPHAN) => "Orphan",
-        () if finalizers.contains(&FOREGROUND) => "Foreground",
+        () if has.contains(&ORPHAN) => "Orphan",
+        () if has.contains(&FOREGROUND) => "Foreground",
         () => "Background",
     };
     let options = DeleteOptions {

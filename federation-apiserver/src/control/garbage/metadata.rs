@@ -98,18 +98,6 @@ pub(super) fn unblock_owners(object: &mut Value) -> bool {
     changed
 }
 
-/// Removes a finalizer; `false`: it is not there.
-pub(super) fn remove_finalizer(object: &mut Value, finalizer: &str) -> bool {
-    let finalizers = object::finalizers(object);
-    let others: Vec<Value> =
-        finalizers.iter().filter(|one| **one != finalizer).map(|one| (*one).into()).collect();
-    let had = others.len() < finalizers.len();
-    if had {
-        object::set(object, "finalizers", (!others.is_empty()).then(|| others.into()));
-    }
-    had
-}
-
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::content::Remaining;
+use crate::control::condition::set;
 
 /// A condition's type, reason and message while it does not hold.
 type Absent = (&'static str, &'static str, &'static str);
@@ -35,9 +36,6 @@ pub(super) fn tell(namespace: &mut Value, remaining: &Remaining, now: &str) -> b
     let before = namespace["status"].clone();
     namespace["status"]["phase"] = "Terminating".into();
     let conditions = &mut namespace["status"]["conditions"];
-    if !conditions.is_array() {
-        *conditions = json!([]);
-    }
     for ((kind, reason, message), holds) in present {
         let (status, reason, message) = match holds {
             Some((reason, message)) => ("True", reason, message),
@@ -46,20 +44,6 @@ pub(super) fn tell(namespace: &mut Value, remaining: &Remaining, now: &str) -> b
         set(conditions, json!({"type": kind, "status": status, "reason": reason, "message": message}), now);
     }
     before != namespace["status"]
-}
-
-fn set(conditions: &mut Value, mut condition: Value, now: &str) {
-    let Some(all) = conditions.as_array_mut() else { return };
-    let old = all.iter_mut().find(|one| one["type"] == condition["type"]);
-    // The time is that of the change from one status to another.
-    condition["lastTransitionTime"] = match &old {
-        Some(old) if old["status"] == condition["status"] => old["lastTransitionTime"].clone(),
-        _ => now.into(),
-    };
-    match old {
-        Some(old) => *old = condition,
-        None => all.push(condition),
-    }
 }
 
 fn deletion(remaining: &Remaining) -> Option<(&'static str, String)> {

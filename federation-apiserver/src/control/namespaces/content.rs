@@ -7,9 +7,9 @@ use futures::future::join_all;
 
 use crate::control::hand::Hand;
 use crate::object;
-use crate::request::{DeleteOptions, ListOptions};
+use crate::request::ListOptions;
 use crate::resource::Resource;
-use crate::rest::{At, Caller};
+use crate::rest::At;
 use crate::status::ApiError;
 
 /// What was not gone at once.
@@ -50,11 +50,7 @@ async fn delete_one(hand: &Hand, resource: &Resource, namespace: &str) -> Remain
             return remaining;
         }
     }
-    let background =
-        DeleteOptions { propagation_policy: Some("Background".to_owned()), ..DeleteOptions::default() };
-    let (all, caller) = (ListOptions::default(), Caller::server("namespace-controller"));
-    let deleted = Box::pin(hand.rest().delete_collection(at, &all, &background, &caller)).await;
-    remaining.errors.extend(deleted.err());
+    remaining.errors.extend(hand.delete_all(at).await.err());
     match remain(hand, at).await {
         Ok(finalizers) if finalizers.is_empty() => {}
         Ok(finalizers) => {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use kube_cel::cel::common::ast::{Expr, IdedExpr, LiteralValue};
 
 use super::Expression;
+use super::functions::TYPES;
 use crate::node::{Additional, Kind, SchemaRef};
 use crate::rules::escaped;
 
@@ -33,6 +34,12 @@ impl Expression {
 }
 
 impl Expression {
+    /// The first name that nothing has, where these are the variables, in the compiler's words.
+    pub(crate) fn unknown_name_beside(&self, variables: &[&str]) -> Option<String> {
+        let variables = variables.iter().map(|name| ((*name).to_owned(), Known::Nothing)).collect();
+        check(&self.source, &mut Scope { variables }).err()
+    }
+
     /// Whether the result is of another type than this one (`bool` or `string`), as far as that can be told.
     pub(crate) fn is_surely_not(&self, wanted: &str, own: Known<'_>) -> bool {
         let variables = HashMap::from([("self".to_owned(), own)]);
@@ -40,7 +47,7 @@ impl Expression {
     }
 }
 
-fn result_type<'a>(expression: &IdedExpr, scope: &mut Scope<'a>) -> Option<&'static str> {
+fn result_type(expression: &IdedExpr, scope: &mut Scope<'_>) -> Option<&'static str> {
     match &expression.expr {
         Expr::Literal(literal) => Some(match literal {
             LiteralValue::Boolean(_) => "bool",
@@ -89,25 +96,8 @@ fn undeclared(name: &str) -> String {
     format!("undeclared reference to '{name}' (in container '')")
 }
 
-/// Names of CEL's types, which are values as well.
-const TYPES: [&str; 14] = [
-    "bool",
-    "bytes",
-    "double",
-    "duration",
-    "dyn",
-    "int",
-    "list",
-    "map",
-    "null_type",
-    "string",
-    "timestamp",
-    "type",
-    "uint",
-    "optional_type",
-];
 /// Functions and macros of Kubernetes that the interpreter lacks.
-const LACKING: [&str; 6] = ["sortBy", "bind", "transformList", "transformMap", "type", "dyn"];
+const LACKING: [&str; 4] = ["sortBy", "bind", "transformList", "transformMap"];
 
 fn check<'a>(expression: &IdedExpr, scope: &mut Scope<'a>) -> Result<Known<'a>, String> {
     match &expression.expr {

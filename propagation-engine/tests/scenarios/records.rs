@@ -1,5 +1,4 @@
-//! `PropagatedVersion`s, templates in another version, and fights, on servers whose rules count here: subresources,
-//! versions of a group, `managedFields`.
+//! `PropagatedVersion`s, and fights, on servers whose rules count here: subresources and `managedFields`.
 
 use std::time::Duration;
 
@@ -28,12 +27,11 @@ async fn live(f: &Federation, api_version: &str, kind: &str, name: &str) -> Valu
 }
 
 #[test]
-fn records_are_kubefeds_other_versions_are_written_and_fights_are_told() {
+fn records_are_kubefeds_and_fights_are_told() {
     let gates = FeatureGates::default().with(Feature::VersionsInStatus, false);
     on_own(Settings { gates, ..Settings::default() }, &["m1"], |f| async move {
         f.namespace("t", json!({})).await;
         a_record_follows_its_object(&f).await;
-        a_template_of_another_version_is_written_in_it(&f).await;
         a_fight_is_told(&f).await;
     });
 }
@@ -60,55 +58,6 @@ async fn a_record_follows_its_object(f: &Federation) {
     let api = f.federated("federatedconfigmaps", "t");
     api.delete("a", &kube::api::DeleteParams::default()).await.unwrap();
     until("its record goes too", || async { record(f, "configmap-a").await.is_null() }).await;
-}
-
-/// The type is autoscaling/v2; v1 has its target as a field of its own.
-async fn a_template_of_another_version_is_written_in_it(f: &Federation) {
-    let template = |percent: u32| {
-        json!({"apiVersion": "autoscaling/v1", "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
-            "maxReplicas": 3,
-            "targetCPUUtilizationPercentage": percent,
-        }})
-    };
-    let kind = "FederatedHorizontalPodAutoscaler";
-    let live = || live(f, "autoscaling/v2", "HorizontalPodAutoscaler", "web");
-    let holds = |percent: u32| async move {
-        live().await["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == percent
-    };
-    f.apply(kind, "t", "web", on(&template(50))).await;
-    until("it is there", || holds(50)).await;
-    f.apply(kind, "t", "web", on(&template(60))).await;
-    until("it is updated", || holds(60)).await;
-    until("all is well", || async {
-        f.word("federatedhorizontalpodautoscalers", "t", "web", "m1").await.is_empty()
-    })
-    .await;
-
-    // The member's controller writes a status: there is nothing to push for that.
-    let before = live().await;
-    let api = f.on("m1", "autoscaling/v2", "HorizontalPodAutoscaler", Some("t"));
-    let status = Patch::Merge(json!({"status": {"currentReplicas": 2, "desiredReplicas": 2}}));
-    api.patch_status("web", &PatchParams::default(), &status).await.unwrap();
-    until("the status is shown", || async {
-        let object = f.federated("federatedhorizontalpodautoscalers", "t").get("web").await.unwrap();
-        let status = object.status.unwrap_or_default();
-        status.clusters.iter().any(|c| c.remote_status.as_ref().is_some_and(|s| s["currentReplicas"] == 2))
-    })
-    .await;
-    assert_eq!(live().await["spec"], before["spec"]);
-
-    let mut nowhere = template(60);
-    nowhere["apiVersion"] = "autoscaling/v9".into();
-    f.apply(kind, "t", "web", on(&nowhere)).await;
-    until("a version that is not served is told", || async {
-        let object = f.federated("federatedhorizontalpodautoscalers", "t").get("web").await.unwrap();
-        let status = object.status.unwrap_or_default();
-        status.clusters.iter().any(|c| c.message.as_ref().is_some_and(|m| m.contains("autoscaling/v9")))
-    })
-    .await;
-    f.apply(kind, "t", "web", on(&template(70))).await;
-    until("and can be corrected", || holds(70)).await;
 }
 
 async fn a_fight_is_told(f: &Federation) {

@@ -1,4 +1,4 @@
-//! A host and three members as real API servers, and an engine.
+//! A host and three members, and an engine.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -23,10 +23,11 @@ use propagation_engine::telemetry::NoTelemetry;
 use propagation_engine::{Engine, EngineOptions};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use testbed::{ApiServer, ApiServerOptions, Testbed};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+
+use crate::servers::{Server, Servers};
 
 pub(crate) const NAMESPACE: &str = "kube-federation-system";
 
@@ -57,22 +58,19 @@ pub(crate) fn on_own<F: Future<Output = ()>>(
 }
 
 pub(crate) struct Federation {
-    pub(crate) host: ApiServer,
-    pub(crate) members: BTreeMap<String, ApiServer>,
+    pub(crate) host: Server,
+    pub(crate) members: BTreeMap<String, Server>,
     settings: Settings,
     stop: std::sync::Mutex<CancellationToken>,
-    testbed: Testbed,
+    servers: Servers,
 }
 
 impl Federation {
     async fn start(settings: Settings, names: &[&str]) -> Self {
-        let testbed = Testbed::start().await.unwrap();
-        let servers = std::iter::once("host").chain(names.iter().copied()).map(|name| {
-            let options = ApiServerOptions { audit_writes: true, ..ApiServerOptions::default() };
-            testbed.api_server_with(name, options)
-        });
-        let mut servers = futures::future::try_join_all(servers).await.unwrap();
-        let host = servers.remove(0);
+        let servers = Servers::start().await;
+        let names = std::iter::once("host").chain(names.iter().copied());
+        let mut members = futures::future::join_all(names.map(|name| servers.server(name))).await;
+        let host = members.remove(0);
         let client = host.client();
         let mut crds = core_crds();
         let mut configs = Vec::new();
@@ -94,8 +92,8 @@ impl Federation {
             let api: Api<federation_model::FederatedTypeConfig> = Api::namespaced(client.clone(), NAMESPACE);
             api.create(&PostParams::default(), &config).await.unwrap();
         }
-        let members: BTreeMap<_, _> = servers.into_iter().map(|s| (s.name().to_owned(), s)).collect();
-        let federation = Self { host, members, settings, stop: std::sync::Mutex::default(), testbed };
+        let members: BTreeMap<_, _> = members.into_iter().map(|s| (s.name().to_owned(), s)).collect();
+        let federation = Self { host, members, settings, stop: std::sync::Mutex::default(), servers };
         futures::future::join_all(federation.members.keys().map(|name| federation.join(name, name, &[])))
             .await;
         federation.start_engine();
@@ -106,8 +104,8 @@ impl Federation {
     }
 
     /// Starts one more API server, for a test that breaks it.
-    pub(crate) async fn spare(&self, name: &str) -> ApiServer {
-        self.testbed.api_server(name).await.unwrap()
+    pub(crate) async fn spare(&self, name: &str) -> Server {
+        self.servers.server(name).await
     }
 
     /// Federates a type.
@@ -124,7 +122,7 @@ impl Federation {
     }
 
     /// Makes the KubeFedCluster `name` on a server, or gives the one that is there another token.
-    pub(crate) async fn join_server(&self, name: &str, server: &ApiServer, labels: &[(&str, &str)]) {
+    pub(crate) async fn join_server(&self, name: &str, server: &Server, labels: &[(&str, &str)]) {
         let token = token(&server.client()).await;
         let host = self.host.client();
         let secret = json!({"data": {"token": ByteString(token.into_bytes())}});

@@ -8,9 +8,9 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use testbed::ApiServer;
 
 use crate::federation::{Federation, becomes, dynamic, on_shared, settled, troubled};
+use crate::servers::Server;
 
 /// Names of the tenant's namespace, and of its clusters: on the member that all tests share, and on one of its own.
 const TENANT: &str = "doors";
@@ -28,7 +28,7 @@ fn on(clusters: &[&str], value: &str) -> Value {
     json!({"template": {"data": {"k": value}}, "placement": {"clusters": clusters}})
 }
 
-fn in_namespace(server: &ApiServer, namespace: &str) -> Api<DynamicObject> {
+fn in_namespace(server: &Server, namespace: &str) -> Api<DynamicObject> {
     dynamic(&server.client(), "v1", "ConfigMap", "configmaps", Some(namespace))
 }
 

@@ -1,0 +1,155 @@
+//! `fedd serve` as a process, and members in the test's own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::Arc;
+
+use federation_apiserver::builtin::Profile;
+use federation_apiserver::{EmbeddedServer, Options, Secrets};
+use jiff::Timestamp;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use parking_lot::Mutex;
+use revision_store::{MemoryStore, Store};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::process::{done, within};
+
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A client as a kubeconfig says.
+pub(crate) async fn client(kubeconfig: &Path) -> Client {
+    // Chosen before by another test: as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+/// A folder with a federation's data, which is served or not.
+pub(crate) struct Home {
+    folder: TempDir,
+    /// Where it is served: at the same address after every start, so that clients go on.
+    listen: SocketAddr,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), listen: listener.local_addr().unwrap() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder().join("data/fedd.db")
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder().join("admin.kubeconfig")
+    }
+
+    fn command(&self, data: &Path, listen: SocketAddr) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedd"));
+        command.arg("serve").arg("--data").arg(data).args(["--listen", &listen.to_string()]);
+        command.args(["--types", "configmaps,deployments.apps"]).arg("--kubeconfig-out");
+        command.arg(self.kubeconfig()).env_clear().kill_on_drop(true);
+        command
+    }
+
+    /// Starts it, and waits until it serves.
+    pub(crate) async fn serve(&self) -> Serving {
+        let mut child = self.command(&self.data(), self.listen).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        within("it serves", async {
+            loop {
+                let line = lines.next_line().await.unwrap();
+                let line = line.unwrap_or_else(|| panic!("it ended: {:#?}", log.lock()));
+                let serves = line.starts_with("fedd serves https://");
+                log.lock().push(line);
+                if serves {
+                    return;
+                }
+            }
+        })
+        .await;
+        let kept = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                kept.lock().push(line);
+            }
+        });
+        Serving { child, log }
+    }
+
+    /// Tries to serve other data or at another address, and answers how that ended.
+    pub(crate) async fn tried(&self, data: &Path, listen: Option<SocketAddr>) -> Output {
+        let mut command = self.command(data, listen.unwrap_or(LOOPBACK));
+        within("it ends", command.output()).await.unwrap()
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        client(&self.kubeconfig()).await
+    }
+
+    /// A member in this process, and its kubeconfig; it has joined, with cells if there are to be some.
+    pub(crate) async fn joined(&self, name: &str, cells: &[&str]) -> Member {
+        let server = member().await;
+        let kubeconfig = self.folder().join(format!("{name}.kubeconfig"));
+        std::fs::write(&kubeconfig, server.admin_kubeconfig(name).unwrap().to_string()).unwrap();
+        let mut arguments = vec!["join", name, "--cluster-kubeconfig", kubeconfig.to_str().unwrap()];
+        arguments.extend(cells.iter().flat_map(|cell| ["--cell", *cell]));
+        done(&self.kubeconfig(), &arguments).await;
+        Member { client: client(&kubeconfig).await, _server: server }
+    }
+}
+
+/// A simulated member cluster.
+pub(crate) struct Member {
+    pub(crate) client: Client,
+    _server: EmbeddedServer,
+}
+
+async fn member() -> EmbeddedServer {
+    let store = Arc::new(MemoryStore::new()) as Arc<dyn Store>;
+    let options = Options::new(store, Profile::Member, Secrets::generate(Timestamp::now()).unwrap());
+    EmbeddedServer::start(Options { listen: Some(LOOPBACK), ..options }).await.unwrap()
+}
+
+/// The process; it is killed when this is dropped.
+pub(crate) struct Serving {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Serving {
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn terminated(mut self) -> ExitStatus {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        within("it ends", self.child.wait()).await.unwrap()
+    }
+
+    /// Kills it.
+    pub(crate) async fn killed(mut self) {
+        self.child.start_kill().unwrap();
+        let status = within("it is gone", self.child.wait()).await.unwrap();
+        assert_eq!(status.signal(), Some(9), "it had ended by itself");
+    }
+}
+
+impl Drop for Serving {
+    /// Shows the log when the test fails.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.log.lock().join("\n"));
+        }
+    }
+}
