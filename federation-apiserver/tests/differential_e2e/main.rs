@@ -39,7 +39,11 @@ async fn answers_are_those_of_a_real_api_server() {
     println!("{} requests, {} differences that are meant", report.requests, report.meant);
     assert!(report.text.is_empty(), "{} answers differ:\n{}", report.differing, report.text);
     if wanted.is_empty() {
-        assert_eq!(report.unused(), Vec::<String>::new(), "differences that are meant, but that there are not");
+        assert_eq!(
+            report.unused(),
+            Vec::<String>::new(),
+            "differences that are meant, but that there are not"
+        );
     }
 }
 
