@@ -147,7 +147,7 @@ impl ApiError {
     }
 
     /// The details are there, but empty: errors of the path, before it is known what the request is about.
-    fn without_details(mut self) -> Self {
+    pub(crate) fn without_details(mut self) -> Self {
         self.0.details = Map::new();
         self.0.empty_details = true;
         self

@@ -59,7 +59,6 @@ pub(crate) const MEANT: &[Meant] = &[
     meant("", "message", "found new finalizers", "[]string", GO),
     meant("", "message", "media types", "media types", FORMATS),
     meant("", "message", "media types", "406: Not Acceptable", FORMATS),
-    meant("", "message", "media types", "415: Unsupported Media Type", FORMATS),
     meant("", "/lastTransitionTime", "", "null", "a time that nobody gave is absent, not null"),
     meant("", "lastTransitionTime", "null", "{}", "a time that nobody gave is absent, not null"),
     meant("", "/lastUpdateTime", "", "null", "a time that nobody gave is absent, not null"),
@@ -98,13 +97,6 @@ pub(crate) const MEANT: &[Meant] = &[
     ),
     meant("customresourcedefinitions", "message", "is invalid", "is invalid", SCHEMA_WORDS),
     meant("customresourcedefinitions", "/details/causes", "", "", SCHEMA_WORDS),
-    meant(
-        "customresourcedefinitions?dryRun=All",
-        "",
-        "",
-        "",
-        "known: rules are compiled, but their types are not checked",
-    ),
     meant(
         "",
         "message",
