@@ -77,6 +77,9 @@ pub struct Options {
     pub plugins: Vec<Arc<dyn Plugin>>,
     /// How workloads behave, in a server with [`Profile::Member`] that has no nodes; `None`: nothing happens to them.
     pub simulation: Option<Behaviour>,
+    /// Every namespace gets its service account `default` and the authority's certificate, as from
+    /// kube-controller-manager.
+    pub accounts: bool,
     /// Authorities that are trusted to sign the certificates of webhooks that are configured without a `caBundle`.
     pub trusted: Arc<rustls::RootCertStore>,
     /// Tokens that are known.
@@ -99,6 +102,7 @@ impl Options {
             converters: Arc::new(()),
             plugins: Vec::new(),
             simulation: (profile == Profile::Member).then(Behaviour::default),
+            accounts: true,
             trusted: Arc::new(rustls::RootCertStore::empty()),
             tokens: StaticTokens::default(),
             listen: None,
@@ -152,7 +156,9 @@ impl EmbeddedServer {
     /// # Errors
     /// The store, the secrets or the address cannot be used.
     pub async fn start(options: Options) -> Result<Self, EmbeddedError> {
-        let Options { store, profile, secrets, converters, mut plugins, simulation, trusted, .. } = options;
+        let Options {
+            store, profile, secrets, converters, mut plugins, simulation, accounts, trusted, ..
+        } = options;
         let Options { tokens, listen, hosts, mut settings, .. } = options;
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));
@@ -196,8 +202,10 @@ impl EmbeddedServer {
         tasks.spawn(GarbageCollector::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(DefinitionContentControl::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(Compaction::new(Arc::clone(&store), compact_every).run(stop.clone()));
-        let authority = secrets.authority.certificate.clone();
-        tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));
+        if accounts {
+            let authority = secrets.authority.certificate.clone();
+            tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));
+        }
         if let Some(behaviour) = simulation {
             tasks.spawn(Simulation::new(rest, behaviour).run(stop.clone()));
         }

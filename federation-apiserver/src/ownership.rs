@@ -56,7 +56,11 @@ impl Forms for ServedForms<'_> {
 /// The fields that a request to this part of an object cannot set.
 fn ignored(at: &At<'_>) -> FieldSet {
     match at.subresource {
-        Some("status") => FieldSet::of_fields(&[&["metadata"], &["spec"]]),
+        Some("status") if at.resource.custom => FieldSet::of_fields(&[&["metadata"], &["spec"]]),
+        Some("status") if at.resource.kind == "Deployment" => {
+            FieldSet::of_fields(&[&["metadata", "labels"], &["spec"]])
+        }
+        Some("status") => FieldSet::of_fields(&[&["spec"]]),
         _ if at.resource.status => FieldSet::of_fields(&[&["status"]]),
         _ => FieldSet::new(),
     }

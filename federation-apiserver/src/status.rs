@@ -147,7 +147,7 @@ impl ApiError {
     }
 
     /// The details are there, but empty: errors of the path, before it is known what the request is about.
-    fn without_details(mut self) -> Self {
+    pub(crate) fn without_details(mut self) -> Self {
         self.0.details = Map::new();
         self.0.empty_details = true;
         self
@@ -348,6 +348,7 @@ impl ApiError {
     /// No form of answer that the client takes is served.
     pub(crate) fn not_acceptable() -> Self {
         Self::new(Reason::NotAcceptable, "only the following media types are accepted: application/json")
+            .without_details()
     }
 
     /// An error about the options of a request, which are of a kind of their own.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::events::EventForms;
 use super::kind::{Kind, Profile};
+use super::strategy::merge_string_data;
 use super::{prepare_create, prepare_update, schemas, set_defaults, typed, validate};
 use crate::FieldError;
 use crate::conversion::Conversion;
@@ -68,7 +69,11 @@ pub(crate) struct BuiltinRules {
 
 impl Rules for BuiltinRules {
     fn read(&self, object: Value) -> Result<(Value, Vec<String>), String> {
-        let read = typed::read(self.kind, object).map_err(|error| error.to_string())?;
+        let mut read = typed::read(self.kind, object).map_err(|error| error.to_string())?;
+        // Whoever writes texts owns the data that they become.
+        if let ("Secret", Some(fields)) = (self.kind.kind, read.object.as_object_mut()) {
+            merge_string_data(fields);
+        }
         Ok((read.object, read.unknown))
     }
 

@@ -80,7 +80,8 @@ pub fn prepare_update(kind: &Kind, subresource: &str, object: &mut Value, old: &
     }
     set_defaults(kind, object);
     let before = old.pointer("/metadata/generation").and_then(Value::as_i64);
-    let bumped = bumps_generation(kind, object, old);
+    // Only what is wanted has generations, and the status says nothing of that.
+    let bumped = subresource != "status" && bumps_generation(kind, object, old);
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         match before {
             Some(before) => metadata.insert("generation".to_owned(), (before + i64::from(bumped)).into()),
@@ -106,7 +107,7 @@ fn keep_all_but(fields: &mut Map<String, Value>, old: &Value, changeable: &[&str
 }
 
 /// `stringData` is written only: its texts become `data`.
-fn merge_string_data(fields: &mut Map<String, Value>) {
+pub(super) fn merge_string_data(fields: &mut Map<String, Value>) {
     use base64::Engine as _;
     let Some(Value::Object(texts)) = fields.remove("stringData") else { return };
     let data = fields.entry("data").or_insert_with(|| Value::Object(Map::new()));

@@ -31,6 +31,7 @@ pub fn validate(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldEr
     match kind.kind {
         "ConfigMap" => config::config_map(&mut check, object, old),
         "Secret" => config::secret(&mut check, object, old),
+        "Namespace" => metadata::namespace_finalizers(&mut check, object),
         "Lease" => config::lease(&mut check, object),
         "PriorityClass" => config::priority_class(&mut check, object, old),
         "Role" | "ClusterRole" => rbac::role(&mut check, object, kind.namespaced),

@@ -233,8 +233,7 @@ fn validate_versions(definition: &Value, errors: &mut Vec<FieldError>) {
         }
         storage += usize::from(version["storage"] == true);
         if version["schema"]["openAPIV3Schema"].is_null() {
-            errors
-                .push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), "schemas are required"));
+            errors.push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), ""));
             continue;
         }
         // kube-apiserver keeps the schema of an only version where it was when there were no versions.

@@ -81,7 +81,11 @@ impl Rest {
         warnings.into_iter().for_each(|text| caller.warn(text));
         let mut new = write.object;
         if object::is_deleting(&new) && is_released(at.resource, &new) && is_released_after(at, old, &new) {
-            return self.remove(at, &current.entry, new, options.dry_run).await;
+            let mut object = self.remove(at, &current.entry, new, options.dry_run).await?;
+            // The answer is the object as it was at last; the version of its end is for those who watch.
+            let version = current.entry.mod_revision.to_string();
+            object::set(&mut object, "resourceVersion", Some(version.into()));
+            return Ok(object);
         }
         object_patch::keep_times(old, &mut new);
         let stored = self.to_storage(at.resource, new.clone()).await?;
@@ -98,6 +102,10 @@ impl Rest {
         };
         let written = self.store.write(update).await.map_err(|error| stale(error, at))?;
         object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));
+        if at.resource.custom && at.resource.api_version() != at.resource.storage_version {
+            // What the stored version does not have is not there any more.
+            return Ok(self.current(at).await?.object);
+        }
         Ok(new)
     }
 

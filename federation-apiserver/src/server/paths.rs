@@ -72,6 +72,7 @@ impl ApiServer {
                 self.authenticators.keys.discovery(&format!("https://{}", self.settings.address))
             }
             ["openid", "v1", "jwks"] => self.authenticators.keys.key_set(),
+            ["api" | "apis", ..] => return Err(ApiError::no_such_path()),
             _ => return Ok(answer::page_not_found()),
         };
         Ok(answer::value(200, &document, false))

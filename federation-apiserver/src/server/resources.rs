@@ -292,7 +292,8 @@ fn patch_type(parts: &Parts, resource: &Resource) -> Result<PatchType, ApiError>
         .find(|one| one.media_type() == said && !(resource.custom && *one == PatchType::Strategic))
         .ok_or_else(|| {
             if !resource.custom {
-                return ApiError::new(Reason::UnsupportedMediaType, "415: Unsupported Media Type");
+                let error = ApiError::new(Reason::UnsupportedMediaType, "415: Unsupported Media Type");
+                return error.without_details();
             }
             let accepted = PatchType::ALL.into_iter();
             let accepted = accepted.filter(|one| *one != PatchType::Strategic);

@@ -46,11 +46,21 @@ impl Masks {
         match value {
             Value::Array(all) => all.iter_mut().for_each(|one| self.value(one, field)),
             Value::Object(map) => {
+                if map.get("type").is_some_and(|kind| kind == "BOOKMARK") {
+                    // How far a watch is depends on what else is written.
+                    for place in ["/metadata", "/rows/0/object/metadata"] {
+                        let metadata = map.get_mut("object").and_then(|object| object.pointer_mut(place));
+                        if let Some(version) = metadata.and_then(|one| one.get_mut("resourceVersion")) {
+                            *version = "<resourceVersion>".into();
+                        }
+                    }
+                }
                 let is_list = map.contains_key("items") || map.contains_key("rows");
                 if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut)
                     && is_list
                 {
                     // The version of a whole store, in which others write as well.
+                    metadata.retain(|field, value| field != "continue" || *value != "");
                     for field in ["resourceVersion", "continue"] {
                         if let Some(text) = metadata.get_mut(field) {
                             *text = format!("<{field}>").into();

@@ -1,5 +1,7 @@
 //! What differs on purpose, and what is known to differ.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::compare::Difference;
@@ -15,7 +17,14 @@ pub(crate) struct Meant {
     /// What theirs must have in it; empty: anything.
     theirs: &'static str,
     /// Why.
-    pub(crate) why: &'static str,
+    why: &'static str,
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request, place, ours, theirs, why } = self;
+        write!(f, "{request} {place} {ours}, {theirs}: {why}")
+    }
 }
 
 const fn meant(
@@ -46,16 +55,100 @@ pub(crate) const MEANT: &[Meant] = &[
     meant("", "message", "", "error decoding patch", GO),
     meant("", "message", "", "must be of type Widget", GO),
     meant("", "message", "", "user.DefaultInfo", GO),
+    meant("", "message", "expected value at line", "invalid character", GO),
     meant("", "message", "found new finalizers", "[]string", GO),
     meant("", "message", "media types", "media types", FORMATS),
     meant("", "message", "media types", "406: Not Acceptable", FORMATS),
-    meant("", "message", "media types", "415: Unsupported Media Type", FORMATS),
     meant("", "/lastTransitionTime", "", "null", "a time that nobody gave is absent, not null"),
     meant("", "lastTransitionTime", "null", "{}", "a time that nobody gave is absent, not null"),
     meant("", "/lastUpdateTime", "", "null", "a time that nobody gave is absent, not null"),
     meant("", "lastUpdateTime", "null", "{}", "a time that nobody gave is absent, not null"),
-    meant("", "/details/causes", "", "", "metadata is checked once, not twice, on an update"),
+    meant("", "/details/causes", "", "field is immutable", TWICE),
+    meant("", "/details/causes", "", "a valid label must be", TWICE),
+    meant("", "/details/causes", "", "no new finalizers", TWICE),
+    meant("GET /api", "/serverAddress", "", "", "the two listen at two addresses"),
+    meant("paths:", "/manager", "apiserver", "kube-apiserver", "who made the first namespaces"),
+    meant("GET /", "/paths", "", "", "fewer paths are served, and no list of them is kept"),
+    meant("/apis", "/groups", "", "apiregistration", "aggregation and other groups are not served"),
+    meant("GET /api/v1/componentstatuses", "", "", "", "the resource is deprecated and not served"),
+    meant("GET /api/v1/namespaces/", "/items", "", "", "kube-apiserver has namespaces for its own leases"),
+    meant(
+        "selfsubjectaccessreviews",
+        "/metadata",
+        "null",
+        "managedFields",
+        "a review is not stored: no fields are owned",
+    ),
+    meant("limit=2&resourceVersion=0", "", "", "", "a page is a page at any version"),
+    meant("watch=1&resourceVersion=99999999", "", "504", "200", FUTURE),
+    meant("watch=1&resourceVersion=99999999", "body", "", "", FUTURE),
+    meant("watch=1&resourceVersion=99999999", "header", "", "", FUTURE),
+    meant("sendInitialEvents=true&resourceVersionMatch=Exact", "", "", "", "one reason is enough"),
+    meant("#html", "body", "NotAcceptable", "Status", "an answer that is not a watch is not indented"),
+    meant("#yaml", "", "", "", FORMATS),
+    meant("#protobuf", "", "", "", FORMATS),
+    meant("customresourcedefinitions", "/managedFields", "", "", STATUS_MANAGER),
+    meant(
+        "GET /apis/example.com/v1",
+        "/storageVersionHash",
+        "",
+        "",
+        "the hash is for storage migration, which is not served",
+    ),
+    meant("customresourcedefinitions", "message", "is invalid", "is invalid", SCHEMA_WORDS),
+    meant("customresourcedefinitions", "/details/causes", "", "", SCHEMA_WORDS),
+    meant(
+        "",
+        "message",
+        "name or generateName is required",
+        "some validation rules were not checked",
+        UNCHECKED,
+    ),
+    meant("", "/details/causes", "name or generateName is required", "", UNCHECKED),
+    meant(
+        "POST /apis/example.com/v1/widgets",
+        "",
+        "405",
+        "404",
+        "a collection of all namespaces is told from what is not there",
+    ),
+    meant(
+        "POST /apis/example.com/v1/widgets",
+        "header content-type",
+        "",
+        "",
+        "a collection of all namespaces is told from what is not there",
+    ),
+    meant("custom:", "/managedFields", "", "null", OLD_FORM),
+    meant("#kindless", "", "", "", OLD_FORM),
+    meant("#version", "header warning", "", "", "what is refused is not warned of"),
+    meant("", "/details", "{}", "null", "details that say nothing"),
+    meant("#scale-type", "", "", "", "known: a scale's paths are not checked when a status is written"),
+    meant("#scale-absent", "", "", "", "known: replicas that are not there are 0"),
+    meant("#scale-negative", "", "", "", "known: a scale is refused as a scale, not as the object behind it"),
+    meant("#scale-version", "", "", "", "known: a version without the subresource does not have its path"),
+    meant("/clusterroles", "/f:rules", "{}", "null", "known: an empty list of rules is owned"),
+    meant(
+        "bodies:",
+        "/generation",
+        "null",
+        "7",
+        "a generation is the server's, also of kinds that have none",
+    ),
+    meant("deletes:", "/managedFields", "", "", "known: finalizers that the server keeps are still owned"),
+    meant("deployments/d", "/time", "", "null", "an owner through scale has a time as others have"),
+    meant("status?dryRun=All", "", "", "", "known: counts in a Deployment's status are not checked"),
 ];
+
+const TWICE: &str = "metadata is checked once, not twice, on an update";
+const FUTURE: &str =
+    "a version that has not been reached is refused at once, as for a list, instead of waited for";
+const STATUS_MANAGER: &str =
+    "the status is written with the definition's first version, by another part of the server";
+const SCHEMA_WORDS: &str = "schemas are refused in this project's own words";
+const UNCHECKED: &str = "rules are checked even where the name is missing";
+const OLD_FORM: &str =
+    "a write in a version that is not stored keeps the owners of fields; kube-apiserver loses them";
 
 /// The first entry of the list that a difference is of.
 pub(crate) fn reason(label: &str, difference: &Difference) -> Option<usize> {

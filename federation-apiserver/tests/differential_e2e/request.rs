@@ -18,6 +18,7 @@
 //! | `@lines N` | reads so many lines of the answer, and no more |
 //! | `@until CODE` | is sent again until the answer has this code |
 //! | `@has TEXT` | is sent again until the answer has this text |
+//! | `@tag TEXT` | is a part of the label, by which `meant.rs` knows the request |
 //! | `@pad N` | `$PAD` in the body stands for so many letters |
 
 /// One request.
@@ -84,6 +85,10 @@ fn one(line: usize, lines: &[&str]) -> Request {
                 }
                 "lines" => request.lines = Some(value.parse().unwrap()),
                 "until" => request.until = Some(value.parse().unwrap()),
+                "tag" => {
+                    request.title.push_str(" #");
+                    request.title.push_str(value);
+                }
                 "has" => request.has = Some(value.to_owned()),
                 "pad" => pad = value.parse().unwrap(),
                 other => panic!("{line}: no directive {other}"),

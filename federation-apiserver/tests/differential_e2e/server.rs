@@ -46,7 +46,9 @@ pub(crate) async fn embedded() -> (EmbeddedServer, Server) {
     let secrets = Secrets::generate(jiff::Timestamp::now()).unwrap();
     let options = Options::new(Arc::new(MemoryStore::new()), Profile::Member, secrets);
     let listen = Some(([127, 0, 0, 1], 0).into());
-    let server = EmbeddedServer::start(Options { listen, ..options }).await.unwrap();
+    // The other one has no controllers either.
+    let options = Options { listen, simulation: None, accounts: false, ..options };
+    let server = EmbeddedServer::start(options).await.unwrap();
     let kubeconfig: Kubeconfig = serde_json::from_value(server.admin_kubeconfig("ours").unwrap()).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     (server, Server::new(config))

@@ -139,11 +139,22 @@ fn finalizers(check: &mut Check, all: &Value) {
 /// Of built-in kinds, a finalizer without a domain is one of Kubernetes' own.
 pub(super) fn built_in_finalizers(check: &mut Check, object: &Value) {
     for (index, finalizer) in list(&object["metadata"]["finalizers"]).iter().enumerate() {
-        let text = finalizer.as_str().unwrap_or_default();
-        if !text.contains('/') && !["kubernetes", "orphan", "foregroundDeletion"].contains(&text) {
-            let detail = "name is neither a standard finalizer name nor is it fully qualified";
-            check.invalid(format!("metadata.finalizers[{index}]"), finalizer, detail);
-        }
+        standard_finalizer(check, &format!("metadata.finalizers[{index}]"), finalizer);
+    }
+}
+
+/// What keeps the content of a namespace is told by the same names.
+pub(super) fn namespace_finalizers(check: &mut Check, namespace: &Value) {
+    for finalizer in list(&namespace["spec"]["finalizers"]) {
+        standard_finalizer(check, "spec.finalizers", finalizer);
+    }
+}
+
+fn standard_finalizer(check: &mut Check, path: &str, finalizer: &Value) {
+    let text = finalizer.as_str().unwrap_or_default();
+    if !text.contains('/') && !["kubernetes", "orphan", "foregroundDeletion"].contains(&text) {
+        let detail = "name is neither a standard finalizer name nor is it fully qualified";
+        check.invalid(path.to_owned(), finalizer, detail);
     }
 }
 
