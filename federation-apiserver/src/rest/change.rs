@@ -81,7 +81,7 @@ impl Rest {
             return self.remove(at, &current.entry, new, dry_run).await;
         }
         object_patch::keep_times(old, &mut new);
-        let stored = self.to_storage(at.resource, new.clone()).await?;
+        let stored = self.to_storage(at.resource, &mut new).await?;
         if stored == current.entry.value || dry_run {
             let version = current.entry.mod_revision.to_string();
             object::set(&mut new, "resourceVersion", Some(version.into()));
@@ -114,13 +114,17 @@ impl Rest {
         Ok(last)
     }
 
-    /// The bytes in which an object is stored.
+    /// The bytes in which an object is stored. It loses its resource version, which the write gives it anew.
     pub(super) async fn to_storage(
         &self,
         resource: &Resource,
-        object: Value,
+        object: &mut Value,
     ) -> Result<bytes::Bytes, ApiError> {
-        encode(resource.conversion.one(object, &resource.storage_version).await?)
+        object::set(object, "resourceVersion", None);
+        if object["apiVersion"] == resource.storage_version {
+            return encode(object);
+        }
+        encode(&resource.conversion.one(object.clone(), &resource.storage_version).await?)
     }
 }
 

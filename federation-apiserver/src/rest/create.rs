@@ -45,25 +45,21 @@ impl Rest {
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let mut attempts = 0;
-        loop {
-            let mut new = new.clone();
-            let made = names::generated(&new);
-            if let Some(name) = &made {
-                object::set(&mut new, "name", Some(name.as_str().into()));
-            }
-            match self.try_create(at, new, dry_run, caller).await {
-                Err(error) if error.reason() == "AlreadyExists" && made.is_some() => {
+        while let Some(made) = names::generated(&new) {
+            let mut named = new.clone();
+            object::set(&mut named, "name", Some(made.as_str().into()));
+            match self.try_create(at, named, dry_run, caller).await {
+                Err(error) if error.reason() == "AlreadyExists" => {
                     attempts += 1;
                     if attempts == names::ATTEMPTS {
-                        return Err(ApiError::generated_name_taken(
-                            at.resource.group_resource(),
-                            &made.unwrap_or_default(),
-                        ));
+                        let resource = at.resource.group_resource();
+                        return Err(ApiError::generated_name_taken(resource, &made));
                     }
                 }
                 other => return other,
             }
         }
+        self.try_create(at, new, dry_run, caller).await
     }
 
     async fn try_create(
@@ -105,7 +101,7 @@ impl Rest {
             }
             return Ok(Written { code: 201, object: new });
         }
-        let value = self.to_storage(resource, new.clone()).await?;
+        let value = self.to_storage(resource, &mut new).await?;
         let create = Write::Create { key: at.key(), value, lease: resource.lease };
         let written = self.store.write(create).await.map_err(|error| write_error(error, &at))?;
         object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));

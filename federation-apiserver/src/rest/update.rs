@@ -40,7 +40,9 @@ impl Rest {
             }
             check_current(&at, &new, &current)?;
             let manager = caller.manager(options.field_manager.as_deref());
-            match self.replace(&at, caller, &current, new.clone(), &manager, options.dry_run).await {
+            // Only what is not bound to a version is tried again.
+            let new = if unconditional { new.clone() } else { std::mem::take(&mut new) };
+            match self.replace(&at, caller, &current, new, &manager, options.dry_run).await {
                 Ok(object) => return Ok(Written { code: 200, object }),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) if unconditional => {}
