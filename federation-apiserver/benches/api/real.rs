@@ -23,8 +23,7 @@ impl Real {
     pub async fn start() -> Self {
         let etcd = tokio::task::spawn_blocking(Etcd::start).await.unwrap();
         let testbed = Testbed::start().await.unwrap();
-        let flags = vec![format!("--etcd-servers={}", etcd.address())];
-        let options = ApiServerOptions { flags, ..ApiServerOptions::default() };
+        let options = ApiServerOptions { etcd: Some(etcd.address()), ..ApiServerOptions::default() };
         let server = testbed.api_server_with("real", options).await.unwrap();
         let ready = processes::age(server.pid().unwrap());
         let access = Access::of(&serde_json::from_str(server.kubeconfig()).unwrap());
