@@ -44,7 +44,7 @@ pub use authenticate::{
 pub use binding::{Binding, RoleRef, Subject};
 pub use certificates::{CertificatesError, Identity};
 pub use claims::{BoundKind, BoundTo, Claims, Live, NamedUid, Reference};
-pub use client_certificate::CertificateError;
+pub use client_certificate::{CertificateError, ClientCertificate};
 pub use identity_review::{TokenQuestion, self_review, token_review};
 pub use kubeconfig::{Login, kubeconfig};
 pub use policy::{Decision, Holdings, MissingRole, Policy, RbacKind};

@@ -1,5 +1,7 @@
 //! The body of a request, as a JSON value.
 
+use std::fmt;
+
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -22,7 +24,7 @@ impl Parsed {
     pub fn json(bytes: &[u8]) -> Result<Self, ApiError> {
         let mut duplicates = Vec::new();
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let place = Place { path: String::new(), duplicates: &mut duplicates };
+        let place = Place { path: &Path::Root, duplicates: &mut duplicates };
         let value = place.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(
             |error| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}")),
         )?;
@@ -38,8 +40,26 @@ impl From<Value> for Parsed {
 
 /// A place in the document that is read.
 struct Place<'a> {
-    path: String,
+    path: &'a Path<'a>,
     duplicates: &'a mut Vec<String>,
+}
+
+/// The way to a place, the last step first. It is on the stack, and becomes text only where there is something to say.
+enum Path<'a> {
+    Root,
+    Field(&'a Path<'a>, &'a str),
+    Element(&'a Path<'a>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Self::Root, name) => f.write_str(name),
+            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Element(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Place<'_> {
@@ -53,7 +73,7 @@ impl<'de> DeserializeSeed<'de> for Place<'_> {
 impl<'de> Visitor<'de> for Place<'_> {
     type Value = Value;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
@@ -88,8 +108,8 @@ impl<'de> Visitor<'de> for Place<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut all = Vec::new();
         loop {
-            let place = Place { path: format!("{}[{}]", self.path, all.len()), duplicates: self.duplicates };
-            match access.next_element_seed(place)? {
+            let path = Path::Element(self.path, all.len());
+            match access.next_element_seed(Place { path: &path, duplicates: self.duplicates })? {
                 Some(value) => all.push(value),
                 None => return Ok(Value::Array(all)),
             }
@@ -99,11 +119,11 @@ impl<'de> Visitor<'de> for Place<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = access.next_key::<String>()? {
-            let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
+            let path = Path::Field(self.path, &key);
             if map.contains_key(&key) {
-                self.duplicates.push(path.clone());
+                self.duplicates.push(path.to_string());
             }
-            let value = access.next_value_seed(Place { path, duplicates: self.duplicates })?;
+            let value = access.next_value_seed(Place { path: &path, duplicates: self.duplicates })?;
             map.insert(key, value);
         }
         if map.len() > MOST_FIELDS {

@@ -82,23 +82,13 @@ pub fn time(now: jiff::Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Whether all but the named top-level fields are equal.
+/// Whether all but the named top-level fields are equal; a null is as good as no field.
 pub(crate) fn same_but(one: &Value, other: &Value, ignored: &[&str]) -> bool {
-    let fields = |object: &Value| -> Vec<(String, Value)> {
-        object
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter(|(key, value)| !ignored.contains(&key.as_str()) && !value.is_null())
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return one == other };
+    let all_of_in = |fields: &Map<String, Value>, others: &Map<String, Value>| {
+        fields.iter().all(|(key, value)| {
+            value.is_null() || ignored.contains(&key.as_str()) || others.get(key) == Some(value)
+        })
     };
-    let (Some(a), Some(b)) = (one.as_object(), other.as_object()) else { return one == other };
-    let relevant = |key: &String| !ignored.contains(&key.as_str());
-    if a.iter().filter(|(key, _)| relevant(key)).all(|(key, value)| b.get(key) == Some(value))
-        && b.iter().filter(|(key, _)| relevant(key)).all(|(key, value)| a.get(key) == Some(value))
-    {
-        return true;
-    }
-    fields(one) == fields(other)
+    all_of_in(one, other) && all_of_in(other, one)
 }

@@ -147,10 +147,9 @@ impl Rest {
     }
 }
 
-/// The stored form of an object: in the storage version, without a resource version, compact.
-fn encode(mut object: Value) -> Result<Bytes, ApiError> {
-    crate::object::set(&mut object, "resourceVersion", None);
-    serde_json::to_vec(&object).map(Bytes::from).map_err(ApiError::internal)
+/// The stored form of an object that is in the storage version and has no resource version: compact JSON.
+fn encode(object: &Value) -> Result<Bytes, ApiError> {
+    serde_json::to_vec(object).map(Bytes::from).map_err(ApiError::internal)
 }
 
 /// What a client is told when the store fails.

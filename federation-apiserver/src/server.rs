@@ -19,7 +19,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Authenticators, Credentials, Live, Policy, Reference, User};
+use crate::auth::{Authenticators, ClientCertificate, Credentials, Live, Policy, Reference, User};
 use crate::openapi::OpenApi;
 use crate::request::Target;
 use crate::resource::Served;
@@ -30,9 +30,9 @@ pub use body::Body;
 pub use listen::{Listener, serve};
 pub use settings::Settings;
 
-/// A certificate that a client has shown, verified, as DER. It is in the request's extensions.
+/// A certificate that a client has shown, verified. It is in the request's extensions.
 #[derive(Clone, Debug)]
-pub struct PeerCertificate(pub Bytes);
+pub struct PeerCertificate(pub Arc<ClientCertificate>);
 
 /// An API server. It needs no socket: [`ApiServer::handle`] answers requests of this process as well.
 pub struct ApiServer {
@@ -83,10 +83,10 @@ impl ApiServer {
     where
         B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
     {
-        let certificate = request.extensions().get::<PeerCertificate>().map(|one| one.0.clone());
+        let certificate = request.extensions().get::<PeerCertificate>();
         let authorization = request.headers().get(http::header::AUTHORIZATION);
         let credentials = Credentials {
-            certificate: certificate.as_deref(),
+            certificate: certificate.map(|one| &*one.0),
             authorization: authorization.and_then(|value| value.to_str().ok()),
         };
         let now = (self.rest.now)();
@@ -109,7 +109,7 @@ impl ApiServer {
         let agent = agent.unwrap_or("unknown").to_owned();
         let target = Target::of(parts.uri.path());
         let user = match self.authorize(&user, &parts, &target) {
-            Ok(user) => user,
+            Ok(acting) => acting.unwrap_or(user),
             Err(error) => return answer::failure(&error, false),
         };
         let Ok(_place) = self.in_flight.try_acquire() else {

@@ -1,5 +1,7 @@
 //! Objects of built-in types as Go sees them.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use structural_schema::{Kind, SchemaRef};
 
@@ -13,27 +15,30 @@ use crate::resource::Resource;
 /// The published schema tells such fields by their default, `{}`. A custom resource has no such fields; a default of its
 /// schema is one that its server sets.
 pub(crate) fn fill_structs(object: &mut Value, resource: &Resource<'_>) {
-    fill_built_in(object, resource, empty_struct);
+    if let Some(schema) = resource.forms.schema(resource.api_version)
+        && is_built_in(schema)
+    {
+        fill(object, schema, empty_struct, MAX_DEPTH);
+    }
 }
 
 /// The same, and the zero values and nulls of fields that Go writes even when they are not set: those that the schema
-/// requires, such as `spec.containers` of a Pod. They matter to comparisons, and belong into no object.
-pub(crate) fn fill_all(object: &mut Value, resource: &Resource<'_>) {
-    fill_built_in(object, resource, |holder, name, field| {
-        empty_struct(holder, name, field).or_else(|| zero(holder, name, field))
-    });
+/// requires, such as `spec.containers` of a Pod. They matter to comparisons, and belong into no object. An object of
+/// another kind is as it is.
+pub(crate) fn filled<'v>(object: &'v Value, resource: &Resource<'_>) -> Cow<'v, Value> {
+    let mut filled = Cow::Borrowed(object);
+    if let Some(schema) = resource.forms.schema(resource.api_version)
+        && is_built_in(schema)
+    {
+        let unset: Unset =
+            |holder, name, field| empty_struct(holder, name, field).or_else(|| zero(holder, name, field));
+        fill(filled.to_mut(), schema, unset, MAX_DEPTH);
+    }
+    filled
 }
 
 /// The value of a field that is not set, if it has one: of what holds the field, its name, and the field.
 type Unset = fn(SchemaRef<'_>, &str, SchemaRef<'_>) -> Option<Value>;
-
-fn fill_built_in(object: &mut Value, resource: &Resource<'_>, unset: Unset) {
-    if let Some(schema) = resource.forms.schema(resource.api_version)
-        && is_built_in(schema)
-    {
-        fill(object, schema, unset, MAX_DEPTH);
-    }
-}
 
 fn empty_struct(_: SchemaRef<'_>, _: &str, field: SchemaRef<'_>) -> Option<Value> {
     let node = field.node();

@@ -8,7 +8,7 @@ use crate::field_set::FieldSet;
 use crate::managed_fields::{ManagedFields, Manager, Operation, Owned};
 use crate::ownership::{Change, reconciled, take_from_others};
 use crate::resource::{Resource, Writer};
-use crate::struct_fields::fill_all;
+use crate::struct_fields::filled;
 use crate::typed::{Duplicates, validate};
 
 /// Gives the new object the managed fields that it has after a write by `writer`. `old` is the stored object, `None` for
@@ -53,7 +53,7 @@ fn sent_or_stored(old: Option<&Value>, new: &Value, is_subresource: bool) -> Man
 
 /// The managed fields after a change by an updater.
 pub(crate) fn updated(
-    mut before: Value,
+    before: Value,
     after: &Value,
     managed: ManagedFields,
     resource: &Resource<'_>,
@@ -61,11 +61,9 @@ pub(crate) fn updated(
     time: &str,
 ) -> Result<ManagedFields, ApplyError> {
     depth::check(&[&before, after]).map_err(|error| ApplyError::BadRequest(error.to_string()))?;
-    let mut after = after.clone();
-    fill_all(&mut before, resource);
-    fill_all(&mut after, resource);
+    let (before, after) = (filled(&before, resource), filled(after, resource));
     let ty = resource.ty(resource.api_version);
-    for object in [&after, &before] {
+    for object in [&*after, &*before] {
         validate(object, ty, Duplicates::Allowed).map_err(ApplyError::Internal)?;
     }
     let mut managed = reconciled(resource, &before, managed)?;

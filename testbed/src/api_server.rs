@@ -33,6 +33,8 @@ pub struct ApiServerOptions {
     /// An SQLite file with kine's table that holds the server's data under the prefix `/registry`, in the place of the
     /// testbed's etcd. A kine serves it as long as the server is held.
     pub sqlite: Option<PathBuf>,
+    /// The address of an etcd in the place of the testbed's own, such as one that syncs its writes to the disk.
+    pub etcd: Option<String>,
 }
 
 /// A real kube-apiserver on 127.0.0.1 with its own data, certificates and keys.
@@ -78,7 +80,10 @@ impl ApiServer {
         };
         let store = match &kine {
             Some(kine) => flags::Store { address: kine.address(), prefix: "/registry".to_owned() },
-            None => flags::Store { address: testbed.etcd().address(), prefix: format!("/{name}") },
+            None => flags::Store {
+                address: options.etcd.clone().unwrap_or_else(|| testbed.etcd().address()),
+                prefix: format!("/{name}"),
+            },
         };
 
         let mut attempt = 1;

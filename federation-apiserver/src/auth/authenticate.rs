@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::auth::{
     Live, Reference, TokenKeys, User,
-    client_certificate::user_of,
+    client_certificate::ClientCertificate,
     fingerprint::{Sha256, sha256},
 };
 
@@ -39,8 +39,8 @@ pub struct Authenticators {
 /// The credentials that a request shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Credentials<'a> {
-    /// The client's certificate, verified against the authority, as DER.
-    pub certificate: Option<&'a [u8]>,
+    /// The client's certificate, verified against the authority.
+    pub certificate: Option<&'a ClientCertificate>,
     /// The header `Authorization`.
     pub authorization: Option<&'a str>,
 }
@@ -78,8 +78,8 @@ impl Authenticators {
         F: Future<Output = Option<Live>>,
     {
         let mut wrong = None;
-        match credentials.certificate.map(|certificate| user_of(certificate, now)) {
-            Some(Ok(Some(user))) => return Ok(user.authenticated()),
+        match credentials.certificate.map(|certificate| certificate.user(now)) {
+            Some(Ok(Some(user))) => return Ok(user.clone().authenticated()),
             Some(Err(error)) => wrong = Some(error.to_string()),
             Some(Ok(None)) | None => {}
         }

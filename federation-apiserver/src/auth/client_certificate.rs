@@ -13,7 +13,7 @@ use crate::auth::{CREDENTIAL_ID, User, fingerprint::sha256};
 const UID: Oid<'static> = oid!(1.3.6.1.4.1.57683.2);
 
 /// Why a certificate makes no user.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CertificateError {
     /// It cannot be read.
     #[error("client certificate cannot be read: {0}")]
@@ -33,15 +33,58 @@ pub enum CertificateError {
     Uid,
 }
 
-/// The user of a verified client certificate (DER): the common name, with the organisations as groups. None if it has
-/// no common name.
-///
-/// The time is checked again, since a connection may outlive the certificate that it was opened with.
-pub fn user_of(certificate: &[u8], now: Timestamp) -> Result<Option<User>, CertificateError> {
-    let unreadable = |error: String| CertificateError::Unreadable(error);
-    let (_, parsed) =
-        X509Certificate::from_der(certificate).map_err(|error| unreadable(error.to_string()))?;
-    check_time(&parsed, now)?;
+/// A client's certificate, which the handshake has verified. It is read once, for all requests of its connection.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate(Result<Read, CertificateError>);
+
+/// What a certificate says.
+#[derive(Clone, Debug)]
+struct Read {
+    user: Option<User>,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl ClientCertificate {
+    /// Reads a certificate (DER). What is wrong with it is told when its user is asked for.
+    pub fn of(certificate: &[u8]) -> Self {
+        Self(Read::of(certificate))
+    }
+
+    /// The user: the common name, with the organisations as groups. None if it has no common name.
+    ///
+    /// The time is checked again, since a connection may outlive the certificate that it was opened with.
+    ///
+    /// # Errors
+    /// The certificate cannot be read, says no proper user, or is of another time.
+    pub fn user(&self, now: Timestamp) -> Result<Option<&User>, CertificateError> {
+        let Read { user, from, until } = self.0.as_ref().map_err(Clone::clone)?;
+        let (relation, limit) = if now < *from {
+            ("before", *from)
+        } else if now > *until {
+            ("after", *until)
+        } else {
+            return Ok(user.as_ref());
+        };
+        Err(CertificateError::NotNow { now, relation, limit })
+    }
+}
+
+impl Read {
+    fn of(certificate: &[u8]) -> Result<Self, CertificateError> {
+        let (_, parsed) = X509Certificate::from_der(certificate)
+            .map_err(|error| CertificateError::Unreadable(error.to_string()))?;
+        let validity = parsed.validity();
+        let limit = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+        Ok(Self {
+            user: user_of(&parsed, certificate)?,
+            from: limit(validity.not_before.timestamp()),
+            until: limit(validity.not_after.timestamp()),
+        })
+    }
+}
+
+fn user_of(parsed: &X509Certificate<'_>, certificate: &[u8]) -> Result<Option<User>, CertificateError> {
     let subject = parsed.subject();
     let text = |value: &x509_parser::x509::AttributeTypeAndValue<'_>| value.as_str().ok().map(str::to_owned);
     let Some(name) = subject.iter_common_name().last().and_then(text).filter(|name| !name.is_empty()) else {
@@ -61,17 +104,4 @@ pub fn user_of(certificate: &[u8], now: Timestamp) -> Result<Option<User>, Certi
     }
     user.extra.insert(CREDENTIAL_ID.to_owned(), vec![id]);
     Ok(Some(user))
-}
-
-fn check_time(certificate: &X509Certificate<'_>, now: Timestamp) -> Result<(), CertificateError> {
-    let validity = certificate.validity();
-    let limit = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
-    let (from, until) = (limit(validity.not_before.timestamp()), limit(validity.not_after.timestamp()));
-    if now < from {
-        Err(CertificateError::NotNow { now, relation: "before", limit: from })
-    } else if now > until {
-        Err(CertificateError::NotNow { now, relation: "after", limit: until })
-    } else {
-        Ok(())
-    }
 }

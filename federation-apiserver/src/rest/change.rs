@@ -88,7 +88,7 @@ impl Rest {
             return Ok(object);
         }
         object_patch::keep_times(old, &mut new);
-        let stored = self.to_storage(at.resource, new.clone()).await?;
+        let stored = self.to_storage(at.resource, &mut new).await?;
         if stored == current.entry.value || options.dry_run {
             let version = current.entry.mod_revision.to_string();
             object::set(&mut new, "resourceVersion", Some(version.into()));
@@ -125,21 +125,24 @@ impl Rest {
         Ok(last)
     }
 
-    /// The bytes in which an object is stored.
+    /// The bytes in which an object is stored. It loses its resource version, which the write gives it anew.
     pub(super) async fn to_storage(
         &self,
         resource: &Resource,
-        object: Value,
+        object: &mut Value,
     ) -> Result<bytes::Bytes, ApiError> {
-        let mut object = resource.conversion.one(object, &resource.storage_version).await?;
+        object::set(object, "resourceVersion", None);
+        if object["apiVersion"] == resource.storage_version {
+            return encode(object);
+        }
+        let mut converted = resource.conversion.one(object.clone(), &resource.storage_version).await?;
         if resource.custom
-            && resource.api_version() != resource.storage_version
             && let Some(stored) = stored_form(&self.catalog.served(), resource)
         {
-            drop_unknown(stored, &mut object);
-            stored.rules.default(&mut object);
+            drop_unknown(stored, &mut converted);
+            stored.rules.default(&mut converted);
         }
-        encode(object)
+        encode(&converted)
     }
 }
 

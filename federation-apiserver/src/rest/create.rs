@@ -48,21 +48,19 @@ impl Rest {
         caller: &Caller,
     ) -> Result<Written, ApiError> {
         let mut attempts = 0;
-        loop {
-            let made = names::generated(&new);
-            match self.try_create(at, new.clone(), made.as_deref(), options, caller).await {
-                Err(error) if error.reason() == "AlreadyExists" && made.is_some() => {
+        while let Some(made) = names::generated(&new) {
+            match self.try_create(at, new.clone(), Some(&made), options, caller).await {
+                Err(error) if error.reason() == "AlreadyExists" => {
                     attempts += 1;
                     if attempts == names::ATTEMPTS {
-                        return Err(ApiError::generated_name_taken(
-                            at.resource.group_resource(),
-                            &made.unwrap_or_default(),
-                        ));
+                        let resource = at.resource.group_resource();
+                        return Err(ApiError::generated_name_taken(resource, &made));
                     }
                 }
                 other => return other,
             }
         }
+        self.try_create(at, new, None, options, caller).await
     }
 
     async fn try_create(
@@ -112,7 +110,7 @@ impl Rest {
             }
             return Ok(Written { code: 201, object: new });
         }
-        let value = self.to_storage(resource, new.clone()).await?;
+        let value = self.to_storage(resource, &mut new).await?;
         let create = Write::Create { key: at.key(), value, lease: resource.lease };
         let written = match self.store.write(create).await {
             Ok(written) => written,

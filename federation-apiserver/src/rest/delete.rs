@@ -86,7 +86,7 @@ impl Rest {
         if last == current.object {
             return Ok(Written { code: 200, object: last });
         }
-        let value = self.to_storage(at.resource, last.clone()).await?;
+        let value = self.to_storage(at.resource, &mut last.clone()).await?;
         if !options.dry_run {
             let update = revision_store::Write::Update {
                 key: current.entry.key.clone(),

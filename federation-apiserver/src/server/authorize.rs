@@ -8,11 +8,16 @@ use crate::request::{Query, Target, Verb};
 use crate::status::ApiError;
 
 impl ApiServer {
-    /// As whom the request goes on: the user, or the one that the user asks to be.
+    /// As whom the request goes on: the one that the user asks to be, or `None` for the user.
     ///
     /// # Errors
     /// The user may not do this, or not as the other one.
-    pub(super) fn authorize(&self, user: &User, parts: &Parts, target: &Target) -> Result<User, ApiError> {
+    pub(super) fn authorize(
+        &self,
+        user: &User,
+        parts: &Parts,
+        target: &Target,
+    ) -> Result<Option<User>, ApiError> {
         let method = parts.method.as_str().to_lowercase();
         let attributes = match target {
             Target::Path(path) => Attributes::path(&method, path),
@@ -20,15 +25,12 @@ impl ApiServer {
                 let query = Query::parse(parts.uri.query());
                 let watch = query.get("watch").is_some_and(|value| !matches!(value, "false" | "0"));
                 let verb = Verb::of(&parts.method, path, watch).ok_or_else(ApiError::no_such_method)?;
-                let text = |value: &'_ Option<String>| value.clone().unwrap_or_default();
-                let (subresource, namespace, name) =
-                    (text(&path.subresource), text(&path.namespace), text(&path.name));
                 let target = ResourceTarget {
                     group: &path.group,
                     resource: &path.resource,
-                    subresource: &subresource,
-                    namespace: &namespace,
-                    name: &name,
+                    subresource: path.subresource.as_deref().unwrap_or_default(),
+                    namespace: path.namespace.as_deref().unwrap_or_default(),
+                    name: path.name.as_deref().unwrap_or_default(),
                 };
                 return self.decide(user, parts, &Attributes::resource(verb.name(), target));
             }
@@ -36,13 +38,18 @@ impl ApiServer {
         self.decide(user, parts, &attributes)
     }
 
-    fn decide(&self, user: &User, parts: &Parts, attributes: &Attributes<'_>) -> Result<User, ApiError> {
+    fn decide(
+        &self,
+        user: &User,
+        parts: &Parts,
+        attributes: &Attributes<'_>,
+    ) -> Result<Option<User>, ApiError> {
         let policy = self.policy.read();
-        let acting = match impersonation::wanted(&parts.headers)? {
-            None => user.clone(),
-            Some(wanted) => impersonation::impersonate(&policy, user, &wanted, attributes)?,
-        };
-        let decision = policy.authorize(&acting, attributes);
-        if decision.allowed { Ok(acting) } else { Err(attributes.refusal(&acting, &decision.reason).into()) }
+        let acting = impersonation::wanted(&parts.headers)?
+            .map(|wanted| impersonation::impersonate(&policy, user, &wanted, attributes))
+            .transpose()?;
+        let asking = acting.as_ref().unwrap_or(user);
+        let decision = policy.authorize(asking, attributes);
+        if decision.allowed { Ok(acting) } else { Err(attributes.refusal(asking, &decision.reason).into()) }
     }
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{ApiServer, PeerCertificate};
+use crate::auth::ClientCertificate;
 
 /// A socket that clients can connect to, and its TLS. The configuration can be exchanged while it listens.
 pub struct Listener {
@@ -86,7 +86,7 @@ pub async fn serve(server: Arc<ApiServer>, listener: Listener, stop: Cancellatio
                 let (server, certificate) = (Arc::clone(&server), certificate.clone());
                 async move {
                     if let Some(certificate) = certificate {
-                        request.extensions_mut().insert(PeerCertificate(certificate));
+                        request.extensions_mut().insert(certificate);
                     }
                     Ok::<_, std::convert::Infallible>(server.handle(request).await)
                 }
@@ -107,12 +107,13 @@ async fn shake_hands(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     server: &ApiServer,
-) -> Option<(tokio_rustls::server::TlsStream<TcpStream>, Option<Bytes>)> {
+) -> Option<(tokio_rustls::server::TlsStream<TcpStream>, Option<PeerCertificate>)> {
     let _ = stream.set_nodelay(true);
     match tokio::time::timeout(server.settings.handshake, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
             let chain = stream.get_ref().1.peer_certificates();
-            let certificate = chain.and_then(<[_]>::first).map(|one| Bytes::copy_from_slice(one));
+            let certificate = chain.and_then(<[_]>::first).map(|one| ClientCertificate::of(one));
+            let certificate = certificate.map(|one| PeerCertificate(Arc::new(one)));
             Some((stream, certificate))
         }
         Ok(Err(error)) => {

@@ -9,7 +9,7 @@ use rustls::{
 };
 
 use federation_apiserver::auth::{
-    CREDENTIAL_ID, Identity, certificates, client_certificate::user_of, server_config,
+    CREDENTIAL_ID, CertificateError, ClientCertificate, Identity, User, certificates, server_config,
 };
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -54,6 +54,10 @@ fn handshake(
     }
     let shown = server.peer_certificates().map(|chain| chain[0].to_vec());
     Ok((server.alpn_protocol().unwrap_or_default().to_vec(), shown))
+}
+
+fn user_of(certificate: &[u8], now: Timestamp) -> Result<Option<User>, CertificateError> {
+    ClientCertificate::of(certificate).user(now).map(Option::<&User>::cloned)
 }
 
 #[test]

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use federation_apiserver::auth::{
-    Authenticators, Credentials, Identity, Live, Login, Reference, StaticTokens, TokenQuestion, User,
-    bearer_token, certificates, kubeconfig, self_review, token_review,
+    Authenticators, ClientCertificate, Credentials, Identity, Live, Login, Reference, StaticTokens,
+    TokenQuestion, User, bearer_token, certificates, kubeconfig, self_review, token_review,
 };
 
 use crate::{
@@ -44,7 +44,8 @@ async fn a_certificate_comes_before_a_token_and_nothing_before_anonymous() {
         (Some(&old), Some("Bearer secret"), Ok("robot")),
         (Some(&old), None, Err("x509: certificate has expired")),
     ] {
-        let credentials = Credentials { certificate: certificate.map(AsRef::as_ref), authorization };
+        let certificate = certificate.map(|der| ClientCertificate::of(der));
+        let credentials = Credentials { certificate: certificate.as_ref(), authorization };
         match (all.authenticate(credentials, now, account).await, expected) {
             (Ok(user), Ok(name)) => {
                 assert_eq!(user.name, name);

@@ -1,6 +1,7 @@
 //! Whether a value fits its type, as far as ownership needs it to.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde_json::{Map, Value};
 
@@ -30,14 +31,29 @@ pub(crate) fn validate(value: &Value, ty: Type<'_>, duplicates: Duplicates) -> R
     }
 }
 
-struct Validation {
+struct Validation<'v> {
     duplicates: Duplicates,
-    path: Vec<String>,
+    path: Vec<Step<'v>>,
     errors: Vec<String>,
 }
 
-impl Validation {
-    fn visit(&mut self, value: &Value, ty: Type<'_>) {
+/// A step on the way to a place, which becomes text only where something is wrong.
+enum Step<'v> {
+    Field(&'v str),
+    Element(PathElement),
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => write!(f, ".{name}"),
+            Self::Element(element) => element.fmt(f),
+        }
+    }
+}
+
+impl<'v> Validation<'v> {
+    fn visit(&mut self, value: &'v Value, ty: Type<'_>) {
         if value.is_null() {
             return;
         }
@@ -55,9 +71,9 @@ impl Validation {
         }
     }
 
-    fn visit_fields(&mut self, fields: &Map<String, Value>, ty: Type<'_>) {
+    fn visit_fields(&mut self, fields: &'v Map<String, Value>, ty: Type<'_>) {
         for (name, value) in fields {
-            self.path.push(format!(".{name}"));
+            self.path.push(Step::Field(name));
             let field = ty.field(name);
             if matches!(field, Type::Undeclared) {
                 self.fail("field not declared in schema".to_owned());
@@ -69,7 +85,7 @@ impl Validation {
         }
     }
 
-    fn visit_items(&mut self, items: &[Value], ty: Type<'_>) {
+    fn visit_items(&mut self, items: &'v [Value], ty: Type<'_>) {
         let relation = ty.relation();
         let mut seen = BTreeSet::new();
         for (index, (number, item)) in (0i64..).zip(items).enumerate() {
@@ -80,18 +96,17 @@ impl Validation {
                     Err(error) => return self.fail(format!("element {index}: {error}")),
                 },
             };
-            let name = element.to_string();
-            if !seen.insert(element) && self.duplicates == Duplicates::Refused {
-                self.fail(format!("duplicate entries for key {name}"));
+            if self.duplicates == Duplicates::Refused && !seen.insert(element.clone()) {
+                self.fail(format!("duplicate entries for key {element}"));
             }
-            self.path.push(name);
+            self.path.push(Step::Element(element));
             self.visit(item, ty.items());
             self.path.pop();
         }
     }
 
     fn fail(&mut self, error: String) {
-        let path = self.path.concat();
+        let path: String = self.path.iter().map(Step::to_string).collect();
         self.errors.push(if path.is_empty() { error } else { format!("{path}: {error}") });
     }
 }
