@@ -92,7 +92,7 @@ impl Bench {
                 while seen < OBJECTS {
                     let frame = body.frame().await.expect("the watch ended early").unwrap();
                     // Each event is one line.
-                    seen += frame.data_ref().unwrap().iter().filter(|byte| **byte == b'\n').count();
+                    seen += frame.data_ref().unwrap().split(|byte| *byte == b'\n').count() - 1;
                 }
                 assert_eq!(seen, OBJECTS);
             });
