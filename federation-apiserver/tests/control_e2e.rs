@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use federation_apiserver::auth::{MASTERS, User};
 use federation_apiserver::builtin::Profile;
-use federation_apiserver::control::accounts::AccountControl;
 use federation_apiserver::{EmbeddedServer, InProcess, Options, Secrets};
 use futures::future::join_all;
 use revision_store::MemoryStore;
 use serde_json::json;
 use testbed::Testbed;
-use tokio_util::sync::CancellationToken;
 
 #[path = "control/cluster.rs"]
 mod cluster;
@@ -42,17 +40,13 @@ async fn deletions_end_as_on_a_real_cluster() {
     ];
     let _controllers = server.controller_manager(&controllers).await.unwrap();
     let (embedded, own) = embedded().await;
-    let stop = CancellationToken::new();
-    let accounts = AccountControl::new(Arc::clone(embedded.api().rest()), "PEM");
-    let accounts = tokio::spawn(accounts.run(stop.clone()));
     let pair = Pair { real: Cluster { client: server.client() }, own };
 
     let scenarios = scenarios::all();
     let collected = join_all(scenarios.iter().map(|scenario| scenario.differences(&pair)));
     let (collected, ended, furnished) =
         tokio::join!(collected, end_of_a_namespace(&pair), furniture_of_a_namespace(&pair));
-    stop.cancel();
-    accounts.await.unwrap();
+    embedded.stop().await;
     let differences: Vec<String> = collected.into_iter().flatten().chain(ended).chain(furnished).collect();
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }

@@ -9,6 +9,7 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use parking_lot::Mutex;
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,11 +44,23 @@ enum GroupKey {
 
 struct Group {
     clusters: Arc<Mutex<BTreeMap<String, Tracked>>>,
+    /// Told when a cluster joins.
+    joined: Arc<Notify>,
     stop: CancellationToken,
+}
+
+/// Which clusters of a group a check is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    /// All: it is their turn.
+    All,
+    /// Those that have never been checked. For the others it would be a check too many: failures in a row count.
+    Newcomers,
 }
 
 #[derive(Default)]
 struct Tracked {
+    checked: bool,
     run: Run,
     status: Option<KubeFedClusterStatus>,
     written: Option<Instant>,
@@ -93,18 +106,19 @@ impl Prober {
         let tracked = Tracked { status: cluster.status.clone(), ..Tracked::default() };
         if let Some(group) = groups.get(&key) {
             group.clusters.lock().insert(name, tracked);
-            // Its first check need not wait for the group's next turn: the period is short.
+            group.joined.notify_one();
             return;
         }
+        let joined = Arc::new(Notify::new());
         let clusters = Arc::new(Mutex::new(BTreeMap::from([(name, tracked)])));
         let stop = self.stop.child_token();
-        groups.insert(key, Group { clusters: clusters.clone(), stop: stop.clone() });
+        groups.insert(key, Group { clusters: clusters.clone(), joined: joined.clone(), stop: stop.clone() });
         drop(groups);
         let prober = self.clone();
         self.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = prober.check_forever(&clusters, &member) => {}
+                () = prober.check_forever(&clusters, &joined, &member) => {}
             }
         });
     }
@@ -136,12 +150,17 @@ impl Prober {
     async fn check_forever(
         &self,
         clusters: &Mutex<BTreeMap<String, Tracked>>,
+        joined: &Notify,
         member: &Result<Arc<dyn Member>, String>,
     ) {
         let mut turns = tokio::time::interval(self.settings.health_period);
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            turns.tick().await;
+            let whom = tokio::select! {
+                biased;
+                _ = turns.tick() => Whom::All,
+                () = joined.notified() => Whom::Newcomers,
+            };
             let started = Instant::now();
             let finding = match member {
                 Err(words) => Finding::Malformed(words.clone()),
@@ -150,17 +169,25 @@ impl Prober {
                     Err(failure) => Finding::NoAnswer(failure.to_string()),
                 },
             };
-            self.note(clusters, &finding, started).await;
+            self.note(clusters, whom, &finding, started).await;
         }
     }
 
-    async fn note(&self, clusters: &Mutex<BTreeMap<String, Tracked>>, finding: &Finding, started: Instant) {
+    async fn note(
+        &self,
+        clusters: &Mutex<BTreeMap<String, Tracked>>,
+        whom: Whom,
+        finding: &Finding,
+        started: Instant,
+    ) {
         let thresholds =
             Thresholds { failure: self.settings.failure_threshold, success: self.settings.success_threshold };
         let news: Vec<(String, KubeFedClusterStatus)> = clusters
             .lock()
             .iter_mut()
+            .filter(|(_, tracked)| whom == Whom::All || !tracked.checked)
             .filter_map(|(name, tracked)| {
+                tracked.checked = true;
                 let status = after_check(
                     tracked.status.as_ref(),
                     &mut tracked.run,
