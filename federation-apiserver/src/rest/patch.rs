@@ -83,10 +83,15 @@ impl Rest {
     ) -> Result<Value, Refused> {
         let new = patched(at, patch_type, &current.object, &patch.value)?;
         check_patched_kind(at, &new)?;
-        let shown = new.clone();
         let new = Parsed { value: new, duplicates: patch.duplicates.clone() };
-        let mut new = read(at.resource, new, options.field_validation, caller)
-            .map_err(|why| ApiError::patched_misfit(&shown, &why))?;
+        let mut new = match read(at.resource, new, options.field_validation, caller) {
+            Ok(new) => new,
+            Err(why) => {
+                // It is made again to be shown, which costs those nothing whose patch is good.
+                let shown = patched(at, patch_type, &current.object, &patch.value)?;
+                return Err(ApiError::patched_misfit(&shown, &why).into());
+            }
+        };
         check_place(at.resource, at.namespace, Some(at.name), &mut new)?;
         check_current(at, &new, current)?;
         let manager = caller.manager(options.field_manager.as_deref());

@@ -46,7 +46,8 @@ impl Rest {
             }
             check_uid(&at, &new, &current)?;
             check_current(&at, &new, &current)?;
-            let mut new = new.clone();
+            // Only what is not bound to a version is tried again.
+            let mut new = if unconditional { new.clone() } else { std::mem::take(&mut new) };
             if unconditional {
                 let version = current.entry.mod_revision.to_string();
                 object::set(&mut new, "resourceVersion", Some(version.into()));
