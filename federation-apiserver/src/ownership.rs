@@ -31,9 +31,9 @@ impl ServedForms<'_> {
 impl Forms for ServedForms<'_> {
     fn schema(&self, wanted: &str) -> Option<SchemaRef<'_>> {
         let schema = if wanted == self.resource.api_version() {
-            self.resource.schema.as_ref()
+            self.resource.rules.schema()
         } else {
-            self.form(wanted)?.schema.as_ref()
+            self.form(wanted)?.rules.schema()
         };
         schema.map(structural_schema::Schema::root)
     }

@@ -27,6 +27,8 @@ pub struct ScalePaths {
 
 /// What is particular to a kind. Every function is pure.
 pub trait Rules: Send + Sync {
+    /// The structure of objects; absent where nothing is known of it.
+    fn schema(&self) -> Option<&Schema>;
     /// Reads an object as its kind: what the kind does not have is dropped, and told by its path.
     ///
     /// # Errors
@@ -43,6 +45,10 @@ pub trait Rules: Send + Sync {
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError>;
     /// What the server sets in an object whose deletion begins.
     fn prepare_delete(&self, _object: &mut Value, _now: jiff::Timestamp) {}
+    /// Whether something else than finalizers in the metadata keeps an object that is to go.
+    fn is_kept(&self, _object: &Value) -> bool {
+        false
+    }
     /// What is worth a warning.
     fn warnings(&self, _object: &Value, _old: Option<&Value>) -> Vec<String> {
         Vec::new()
@@ -74,8 +80,6 @@ pub struct Resource {
     pub storage_version: String,
     /// From the stored version to this one.
     pub conversion: Conversion,
-    /// The structure of objects; absent where nothing is known of it.
-    pub schema: Option<Schema>,
     /// Stored objects may lack fields that the schema has defaults for.
     pub defaults_on_read: bool,
     /// It has a definition: kube-apiserver treats such resources differently here and there.

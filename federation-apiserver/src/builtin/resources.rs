@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use structural_schema::Schema;
 
 use super::events::EventForms;
 use super::kind::{Kind, Profile};
@@ -49,7 +50,6 @@ fn resource(kind: &'static Kind) -> Resource {
         } else {
             Conversion::None
         },
-        schema: schemas::schema(kind).cloned(),
         defaults_on_read: false,
         custom: false,
         special: special.filter(|name| !["status", "scale"].contains(name)).map(str::to_owned).collect(),
@@ -67,7 +67,18 @@ pub(crate) struct BuiltinRules {
     kind: &'static Kind,
 }
 
+impl BuiltinRules {
+    fn is_of_namespaces(&self) -> bool {
+        self.kind.kind == "Namespace"
+    }
+}
+
 impl Rules for BuiltinRules {
+    /// It is unpacked when it is first asked for.
+    fn schema(&self) -> Option<&Schema> {
+        schemas::schema(self.kind)
+    }
+
     fn read(&self, object: Value) -> Result<(Value, Vec<String>), String> {
         let mut read = typed::read(self.kind, object).map_err(|error| error.to_string())?;
         // Whoever writes texts owns the data that they become.
@@ -91,5 +102,15 @@ impl Rules for BuiltinRules {
 
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         validate(self.kind, object, old)
+    }
+    fn prepare_delete(&self, object: &mut Value, _now: jiff::Timestamp) {
+        if self.is_of_namespaces() {
+            object["status"]["phase"] = "Terminating".into();
+        }
+    }
+
+    /// A namespace is kept by its content, for which a finalizer of its own stands.
+    fn is_kept(&self, object: &Value) -> bool {
+        self.is_of_namespaces() && object["spec"]["finalizers"].as_array().is_some_and(|all| !all.is_empty())
     }
 }

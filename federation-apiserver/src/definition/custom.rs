@@ -17,6 +17,10 @@ pub(super) struct CustomRules {
 }
 
 impl Rules for CustomRules {
+    fn schema(&self) -> Option<&Schema> {
+        Some(&self.schema)
+    }
+
     fn read(&self, mut object: Value) -> Result<(Value, Vec<String>), String> {
         let metadata = object.get_mut("metadata").map(Value::take).unwrap_or_default();
         let mut unknown = self.schema.prune(&mut object);

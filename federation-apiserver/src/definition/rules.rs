@@ -1,7 +1,7 @@
 //! What is particular to a CustomResourceDefinition as an object.
 
 use serde_json::{Value, json};
-use structural_schema::check_definition;
+use structural_schema::{Schema, check_definition};
 
 use super::CLEANUP;
 use crate::builtin::BuiltinRules;
@@ -47,6 +47,10 @@ fn note_stored_version(definition: &mut Value) {
 }
 
 impl Rules for DefinitionRules {
+    fn schema(&self) -> Option<&Schema> {
+        self.general.schema()
+    }
+
     fn read(&self, object: Value) -> Result<(Value, Vec<String>), String> {
         self.general.read(object)
     }

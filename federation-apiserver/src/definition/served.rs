@@ -27,7 +27,7 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
         .filter_map(|version| {
             // What does not compile was refused when it was written.
             let schema = Schema::compile(&version["schema"]["openAPIV3Schema"]).ok()?;
-            let plural = text(&names["plural"]);
+            let (name, plural) = (text(&version["name"]), text(&names["plural"]));
             let subresources = &version["subresources"];
             let status = subresources["status"].is_object();
             let paths = version["selectableFields"].as_array().into_iter().flatten();
@@ -35,8 +35,8 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
                 namespaced,
                 paths.filter_map(|field| field["jsonPath"].as_str()),
             );
-            let rules = CustomRules { schema: schema.clone(), namespaced, status };
-            let name = text(&version["name"]);
+            let defaults_on_read = schema.has_defaults() || storage != name;
+            let rules = CustomRules { schema, namespaced, status };
             Some(Resource {
                 key_prefix: format!("/registry/{group}/{plural}"),
                 storage_version: api_version(&group, storage),
@@ -49,8 +49,7 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
                 status,
                 scale: scale(&subresources["scale"]),
                 conversion: conversion.clone(),
-                defaults_on_read: schema.has_defaults() || storage != name,
-                schema: Some(schema),
+                defaults_on_read,
                 custom: true,
                 special: Vec::new(),
                 selectable,

@@ -155,9 +155,7 @@ fn stale(error: WriteError, at: &At<'_>) -> Refused {
 
 /// Whether nothing keeps an object that is to go.
 pub(super) fn is_released(resource: &Resource, object: &Value) -> bool {
-    let spec_finalizers = object["spec"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
-    let is_namespace = resource.group.is_empty() && resource.plural == "namespaces";
-    object::finalizers(object).is_empty() && !(is_namespace && spec_finalizers)
+    object::finalizers(object).is_empty() && !resource.rules.is_kept(object)
 }
 
 /// An object goes with the update that releases it; one that nothing kept is waiting for something else, such as

@@ -79,9 +79,6 @@ impl Rest {
             if let Some(generation) = last["metadata"]["generation"].as_i64() {
                 object::set(&mut last, "generation", Some((generation + 1).into()));
             }
-            if at.resource.group.is_empty() && at.resource.plural == "namespaces" {
-                last["status"]["phase"] = "Terminating".into();
-            }
         }
         if last == current.object {
             return Ok(Written { code: 200, object: last });

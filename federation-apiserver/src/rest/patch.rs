@@ -201,7 +201,7 @@ fn check_patched_kind(at: &At<'_>, new: &Value) -> Result<(), ApiError> {
 }
 
 fn patched(at: &At<'_>, patch_type: PatchType, current: &Value, patch: &Value) -> Result<Value, ApiError> {
-    let patched = match (patch_type, at.resource.schema.as_ref()) {
+    let patched = match (patch_type, at.resource.rules.schema()) {
         (PatchType::Json, _) => object_patch::json_patch(current, patch),
         (PatchType::Strategic, Some(schema)) => object_patch::strategic_merge(current, patch, schema.root()),
         (PatchType::Strategic | PatchType::Merge | PatchType::Apply, _) => {

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use structural_schema::go_text::json_kind;
 
 use super::TypeError;
 use super::shape::{Shape, Types};
@@ -95,7 +96,7 @@ impl<'a> Reader<'a> {
             }
             (Shape::Time, Value::String(text)) => time(&text, "2006-01-02T15:04:05Z07:00")?,
             (Shape::MicroTime, Value::String(text)) => time(&text, "2006-01-02T15:04:05.000000Z07:00")?,
-            (shape, value) => return Err(self.unfit(shape, json_type(&value))),
+            (shape, value) => return Err(self.unfit(shape, json_kind(&value))),
         }))
     }
 
@@ -153,17 +154,6 @@ fn zero(shape: &Shape) -> Value {
         Shape::Integer(_) | Shape::Number | Shape::IntOrString => Value::from(0),
         Shape::Quantity => Value::from("0"),
         Shape::Any | Shape::Map(_) | Shape::List(_) | Shape::Time | Shape::MicroTime => Value::Null,
-    }
-}
-
-fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 
