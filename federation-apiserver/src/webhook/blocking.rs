@@ -7,9 +7,12 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Sender, channel};
 
 type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How many calls may wait to be begun. Who waits for one holds a thread, and of those there are not so many.
+const WAITING: usize = 1024;
 
 /// A thread with a runtime of its own. It ends when this is dropped.
 ///
@@ -17,7 +20,7 @@ type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// this process, can run. That is possible in a runtime of several threads only; in one of a single thread, a webhook
 /// that is served by the very same thread cannot answer, and the call ends with its timeout.
 pub(super) struct Blocking {
-    jobs: UnboundedSender<Job>,
+    jobs: Sender<Job>,
 }
 
 impl Blocking {
@@ -27,7 +30,7 @@ impl Blocking {
     /// The system has none left.
     pub(super) fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (jobs, mut waiting) = unbounded_channel::<Job>();
+        let (jobs, mut waiting) = channel::<Job>(WAITING);
         let run = async move {
             while let Some(job) = waiting.recv().await {
                 tokio::spawn(job);
@@ -47,7 +50,7 @@ impl Blocking {
         let job = async move {
             let _ = done.send(future.await);
         };
-        self.jobs.send(Box::pin(job)).map_err(|_| RecvTimeoutError::Disconnected)?;
+        self.jobs.try_send(Box::pin(job)).map_err(|_| RecvTimeoutError::Disconnected)?;
         let wait = || result.recv_timeout(timeout);
         match Handle::try_current().map(|handle| handle.runtime_flavor()) {
             Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
