@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::{FutureExt as _, StreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use revision_store::EventKind;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,7 @@ impl AccountControl {
             loop {
                 let change = self.changes.next().await;
                 self.learn(change);
-                while let Some(change) = self.changes.next().now_or_never() {
+                while let Some(change) = self.changes.next_now() {
                     self.learn(change);
                 }
                 self.see_to_due().await;

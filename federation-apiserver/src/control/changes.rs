@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::stream::SelectAll;
+use futures::{FutureExt as _, StreamExt as _};
 use revision_store::{Entry, Event, Range, Revision, Store, StoreError, Watch, WatchItem};
 use tokio::time::{Instant, sleep_until};
 
@@ -67,6 +67,20 @@ impl Changes {
     /// Begins again, after a pause: something that had to be done could not be done.
     pub(crate) fn begin_again(&mut self) {
         self.phase = Phase::Waiting(Instant::now() + PAUSE);
+    }
+
+    /// The next thing to know, or `None` when a moment has come before it. Nothing is lost if the future is dropped.
+    pub(crate) async fn next_before(&mut self, moment: Option<Instant>) -> Option<Change> {
+        let Some(moment) = moment else { return Some(self.next().await) };
+        tokio::select! {
+            change = self.next() => Some(change),
+            () = sleep_until(moment) => None,
+        }
+    }
+
+    /// What is known without waiting.
+    pub(crate) fn next_now(&mut self) -> Option<Change> {
+        self.next().now_or_never()
     }
 
     /// The next thing to know. Nothing is lost if the future is dropped.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use revision_store::EventKind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -61,21 +60,14 @@ impl DefinitionContentControl {
 
     /// Returns when something may be due, after everything that is known by then has been taken in.
     async fn wait(&mut self) {
-        let again = self.again;
-        let pause = async {
-            match again {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            change = self.changes.next() => self.learn(change),
-            () = pause => {
+        match self.changes.next_before(self.again).await {
+            Some(change) => self.learn(change),
+            None => {
                 self.again = None;
                 self.due.extend(self.terminating.keys().cloned());
             }
         }
-        while let Some(change) = self.changes.next().now_or_never() {
+        while let Some(change) = self.changes.next_now() {
             self.learn(change);
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt as _, StreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use revision_store::EventKind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -70,21 +70,14 @@ impl NamespaceControl {
 
     /// Returns when something may be due, after everything that is known by then has been taken in.
     async fn wait(&mut self) {
-        let again = self.again;
-        let pause = async {
-            match again {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            change = self.changes.next() => self.learn(change),
-            () = pause => {
+        match self.changes.next_before(self.again).await {
+            Some(change) => self.learn(change),
+            None => {
                 self.again = None;
                 self.due.append(&mut self.failed);
             }
         }
-        while let Some(change) = self.changes.next().now_or_never() {
+        while let Some(change) = self.changes.next_now() {
             self.learn(change);
         }
     }
