@@ -1,5 +1,6 @@
 //! The federation's admission, asked by a function call: the same questions and answers as over HTTPS.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -49,9 +50,14 @@ impl Admission {
         let Some(Asked { lookups, router }) = self.asked.get() else {
             return if write.user.name == USER { Ok(()) } else { Err(not_yet()) };
         };
-        let federated = lookups.federated().borrow().clone().unwrap_or_default();
         let named = (resource.group.as_str(), resource.version.as_str(), resource.plural.as_str());
-        for path in paths(mutating, named, write.operation.name(), &federated) {
+        let asked: Vec<&str> = {
+            let (none, follow) = (BTreeSet::new(), lookups.federated());
+            let federated = follow.borrow();
+            let federated = federated.as_ref().unwrap_or(&none);
+            paths(mutating, named, write.operation.name(), federated).collect()
+        };
+        for path in asked {
             let review = review_of(write);
             let answer = answered(router.clone(), path, &review).await?;
             let response = &answer["response"];

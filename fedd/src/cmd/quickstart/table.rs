@@ -1,6 +1,6 @@
 //! A table of cells and what they run, drawn anew as it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl Live {
                         due.get_or_insert(Instant::now() + TOGETHER);
                     }
                 }
-                () = async { sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     due = None;
                     self.draw()?;
                 }
@@ -108,13 +108,8 @@ impl Live {
 
     fn table(&self) -> Table {
         let mut table = Table::new();
-        let names: Vec<(usize, &String)> = {
-            let mut names: Vec<_> = self.objects.keys().map(|(index, _, name)| (*index, name)).collect();
-            names.dedup();
-            names.sort_unstable();
-            names.dedup();
-            names
-        };
+        let names: BTreeSet<(usize, &String)> =
+            self.objects.keys().map(|(index, _, name)| (*index, name)).collect();
         let mut header = vec!["TENANT".to_owned(), "CELL".to_owned(), "MEMBER".to_owned()];
         header.extend(names.iter().map(|(index, name)| format!("{} {name}", SHOWN[*index].0)));
         table.set_header(header);
