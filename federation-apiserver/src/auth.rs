@@ -48,7 +48,7 @@ pub use client_certificate::{CertificateError, ClientCertificate};
 pub use identity_review::{TokenQuestion, self_review, token_review};
 pub use kubeconfig::{Login, kubeconfig};
 pub use policy::{Decision, Holdings, MissingRole, Policy, RbacKind};
-pub use refusal::{Cause, Refusal};
+pub use refusal::Refusal;
 pub use role::{AggregationRule, LabelSelector, Role, RoleMeta, SelectorRequirement};
 pub use rule::PolicyRule;
 pub use tls::server_config;

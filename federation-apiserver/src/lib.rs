@@ -1,4 +1,19 @@
-//! A Kubernetes API server as a library.
+//! A Kubernetes API server as a library: kubectl and client-go work with it, and its objects are in a
+//! [`revision_store::Store`].
+//!
+//! [`EmbeddedServer`] is all of it as one value. Below it, from a request to the store:
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`server`], [`request`], [`body`], [`protobuf`] | HTTP: listening, limits, paths, options, forms of answers |
+//! | [`auth`] | who asks, and may they |
+//! | [`resource`], [`builtin`], [`definition`], [`conversion`] | what is served, and what is particular to each kind |
+//! | [`rest`] | the verbs |
+//! | [`admission`], [`webhook`] | what may still be said to a write |
+//! | [`control`] | the parts that act by themselves |
+//! | [`discovery`], [`openapi`], [`table`], [`select`], [`status`] | documents, tables, selectors, errors |
+//!
+//! What it has of Kubernetes' API and what it has not is in the project's docs/api-conformance.md.
 
 pub mod admission;
 pub mod auth;

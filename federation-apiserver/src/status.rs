@@ -429,7 +429,7 @@ impl From<crate::auth::Refusal> for ApiError {
                 let mut error =
                     Self::about(Reason::Invalid, GroupResource { group, resource: kind }, &name, message);
                 for cause in causes {
-                    error = error.with_cause(cause.reason, Some(&cause.field), &cause.message);
+                    error = error.with_cause(cause.cause.reason(), Some(&cause.field), &cause.message);
                 }
                 error
             }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Number, Value};
+pub(crate) use structural_schema::go_text::{json_kind, quote};
 
 /// A value as `%v` prints it: `map[a:1 b:[x y]]`.
 pub(crate) fn plain(value: &Value) -> String {
@@ -54,27 +55,6 @@ pub(crate) fn quoted(value: &Value) -> String {
         }
         scalar => plain(scalar),
     }
-}
-
-/// A string as `%q` prints it.
-pub(crate) fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            control if control.is_ascii_control() => {
-                let _ = write!(quoted, "\\x{:02x}", u32::from(control));
-            }
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 /// A value as `%#v` prints it.
@@ -168,18 +148,6 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => LIST_TYPE,
         Value::Object(_) => MAP_TYPE,
-    }
-}
-
-/// The name of a JSON value's kind in errors of Go's decoder.
-pub(crate) fn json_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 

@@ -117,6 +117,18 @@ fn printable(char: char) -> bool {
     !char.is_whitespace() && format!("a{char}").escape_debug().count() == 2
 }
 
+/// The name of a JSON value's kind, as Go's decoder has it in its errors.
+pub fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
 /// `json.Marshal`: keys in order, `<`, `>` and `&` escaped.
 pub(crate) fn json(value: &Value) -> String {
     let mut text = String::new();

@@ -4,7 +4,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::auth::{Attributes, Cause, Policy, Refusal, ResourceTarget, User, policy::joined};
+use crate::FieldError;
+use crate::auth::{Attributes, Policy, Refusal, ResourceTarget, User, policy::joined};
 
 const GROUP: &str = "authorization.k8s.io";
 
@@ -127,7 +128,7 @@ impl Spec {
     }
 }
 
-fn check(review: AccessReview, request: &Value, spec: &Spec) -> Vec<Cause> {
+fn check(review: AccessReview, request: &Value, spec: &Spec) -> Vec<FieldError> {
     let mut causes = Vec::new();
     // The value as kube-apiserver shows it: its internal type has no names for JSON.
     let path = match &spec.non_resource_attributes {
@@ -135,12 +136,12 @@ fn check(review: AccessReview, request: &Value, spec: &Spec) -> Vec<Cause> {
         None => Value::Null,
     };
     match (&spec.resource_attributes, &spec.non_resource_attributes) {
-        (Some(_), Some(_)) => causes.push(Cause::invalid(
+        (Some(_), Some(_)) => causes.push(FieldError::invalid(
             "spec.nonResourceAttributes",
             &path,
             "cannot be specified in combination with resourceAttributes",
         )),
-        (None, None) => causes.push(Cause::invalid(
+        (None, None) => causes.push(FieldError::invalid(
             "spec.resourceAttributes",
             &Value::Null,
             "exactly one of nonResourceAttributes or resourceAttributes must be specified",
@@ -149,7 +150,7 @@ fn check(review: AccessReview, request: &Value, spec: &Spec) -> Vec<Cause> {
     }
     if review != AccessReview::SelfSubject && spec.user.is_empty() && spec.groups.is_empty() {
         let detail = "at least one of user or group must be specified";
-        causes.push(Cause::invalid("spec.user", &json!(""), detail));
+        causes.push(FieldError::invalid("spec.user", &json!(""), detail));
     }
     for selector in ["fieldSelector", "labelSelector"] {
         check_selector(selector, &request["spec"]["resourceAttributes"][selector], &mut causes);
@@ -159,7 +160,7 @@ fn check(review: AccessReview, request: &Value, spec: &Spec) -> Vec<Cause> {
         let own = request["metadata"]["namespace"].as_str().unwrap_or_default();
         if let Some(resource) = spec.resource_attributes.as_ref().filter(|resource| resource.namespace != own)
         {
-            causes.push(Cause::invalid(
+            causes.push(FieldError::invalid(
                 "spec.resourceAttributes.namespace",
                 &json!(resource.namespace),
                 "must match metadata.namespace",
@@ -167,14 +168,14 @@ fn check(review: AccessReview, request: &Value, spec: &Spec) -> Vec<Cause> {
         }
         if spec.non_resource_attributes.is_some() {
             let detail = "disallowed on this kind of request";
-            causes.push(Cause::invalid("spec.nonResourceAttributes", &path, detail));
+            causes.push(FieldError::invalid("spec.nonResourceAttributes", &path, detail));
         }
     }
     causes
 }
 
 /// A selector is either text or a list of requirements.
-fn check_selector(name: &str, selector: &Value, causes: &mut Vec<Cause>) {
+fn check_selector(name: &str, selector: &Value, causes: &mut Vec<FieldError>) {
     if selector.is_null() {
         return;
     }
@@ -183,15 +184,15 @@ fn check_selector(name: &str, selector: &Value, causes: &mut Vec<Cause>) {
     let listed = selector["requirements"].as_array().is_some_and(|listed| !listed.is_empty());
     if !raw.is_empty() && listed {
         let detail = "may not specified at the same time as requirements";
-        causes.push(Cause::invalid(&format!("{field}.rawSelector"), &json!(raw), detail));
+        causes.push(FieldError::invalid(format!("{field}.rawSelector"), &json!(raw), detail));
     }
     if raw.is_empty() && !listed {
         let detail = format!("when {field} is specified, requirements or rawSelector is required");
-        causes.push(Cause::required(&format!("{field}.requirements"), &detail));
+        causes.push(FieldError::required(format!("{field}.requirements"), &detail));
     }
 }
 
-fn check_metadata(review: AccessReview, metadata: &Value) -> Option<Cause> {
+fn check_metadata(review: AccessReview, metadata: &Value) -> Option<FieldError> {
     let (allowed, detail) = match review {
         AccessReview::Local => (&["managedFields", "namespace"][..], "must be empty except for namespace"),
         _ => (&["managedFields"][..], "must be empty"),
@@ -207,5 +208,5 @@ fn check_metadata(review: AccessReview, metadata: &Value) -> Option<Cause> {
         .as_object()?
         .iter()
         .any(|(field, value)| !allowed.contains(&field.as_str()) && !empty(value));
-    surplus.then(|| Cause::invalid("metadata", metadata, detail))
+    surplus.then(|| FieldError::invalid("metadata", metadata, detail))
 }

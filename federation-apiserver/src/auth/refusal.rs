@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use crate::FieldError;
 use crate::auth::{attributes::qualified, quote::quoted};
 
 /// Why a request is refused. Its `Display` is the answer's message, in kube-apiserver's words.
@@ -52,48 +53,13 @@ pub enum Refusal {
         /// The name, where the answer has one.
         name: String,
         /// Every field that is wrong; at least one.
-        causes: Vec<Cause>,
+        causes: Vec<FieldError>,
     },
     /// 500 without a reason.
     Internal(
         /// The message.
         String,
     ),
-}
-
-/// One wrong field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
-    /// metav1's `CauseType`, such as `FieldValueInvalid`.
-    pub reason: &'static str,
-    /// The field's path.
-    pub field: String,
-    /// What is wrong, with the value where the reason calls for one.
-    pub message: String,
-}
-
-impl Cause {
-    /// A value that is not allowed; `value` as JSON.
-    pub(crate) fn invalid(field: &str, value: &serde_json::Value, detail: &str) -> Self {
-        let value = match value {
-            serde_json::Value::String(text) => quoted(text),
-            other => other.to_string(),
-        };
-        Self {
-            reason: "FieldValueInvalid",
-            field: field.to_owned(),
-            message: format!("Invalid value: {value}: {detail}"),
-        }
-    }
-
-    /// A value that is missing.
-    pub(crate) fn required(field: &str, detail: &str) -> Self {
-        Self {
-            reason: "FieldValueRequired",
-            field: field.to_owned(),
-            message: format!("Required value: {detail}"),
-        }
-    }
 }
 
 impl Refusal {
@@ -132,8 +98,7 @@ impl fmt::Display for Refusal {
                 write!(f, "Operation cannot be fulfilled on {resource} {}: {message}", quoted(name))
             }
             Self::Invalid { group, kind, name, causes } => {
-                let causes: Vec<_> =
-                    causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+                let causes: Vec<_> = causes.iter().map(ToString::to_string).collect();
                 let causes =
                     if causes.len() == 1 { causes.concat() } else { format!("[{}]", causes.join(", ")) };
                 write!(f, "{} {} is invalid: {causes}", qualified(group, kind), quoted(name))

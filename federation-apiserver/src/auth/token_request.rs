@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::FieldError;
 use crate::auth::{
-    BoundKind, BoundTo, Cause, Claims, NamedUid, Reference, Refusal, quote::quoted, service_account_name,
+    BoundKind, BoundTo, Claims, NamedUid, Reference, Refusal, quote::quoted, service_account_name,
 };
 
 const GROUP: &str = "authentication.k8s.io";
@@ -72,7 +73,7 @@ impl TokenRequest {
         }
         if let Some(said) = said("name").filter(|said| *said != name) {
             let detail = "must match the service account name if specified";
-            let causes = vec![Cause::invalid("metadata.name", &json!(said), detail)];
+            let causes = vec![FieldError::invalid("metadata.name", &json!(said), detail)];
             return Err(Refusal::Invalid { group: GROUP, kind: KIND, name: name.to_owned(), causes });
         }
         if let Some(said) = said("uid").filter(|said| *said != uid) {
@@ -259,7 +260,7 @@ fn check_seconds(seconds: i64) -> Result<(), Refusal> {
     } else {
         return Ok(());
     };
-    let causes = vec![Cause::invalid("spec.expirationSeconds", &json!(seconds), detail)];
+    let causes = vec![FieldError::invalid("spec.expirationSeconds", &json!(seconds), detail)];
     Err(Refusal::Invalid { group: GROUP, kind: KIND, name: String::new(), causes })
 }
 

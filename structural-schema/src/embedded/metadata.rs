@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::names;
 use crate::field_error::FieldError;
+use crate::go_text::json_kind;
 use crate::path::Path;
 use crate::prune::UnknownFields;
 
@@ -120,7 +121,7 @@ fn validate_metadata(metadata: &Value, path: &Path<'_>, errors: &mut Vec<FieldEr
         Value::Object(fields) => fields,
         other => {
             let detail =
-                format!("json: cannot unmarshal {} into Go value of type v1.ObjectMeta", go_kind(other));
+                format!("json: cannot unmarshal {} into Go value of type v1.ObjectMeta", json_kind(other));
             errors.push(FieldError::invalid(path.field(), metadata, &detail));
             return;
         }
@@ -171,7 +172,7 @@ fn mistyped(name: &str, value: &Value) -> Option<String> {
     let wrong = |value: &Value, of: &str| {
         Some(format!(
             "json: cannot unmarshal {} into Go struct field ObjectMeta.{name} of type {of}",
-            go_kind(value)
+            json_kind(value)
         ))
     };
     match (field_type(name)?, value) {
@@ -192,16 +193,5 @@ fn mistyped(name: &str, value: &Value) -> Option<String> {
         (Type::Texts, _) => wrong(value, "[]string"),
         (Type::Objects(_), _) if name == "ownerReferences" => wrong(value, "[]v1.OwnerReference"),
         (Type::Objects(_), _) => wrong(value, "[]v1.ManagedFieldsEntry"),
-    }
-}
-
-fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
