@@ -177,7 +177,7 @@ impl EmbeddedServer {
         policies.load().await;
         let converters = ConversionWebhooks::new(converters, trusted).map_err(EmbeddedError::Thread)?;
         let mut definitions = Definitions::new(Arc::clone(&rest), Arc::new(converters));
-        definitions.load().await?;
+        definitions.load().await;
 
         let listener = match listen {
             None => None,

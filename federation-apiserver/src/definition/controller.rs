@@ -1,21 +1,24 @@
 //! Keeps the catalog and the definitions' conditions in line with what is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures::StreamExt as _;
-use revision_store::{Entry, EventKind, Range, StoreError, WatchItem, Write};
+use revision_store::{Entry, EventKind, Write};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{Converters, PREFIX, served, status};
+use crate::control::changes::{Change, Changes};
 use crate::rest::Rest;
 
 /// Turns definitions into resources.
 pub struct Definitions {
     rest: Arc<Rest>,
     converters: Arc<dyn Converters>,
+    changes: Changes,
     known: BTreeMap<String, Known>,
+    /// The names of those that are being read anew.
+    read: BTreeSet<String>,
 }
 
 struct Known {
@@ -23,69 +26,80 @@ struct Known {
     revision: u64,
 }
 
-/// How long the controller waits before it reads a store again that failed.
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
-
 impl Definitions {
     /// The resources of no definition yet.
     pub fn new(rest: Arc<Rest>, converters: Arc<dyn Converters>) -> Self {
-        Self { rest, converters, known: BTreeMap::new() }
+        let changes = Changes::new(Arc::clone(rest.store()), [PREFIX]);
+        Self { rest, converters, changes, known: BTreeMap::new(), read: BTreeSet::new() }
     }
 
-    /// Reads all definitions that are stored, and puts their resources into the catalog.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn load(&mut self) -> Result<u64, StoreError> {
-        let page = self.rest.store().list(Range::prefix(PREFIX)).await?;
-        let names: Vec<String> = page.entries.iter().map(|entry| name_of(&entry.key).to_owned()).collect();
-        let gone: Vec<String> = self.known.keys().filter(|name| !names.contains(name)).cloned().collect();
-        gone.iter().for_each(|name| self.forget(name));
-        page.entries.iter().for_each(|entry| self.learn(entry));
-        for name in names {
-            self.settle(&name).await;
+    /// Returns when the resources of all definitions that are stored are in the catalog. A store that fails is asked
+    /// again until it answers.
+    pub async fn load(&mut self) {
+        loop {
+            let change = self.changes.next().await;
+            let loaded = matches!(change, Change::Loaded);
+            self.take_in(change).await;
+            if loaded {
+                return;
+            }
         }
-        Ok(page.revision)
     }
 
     /// Follows the definitions until it is cancelled.
     pub async fn run(mut self, stop: CancellationToken) {
         let follow = async {
             loop {
-                if let Err(error) = self.follow().await {
-                    tracing::warn!(%error, "definitions cannot be followed; they are read again");
-                    tokio::time::sleep(PAUSE).await;
-                }
+                let change = self.changes.next().await;
+                self.take_in(change).await;
             }
         };
         stop.run_until_cancelled(follow).await;
     }
 
-    async fn follow(&mut self) -> Result<(), StoreError> {
-        let revision = self.load().await?;
-        let mut watch = self.rest.store().watch(PREFIX, revision).await?;
-        while let Some(item) = watch.next().await {
-            let WatchItem::Event(event) = item? else { continue };
-            let name = name_of(&event.entry.key).to_owned();
-            match event.kind {
-                EventKind::Put => {
-                    self.learn(&event.entry);
+    async fn take_in(&mut self, change: Change) {
+        match change {
+            // What is served goes on until all has been read anew.
+            Change::Begin => self.read.clear(),
+            Change::Found(entry) => {
+                self.learn(&entry);
+                self.read.insert(name_of(&entry.key).to_owned());
+            }
+            Change::Loaded => {
+                let gone: Vec<String> =
+                    self.known.keys().filter(|name| !self.read.contains(*name)).cloned().collect();
+                gone.iter().for_each(|name| self.forget(name));
+                for name in std::mem::take(&mut self.read) {
                     self.settle(&name).await;
                 }
-                EventKind::Delete => {
-                    self.forget(&name);
-                    // A name that was taken may be free now.
-                    let waiting: Vec<String> = (self.known.iter())
-                        .filter(|(_, known)| !status::is_true(&known.definition, "NamesAccepted"))
-                        .map(|(name, _)| name.clone())
-                        .collect();
-                    for name in waiting {
+            }
+            Change::Event(event) => {
+                let name = name_of(&event.entry.key).to_owned();
+                match event.kind {
+                    // What was written here has been settled.
+                    EventKind::Put if self.knows(&name, event.revision()) => {}
+                    EventKind::Put => {
+                        self.learn(&event.entry);
                         self.settle(&name).await;
+                    }
+                    EventKind::Delete => {
+                        self.forget(&name);
+                        // A name that was taken may be free now.
+                        let waiting: Vec<String> = (self.known.iter())
+                            .filter(|(_, known)| !status::is_true(&known.definition, "NamesAccepted"))
+                            .map(|(name, _)| name.clone())
+                            .collect();
+                        for name in waiting {
+                            self.settle(&name).await;
+                        }
                     }
                 }
             }
         }
-        Ok(())
+    }
+
+    fn knows(&self, name: &str, revision: u64) -> bool {
+        self.known.get(name).is_some_and(|known| known.revision >= revision)
     }
 
     fn learn(&mut self, entry: &Entry) {
