@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Plugin;
+use crate::audit::Audit;
 use crate::auth::{
     Authenticators, CertificatesError, Identity, Login, MASTERS, Policy, StaticTokens, TokenError, TokenKeys,
     certificates, kubeconfig, server_config,
@@ -27,6 +28,7 @@ use crate::control::policy::PolicyControl;
 use crate::control::simulate::services::ServiceAddresses;
 use crate::control::simulate::{Behaviour, Simulation};
 use crate::definition::{Converters, Definitions};
+use crate::metrics::{Exposition, MeasuredStore, Metrics};
 use crate::resource::Catalog;
 use crate::rest::Rest;
 use crate::server::{ApiServer, Listener, Settings, serve};
@@ -88,6 +90,10 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// Further names and addresses that its certificate is for.
     pub hosts: Vec<String>,
+    /// What is recorded of requests; `None`: nothing.
+    pub audit: Option<Audit>,
+    /// Metrics of other parts of the program, served beside its own.
+    pub metrics: Vec<Arc<dyn Exposition>>,
     /// Limits and times.
     pub settings: Settings,
 }
@@ -107,6 +113,8 @@ impl Options {
             tokens: StaticTokens::default(),
             listen: None,
             hosts: Vec::new(),
+            audit: None,
+            metrics: Vec::new(),
             settings: Settings::default(),
         }
     }
@@ -146,6 +154,7 @@ pub struct EmbeddedServer {
     address: Option<SocketAddr>,
     secrets: Secrets,
     store: Arc<dyn Store>,
+    audit: Option<Audit>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -159,7 +168,9 @@ impl EmbeddedServer {
         let Options {
             store, profile, secrets, converters, mut plugins, simulation, accounts, trusted, ..
         } = options;
-        let Options { tokens, listen, hosts, mut settings, .. } = options;
+        let Options { tokens, listen, hosts, audit, metrics, mut settings, .. } = options;
+        let metrics = Arc::new(Metrics::new(metrics));
+        let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));
         plugins.insert(0, Arc::new(NamespaceLifecycle::new(Arc::clone(&store))));
@@ -168,8 +179,12 @@ impl EmbeddedServer {
         }
         let mut webhooks = FollowConfigurations::new(Arc::clone(&store), Arc::clone(&trusted));
         webhooks.load().await;
-        let asked = webhooks.configurations();
-        plugins.push(Arc::new(AdmissionWebhooks::new(asked, Arc::clone(&catalog), Arc::clone(&store))));
+        plugins.push(Arc::new(AdmissionWebhooks::new(
+            webhooks.configurations(),
+            Arc::clone(&catalog),
+            Arc::clone(&store),
+            Arc::clone(&metrics),
+        )));
         let rest = Arc::new(Rest::new(Arc::clone(&store), catalog, plugins));
         let policy = Arc::new(RwLock::new(Policy::default()));
         bootstrap(Arc::clone(&rest), profile).await.map_err(EmbeddedError::Bootstrap)?;
@@ -191,7 +206,14 @@ impl EmbeddedServer {
         let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
         let authenticators = Arc::new(Authenticators { tokens, keys, anonymous: true });
         let compact_every = settings.compaction;
-        let api = Arc::new(ApiServer::new(Arc::clone(&rest), policy, authenticators, settings));
+        let api = Arc::new(ApiServer::new(
+            Arc::clone(&rest),
+            policy,
+            authenticators,
+            settings,
+            metrics,
+            audit.clone(),
+        ));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -212,7 +234,7 @@ impl EmbeddedServer {
         if let Some(listener) = listener {
             tasks.spawn(serve(Arc::clone(&api), listener, stop.clone()));
         }
-        Ok(Self { api, address, secrets, store, stop, tasks })
+        Ok(Self { api, address, secrets, store, audit, stop, tasks })
     }
 
     /// The server, for requests of this process.
@@ -248,6 +270,10 @@ impl EmbeddedServer {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
         self.store.close().await;
+        if let Some(Audit { log, .. }) = self.audit.take() {
+            // It is on the disk, or in the terminal, in a moment.
+            let _ = tokio::task::spawn_blocking(move || log.close()).await;
+        }
     }
 }
 

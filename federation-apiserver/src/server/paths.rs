@@ -38,7 +38,7 @@ impl ApiServer {
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let document = match segments.as_slice() {
             [] => {
-                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
+                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
             }
             ["api"] if aggregated => return Ok(aggregate(&discovery::aggregated_core(&all()))),
             ["apis"] if aggregated => return Ok(aggregate(&discovery::aggregated_groups(&all()))),
@@ -56,6 +56,7 @@ impl ApiServer {
             }
             ["version"] => version(),
             ["healthz" | "livez" | "readyz", ..] => return self.health(parts).await,
+            ["metrics"] => return self.measured().await,
             ["openapi", "v2"] => {
                 if Accept::negotiate(accept).is_none() {
                     return Err(ApiError::not_acceptable());
@@ -76,6 +77,26 @@ impl ApiServer {
             _ => return Ok(answer::page_not_found()),
         };
         Ok(answer::value(200, &document, false))
+    }
+
+    /// What has been counted, with what is stored now. A count that the store cannot give is left out.
+    async fn measured(&self) -> Result<Response<Body>, ApiError> {
+        let store = self.rest.store();
+        let revision = store.revision().await.map_err(crate::rest::store_error)?;
+        let served = self.rest.catalog().served();
+        let mut counts = std::collections::BTreeMap::new();
+        for resource in served.iter() {
+            // Versions of a resource have the same objects.
+            let name = resource.group_resource().to_string();
+            if !counts.contains_key(&name)
+                && let Ok(count) = store.count(&format!("{}/", resource.key_prefix)).await
+            {
+                counts.insert(name, count);
+            }
+        }
+        self.metrics.stored(revision, counts.into_iter().collect());
+        let text = self.metrics.text().map_err(ApiError::internal)?;
+        Ok(answer::with_type(200, text.into(), crate::metrics::OPEN_METRICS))
     }
 
     /// Whether the store answers.

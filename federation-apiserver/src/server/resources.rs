@@ -160,8 +160,10 @@ impl ApiServer {
             ApiError::new(Reason::TooManyRequests, "too many watches, please try again later").retry_after(1)
         })?;
         let shown = Arc::clone(resource);
+        let sent = self.metrics.watch_events(&resource.group, &resource.version, &resource.plural);
         let mut first = true;
         let represent = move |object: Representable| {
+            sent.inc();
             let headers = std::mem::replace(&mut first, false);
             represent(&shown, object, form, headers)
         };
@@ -171,7 +173,7 @@ impl ApiServer {
             .watch(Arc::clone(resource), namespace, name, options, self.settings.watch, Box::new(represent))
             .await?;
         let watching = watching.take_until(self.stopping.clone().cancelled_owned()).boxed();
-        let mut response = Response::new(Body::watch(watching, Some(permit)));
+        let mut response = Response::new(Body::watch(watching, permit));
         let media_type = http::HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, media_type);
         response
@@ -260,6 +262,22 @@ fn object(parts: &Parts, body: &Bytes, resource: &Resource) -> Result<Parsed, Ap
     match builtin::find(group, version, plural) {
         Some(builtin) => parsed(parts, body, &builtin.definition()),
         None => json(parts, body),
+    }
+}
+
+/// What a request has in its body, as far as it can be read: for the record.
+pub(super) fn sent(parts: &Parts, body: &Bytes, path: Option<&ResourcePath>) -> Option<Value> {
+    let path = path?;
+    if body.is_empty() {
+        return None;
+    }
+    let definition = match parts.method.as_str() {
+        "DELETE" => Some(DELETE_OPTIONS.to_owned()),
+        _ => builtin::find(&path.group, &path.version, &path.resource).map(builtin::Kind::definition),
+    };
+    match media_type(parts) {
+        protobuf::MEDIA_TYPE => protobuf::read(body, &definition?).ok(),
+        _ => serde_json::from_slice(body).ok(),
     }
 }
 
