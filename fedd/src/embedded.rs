@@ -1,33 +1,40 @@
 //! The federation's own API server, in this process: what `fedd serve` has instead of a kubeconfig.
 
 mod admission;
+mod audit;
 mod conversion;
 mod data;
+mod trusted;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use federation_apiserver::audit::Audit;
 use federation_apiserver::auth::{MASTERS, User};
 use federation_apiserver::builtin::Profile;
 use federation_apiserver::{EmbeddedServer, InProcess, Options};
 use federation_model::{DefaultType, KubeFedConfigSpec, Scope, Settings};
+use jiff::Timestamp;
 use kube::Client;
 use revision_store::{SqliteStore, Store};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::admission::Admission;
+pub use self::audit::AuditArgs;
 use self::conversion::Forms;
 pub(crate) use self::data::write_private;
 pub use self::data::{DataFolder, default_data};
 use crate::manifest::Federation;
+use crate::metrics::Metrics;
 use crate::webhook::state::Lookups;
 use crate::{apply, settings, yaml};
 
 /// What the federation's API server is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EmbeddedOptions {
     /// The database file.
     pub data: PathBuf,
@@ -41,6 +48,10 @@ pub struct EmbeddedOptions {
     pub types: Vec<DefaultType>,
     /// The settings of a federation that has none yet.
     pub settings: KubeFedConfigSpec,
+    /// What is recorded of requests.
+    pub audit: Option<Audit>,
+    /// What the controllers count, which the server serves beside its own.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The federation's API server, ready to be used and administered.
@@ -68,13 +79,15 @@ impl Embedded {
         let (forms, admission) = (Arc::new(Forms::default()), Arc::new(Admission::default()));
         let made = Options::new(Arc::new(store) as Arc<dyn Store>, Profile::Federation, secrets);
         let mut server_settings = made.settings.clone();
-        server_settings.yaml =
-            Some(|bytes| yaml::parse(&String::from_utf8_lossy(bytes)).map_err(|error| error.to_string()));
+        server_settings.yaml = Some(yaml::SERVED);
         let server = EmbeddedServer::start(Options {
             converters: forms.clone(),
             plugins: vec![admission.clone()],
             listen: Some(options.listen),
             hosts: options.hosts.clone(),
+            trusted: trusted::system_roots().await,
+            audit: options.audit.clone(),
+            metrics: vec![options.metrics.clone()],
             settings: server_settings,
             ..made
         })
@@ -114,6 +127,11 @@ impl Embedded {
     /// The certificate cannot be made.
     pub fn admin_kubeconfig(&self) -> anyhow::Result<serde_json::Value> {
         Ok(self.server.admin_kubeconfig("fedd")?)
+    }
+
+    /// When the server's certificate was made: the administrator's is to be made anew with it.
+    pub fn renewals(&self) -> watch::Receiver<Timestamp> {
+        self.server.renewals()
     }
 
     /// Ends it: requests under way are answered, and the data is closed.

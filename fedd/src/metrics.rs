@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use federation_apiserver::metrics::Exposition;
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
@@ -149,12 +150,9 @@ impl Metrics {
     /// # Errors
     /// None in practice: text is written to memory.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
-        if let Some(core) = self.core.get() {
-            let clusters = core.clusters();
-            self.forget_clusters(|name| clusters.get(name).is_none());
-        }
         let mut text = String::new();
-        encode(&mut text, &self.registry.lock())?;
+        self.write(&mut text)?;
+        encode_eof(&mut text)?;
         Ok(text)
     }
 
@@ -173,6 +171,17 @@ impl Metrics {
             }
             false
         });
+    }
+}
+
+/// Beside those of the API server, in a process that has both.
+impl Exposition for Metrics {
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        if let Some(core) = self.core.get() {
+            let clusters = core.clusters();
+            self.forget_clusters(|name| clusters.get(name).is_none());
+        }
+        encode_registry(out, &self.registry.lock())
     }
 }
 

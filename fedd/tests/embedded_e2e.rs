@@ -8,11 +8,13 @@ mod bank;
 mod process;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use bank::{Bank, FEDERATION};
 use fedd::embedded::{Embedded, EmbeddedOptions};
 use fedd::manifest::choose_types;
 use fedd::settings;
+
 use tempfile::TempDir;
 
 /// A federation's API server in this process, with its file in a folder, and no controllers.
@@ -25,6 +27,8 @@ async fn start() -> (Embedded, TempDir, Bank) {
         namespace: FEDERATION.to_owned(),
         types: choose_types(Some(&["configmaps".to_owned()])).unwrap(),
         settings: settings::written_out(),
+        audit: None,
+        metrics: Arc::default(),
     };
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let embedded = Embedded::start(options).await.unwrap();

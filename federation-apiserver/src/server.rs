@@ -7,8 +7,10 @@ mod body;
 mod exchange;
 mod listen;
 mod paths;
+mod renewal;
 mod resources;
 mod reviews;
+mod sent;
 mod settings;
 mod tokens;
 
@@ -24,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::asked::Asked;
 use self::exchange::Exchange;
+use self::sent::Sent;
 use crate::audit::Audit;
 use crate::auth::{Authenticators, ClientCertificate, Credentials, Live, Policy, Reference, User};
 use crate::metrics::Metrics;
@@ -36,6 +39,7 @@ use crate::status::{ApiError, Reason};
 pub use body::Body;
 pub use exchange::PeerAddress;
 pub use listen::{Listener, serve};
+pub(crate) use renewal::Renewal;
 pub use settings::Settings;
 
 /// A certificate that a client has shown, verified. It is in the request's extensions.
@@ -138,7 +142,13 @@ impl ApiServer {
         let mut exchange = Exchange::begin(self, Some(&user), &asked, &parts);
         let answered = self.answer(user, &parts, body, &asked, &mut exchange).await;
         let response = answered.unwrap_or_else(|error| answer::failure(&error, false));
-        exchange.answered(&asked, response)
+        let response = exchange.answered(&asked, response);
+        match self.settings.yaml {
+            Some(yaml) if asked.is_negotiated() && self.accept(&parts).is_ok_and(|accept| accept.yaml) => {
+                answer::in_yaml(response, yaml)
+            }
+            _ => response,
+        }
     }
 
     async fn answer<B>(
@@ -163,7 +173,10 @@ impl ApiServer {
         let caller = Caller::new(user, agent);
         let answered = match self.read(body).await {
             Ok(body) => {
-                exchange.request(asked.has_object(), || resources::sent(parts, &body, asked.path()));
+                exchange.request(asked.has_object(), || {
+                    let sent = Sent { parts, body: &body, yaml: self.settings.yaml };
+                    sent.recorded(asked.path())
+                });
                 match &asked.target {
                     Target::Resource(path) => self.resource(parts, path, body, &caller).await,
                     Target::Path(path) => self.path(parts, path).await,

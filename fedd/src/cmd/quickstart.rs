@@ -57,6 +57,7 @@ pub async fn run(args: QuickstartArgs) -> anyhow::Result<()> {
 
 async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationToken) -> anyhow::Result<()> {
     let types: Vec<String> = TYPES.map(str::to_owned).into();
+    let metrics = Arc::new(Metrics::default());
     let options = EmbeddedOptions {
         data: folder.join("fedd.db"),
         listen: ([127, 0, 0, 1], 0).into(),
@@ -64,6 +65,8 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
         namespace: DEFAULT_FEDERATION_NAMESPACE.to_owned(),
         types: choose_types(Some(&types))?,
         settings: quick_settings(),
+        audit: None,
+        metrics: metrics.clone(),
     };
     let (embedded, mut members) = tokio::try_join!(Embedded::start(options), Members::start())?;
     let kubeconfig = folder.join("kubeconfig");
@@ -77,7 +80,6 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
         tokio::spawn(async move {
             // Whatever they end by, the rest ends with them.
             let _guard = stop.clone().drop_guard();
-            let metrics = Arc::new(Metrics::default());
             leading.run(client, DEFAULT_FEDERATION_NAMESPACE, &engine, settings, metrics, &stop).await
         })
     };

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::crds::TypesArgs;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
-use crate::embedded::{DataFolder, Embedded, EmbeddedOptions, default_data, write_private};
+use crate::embedded::{AuditArgs, DataFolder, Embedded, EmbeddedOptions, default_data, write_private};
 use crate::metrics::Metrics;
 use crate::output::note;
 use crate::settings;
@@ -32,6 +32,9 @@ pub struct ServeArgs {
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
+    /// What is recorded of requests.
+    #[command(flatten)]
+    pub audit: AuditArgs,
     /// Which types.
     #[command(flatten)]
     pub types: TypesArgs,
@@ -85,6 +88,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let work = async {
         let data = args.server.data();
         let kubeconfig = args.server.kubeconfig(&data)?;
+        let metrics = Arc::new(Metrics::default());
         let embedded = Embedded::start(EmbeddedOptions {
             data: data.clone(),
             listen: args.server.listen,
@@ -92,6 +96,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             namespace: args.server.federation_namespace.clone(),
             types: args.types.chosen()?,
             settings: settings::written_out(),
+            audit: args.audit.open()?,
+            metrics: metrics.clone(),
         })
         .await?;
         write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
@@ -103,8 +109,11 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         let engine = EngineArgs::alone(args.timeouts);
         let leading = Arc::new(Leading::default());
         let namespace = &args.server.federation_namespace;
-        let metrics = Arc::new(Metrics::default());
-        let outcome = leading.run(client, namespace, &engine, settings, metrics, &shutdown.gently).await;
+        let running = leading.run(client, namespace, &engine, settings, metrics, &shutdown.gently);
+        let outcome = tokio::select! {
+            outcome = running => outcome,
+            never = keep_kubeconfig(&embedded, &kubeconfig) => match never {},
+        };
         embedded.stop().await;
         info!("fedd has ended");
         outcome
@@ -113,4 +122,19 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         outcome = work => outcome,
         () = shutdown.now.cancelled() => bail!("ended at once by a second signal"),
     }
+}
+
+/// Writes the administrator's kubeconfig anew each time the server's certificate is renewed; without end.
+async fn keep_kubeconfig(embedded: &Embedded, path: &Path) -> std::convert::Infallible {
+    let mut renewals = embedded.renewals();
+    while renewals.changed().await.is_ok() {
+        let written =
+            embedded.admin_kubeconfig().and_then(|kubeconfig| write_private(path, &kubeconfig.to_string()));
+        match written {
+            Ok(()) => info!(path = %path.display(), "the administrator's kubeconfig is renewed"),
+            Err(error) => warn!("the administrator's kubeconfig cannot be renewed: {error:#}"),
+        }
+    }
+    // The server is ending, and with it everything else.
+    std::future::pending().await
 }

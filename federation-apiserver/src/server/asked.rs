@@ -50,6 +50,14 @@ impl Asked {
         }
     }
 
+    /// Whether the form of its answer is agreed on: that of health, version and documents is what it is.
+    pub(super) fn is_negotiated(&self) -> bool {
+        match &self.target {
+            Target::Resource(_) => true,
+            Target::Path(path) => matches!(path.split('/').nth(1), Some("api" | "apis")),
+        }
+    }
+
     /// Whether its body is an object of the kind that the path is of.
     pub(super) fn has_object(&self) -> bool {
         matches!(self.verb, Some(Verb::Create | Verb::Update))

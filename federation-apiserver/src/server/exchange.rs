@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 use serde_json::Value;
 
 use super::asked::Asked;
-use super::{ApiServer, Body};
+use super::{ApiServer, Body, answer};
 use crate::audit::{Began, Record, Subject};
 use crate::auth::{Decision, User};
 use crate::metrics::{Counted, LongRunning, Metrics};
@@ -100,7 +99,7 @@ impl Exchange {
         self.code = Some(code);
         self.name(&mut response);
         if let Some(record) = &mut self.record {
-            let body = record.wants_answer(code).then(|| json(&response)).flatten();
+            let body = record.wants_answer(code).then(|| answer::json_of(&response)).flatten();
             record.answered(code, body);
         }
         if asked.is_watch() && response.body().goes_on() {
@@ -117,13 +116,4 @@ impl Exchange {
             response.headers_mut().insert("audit-id", id);
         }
     }
-}
-
-/// The answer's body, if it is JSON that is there as a whole.
-fn json(response: &Response<Body>) -> Option<Value> {
-    let bytes: &Bytes = response.body().whole()?;
-    if response.headers().contains_key(http::header::CONTENT_ENCODING) {
-        return serde_json::from_reader(flate2::read::GzDecoder::new(&bytes[..])).ok();
-    }
-    serde_json::from_slice(bytes).ok()
 }

@@ -58,7 +58,7 @@ impl ApiServer {
             ["healthz" | "livez" | "readyz", ..] => return self.health(parts).await,
             ["metrics"] => return self.measured().await,
             ["openapi", "v2"] => {
-                if Accept::negotiate(accept).is_none() {
+                if Accept::negotiate(accept, false).is_none() {
                     return Err(ApiError::not_acceptable());
                 }
                 let served = self.documents().v2();

@@ -38,7 +38,7 @@ const fn meant(
 }
 
 const GO: &str = "the words of Go's decoders and schemes, which no client matches on";
-const FORMATS: &str = "YAML and protobuf bodies are told apart, but not all of them are read or written";
+const FORMATS: &str = "protobuf bodies are told apart, but not all of them are read or written";
 const ITEMS: &str = "items of a list say what they are, as those of custom resources do everywhere";
 const DESCRIPTIONS: &str = "columns are described in this project's own words";
 
@@ -85,7 +85,8 @@ pub(crate) const MEANT: &[Meant] = &[
     meant("watch=1&resourceVersion=99999999", "header", "", "", FUTURE),
     meant("sendInitialEvents=true&resourceVersionMatch=Exact", "", "", "", "one reason is enough"),
     meant("#html", "body", "NotAcceptable", "Status", "an answer that is not a watch is not indented"),
-    meant("#yaml", "", "", "", FORMATS),
+    meant("#twice", "", "duplicate field", "already set in map", TWICE_IN_YAML),
+    meant("yaml:", "message", "error decoding YAML", "yaml: line", GO),
     meant("#protobuf", "", "", "", FORMATS),
     meant("customresourcedefinitions", "/managedFields", "", "", STATUS_MANAGER),
     meant(
@@ -141,6 +142,7 @@ pub(crate) const MEANT: &[Meant] = &[
 ];
 
 const TWICE: &str = "metadata is checked once, not twice, on an update";
+const TWICE_IN_YAML: &str = "what is given twice is told by its path, as for JSON, and not by its line";
 const FUTURE: &str =
     "a version that has not been reached is refused at once, as for a list, instead of waited for";
 const STATUS_MANAGER: &str =
