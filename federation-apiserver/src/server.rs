@@ -126,7 +126,7 @@ impl ApiServer {
                 let (parts, _) = request.into_parts();
                 let exchange = Exchange::begin(self, None, &Asked::of(&parts), &parts);
                 let mut response = answer::failure(&ApiError::unauthorized(), false);
-                exchange.unauthenticated(&parts, &mut response);
+                exchange.unauthenticated(&mut response);
                 response
             }
         }

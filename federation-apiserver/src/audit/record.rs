@@ -76,13 +76,8 @@ impl Record {
     }
 
     /// Nobody was recognised: the one event of such a request, once it is answered.
-    pub(crate) fn unauthenticated(mut self, attempted: Option<&str>) {
-        let message = match attempted {
-            Some(how) => format!("Authentication failed, attempted: {how}"),
-            None => "Authentication failed, no credentials provided".to_owned(),
-        };
-        let status = ResponseStatus { message: Some(message), ..ResponseStatus::of_code(401) };
-        self.event.response_status = Some(status);
+    pub(crate) fn unauthenticated(mut self, code: u16, answer: Option<&Value>) {
+        self.event.response_status = Some(status(code, answer));
         self.reach(Stage::ResponseStarted);
         // Nothing more is written of it.
         self.decision.omit_stages.insert(Stage::ResponseComplete);
@@ -126,10 +121,7 @@ impl Record {
 
     /// The answer's head is sent.
     pub(crate) fn answered(&mut self, code: u16, body: Option<Value>) {
-        self.event.response_status = Some(match &body {
-            Some(body) => ResponseStatus::of(code, body),
-            None => ResponseStatus::of_code(code),
-        });
+        self.event.response_status = Some(status(code, body.as_ref()));
         if let (Level::RequestResponse, Some(mut body)) = (self.decision.level, body) {
             self.trim(&mut body);
             self.event.response_object = Some(body);
@@ -170,6 +162,10 @@ impl Drop for Record {
         }
         self.reach(Stage::ResponseComplete);
     }
+}
+
+fn status(code: u16, answer: Option<&Value>) -> ResponseStatus {
+    answer.map_or_else(|| ResponseStatus::of_code(code), |answer| ResponseStatus::of(code, answer))
 }
 
 fn reference(began: &Began<'_>) -> Option<ObjectReference> {

@@ -60,12 +60,12 @@ impl Exchange {
     }
 
     /// Nobody was recognised.
-    pub(super) fn unauthenticated(mut self, parts: &Parts, response: &mut Response<Body>) {
-        self.code = Some(response.status().as_u16());
+    pub(super) fn unauthenticated(mut self, response: &mut Response<Body>) {
+        let code = response.status().as_u16();
+        self.code = Some(code);
         self.name(response);
         if let Some(record) = self.record.take() {
-            let bearer = parts.headers.contains_key(http::header::AUTHORIZATION);
-            record.unauthenticated(bearer.then_some("bearer"));
+            record.unauthenticated(code, answer::json_of(response).as_ref());
         }
     }
 
