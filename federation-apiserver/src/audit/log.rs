@@ -127,3 +127,85 @@ fn empty(queue: &Receiver<Vec<u8>>, mut writer: impl Write, waiting: &AtomicUsiz
         well = outcome.is_ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+    use crate::audit::record::tests::event;
+
+    /// Takes nothing until it is told to, then everything; then says what it took.
+    struct Gate {
+        opens: Receiver<()>,
+        is_open: bool,
+        taken: Sender<Vec<u8>>,
+    }
+
+    impl Write for Gate {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if !self.is_open {
+                self.opens.recv().map_err(std::io::Error::other)?;
+                self.is_open = true;
+            }
+            self.taken.send(bytes.to_vec()).map_err(std::io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts_and_is_never_waited_for() {
+        let ((open, opens), (taken, takes)) = (channel(), channel());
+        let log = Log::new(Gate { opens, is_open: false, taken }).unwrap();
+        let more = 100;
+        for _ in 0..MOST_EVENTS + more {
+            log.write(&event());
+        }
+        let counts = log.counts();
+        // The thread may have one in its hands.
+        assert!((more - 1..=more).contains(&usize::try_from(counts.dropped).unwrap()), "{counts:?}");
+        open.send(()).unwrap();
+        log.close();
+        let lines: Vec<Vec<u8>> = takes.iter().collect();
+        assert_eq!(lines.len() as u64, counts.events);
+        assert!(lines.iter().all(|line| line.ends_with(b"}\n")));
+        log.write(&event());
+        assert_eq!(log.counts().dropped, counts.dropped + 1, "what comes after the end is counted");
+    }
+
+    #[test]
+    fn large_events_fill_the_queue_by_their_bytes() {
+        let ((open, opens), (taken, takes)) = (channel(), channel());
+        let log = Log::new(Gate { opens, is_open: false, taken }).unwrap();
+        let large = Event { request_uri: "x".repeat(MOST_BYTES / 4), ..event() };
+        for _ in 0..8 {
+            log.write(&large);
+        }
+        assert_eq!(log.counts(), LogCounts { events: 3, dropped: 5, ..LogCounts::default() });
+        open.send(()).unwrap();
+        log.close();
+        assert_eq!(takes.iter().count(), 3);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let log = Log::new(Full).unwrap();
+        log.write(&event());
+        log.close();
+        assert_eq!(log.counts(), LogCounts { events: 1, failed: 1, ..LogCounts::default() });
+    }
+}

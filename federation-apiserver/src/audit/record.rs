@@ -41,6 +41,10 @@ impl Record {
         if decision.level == Level::None {
             return None;
         }
+        Some(Self::of(audit.log.clone(), decision, &began, now))
+    }
+
+    fn of(log: Log, decision: Decision, began: &Began<'_>, now: fn() -> Timestamp) -> Self {
         let text = |name: &str| began.headers.get(name).and_then(|value| value.to_str().ok());
         let event = Event {
             kind: "Event",
@@ -54,7 +58,7 @@ impl Record {
             impersonated_user: None,
             source_ips: sources(began.headers, began.peer),
             user_agent: text("user-agent").unwrap_or_default().to_owned(),
-            object_ref: reference(&began),
+            object_ref: reference(began),
             response_status: None,
             request_object: None,
             response_object: None,
@@ -62,7 +66,7 @@ impl Record {
             stage_timestamp: began.now,
             annotations: std::collections::BTreeMap::new(),
         };
-        Some(Self { log: audit.log.clone(), decision, event, now })
+        Self { log, decision, event, now }
     }
 
     /// The id by which all events of the request are known.
@@ -213,4 +217,70 @@ fn without_managed_fields(body: &mut Value) {
     body.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten().for_each(forget);
     let rows = body.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten();
     rows.filter_map(|row| row.get_mut("object")).for_each(forget);
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::audit::Policy;
+    use crate::auth::{Attributes, ResourceTarget};
+
+    /// Some event.
+    pub(crate) fn event() -> Event {
+        let audit = Audit { policy: Policy::default().into(), log: Log::new(std::io::sink()).unwrap() };
+        begin(&audit, Decision { level: Level::Metadata, ..Decision::default() }).event.clone()
+    }
+
+    fn begin(audit: &Audit, decision: Decision) -> Record {
+        let headers = HeaderMap::new();
+        let target = ResourceTarget { resource: "configmaps", ..ResourceTarget::default() };
+        let subject = Subject { user: None, attributes: Attributes::resource("update", target) };
+        let uri = http::Uri::from_static("/api/v1/configmaps?x=y");
+        let now = Timestamp::UNIX_EPOCH;
+        let began = Began { subject, version: "v1", uri: &uri, headers: &headers, peer: None, now };
+        Record::of(audit.log.clone(), decision, &began, || Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn an_event_has_the_fields_of_its_api() {
+        let mut expected = json!({
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "stage": "RequestReceived",
+            "requestURI": "/api/v1/configmaps?x=y", "verb": "update", "user": {},
+            "objectRef": {"resource": "configmaps", "apiVersion": "v1"},
+            "requestReceivedTimestamp": "1970-01-01T00:00:00.000000Z",
+            "stageTimestamp": "1970-01-01T00:00:00.000000Z",
+        });
+        let event = serde_json::to_value(event()).unwrap();
+        expected["auditID"] = event["auditID"].clone();
+        assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn managed_fields_are_left_out_wherever_objects_are() {
+        let managed = || json!({"metadata": {"name": "a", "managedFields": [1]}});
+        for (mut body, expected) in [
+            (managed(), json!({"metadata": {"name": "a"}})),
+            (json!({"items": [managed()]}), json!({"items": [{"metadata": {"name": "a"}}]})),
+            (
+                json!({"rows": [{"object": managed()}]}),
+                json!({"rows": [{"object": {"metadata": {"name": "a"}}}]}),
+            ),
+            (json!([managed()]), json!([managed()])),
+        ] {
+            without_managed_fields(&mut body);
+            assert_eq!(body, expected);
+        }
+    }
+
+    #[test]
+    fn clients_are_known_by_what_proxies_say_and_by_their_address() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", "10.0.0.1, nonsense, 10.0.0.2".parse().unwrap());
+        headers.append("x-real-ip", "10.0.0.1".parse().unwrap());
+        let peer = Some("127.0.0.1:4711".parse().unwrap());
+        assert_eq!(sources(&headers, peer), ["10.0.0.1", "10.0.0.2", "127.0.0.1"]);
+        assert_eq!(sources(&HeaderMap::new(), None), [""; 0]);
+    }
 }
