@@ -65,7 +65,13 @@ impl Home {
 
     /// Starts it, and waits until it serves.
     pub(crate) async fn serve(&self) -> Serving {
-        let mut child = self.command(&self.data(), self.listen).stderr(Stdio::piped()).spawn().unwrap();
+        self.serve_with(&[]).await
+    }
+
+    /// Starts it with further flags, and waits until it serves.
+    pub(crate) async fn serve_with(&self, flags: &[String]) -> Serving {
+        let mut command = self.command(&self.data(), self.listen);
+        let mut child = command.args(flags).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         within("it serves", async {
