@@ -32,12 +32,12 @@ pub struct ServeArgs {
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// What is recorded of requests.
-    #[command(flatten)]
-    pub audit: AuditArgs,
     /// Which types.
     #[command(flatten)]
     pub types: TypesArgs,
+    /// What is recorded of requests.
+    #[command(flatten)]
+    pub audit: AuditArgs,
     /// The controllers.
     #[command(flatten)]
     pub timeouts: MemberTimeoutArgs,
