@@ -27,8 +27,8 @@ pub(super) struct Exchange {
     watch: Option<LongRunning>,
 }
 
-/// The code that is counted where the client went before there was an answer: what others call "client closed
-/// request", and kube-apiserver counts too.
+/// The code that is counted where the client went before there was an answer: what proxies call "client closed
+/// request".
 const GONE: u16 = 499;
 
 impl Drop for Exchange {
