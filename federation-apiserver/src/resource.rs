@@ -41,8 +41,8 @@ pub trait Rules: Send + Sync {
     /// What the server keeps on an update, whatever the client wrote: the part that another subresource owns, and the
     /// generation. `subresource` is empty for the object's own path. With its defaults.
     fn prepare_update(&self, subresource: &str, object: &mut Value, old: &Value);
-    /// What is wrong with an object; with the old one on an update.
-    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError>;
+    /// What is wrong with an object; with the old one on an update, through the subresource or the object's own path.
+    fn validate(&self, subresource: &str, object: &Value, old: Option<&Value>) -> Vec<FieldError>;
     /// What the server sets in an object whose deletion begins.
     fn prepare_delete(&self, _object: &mut Value, _now: jiff::Timestamp) {}
     /// Whether something else than finalizers in the metadata keeps an object that is to go.

@@ -23,8 +23,8 @@ pub(crate) fn fill_structs(object: &mut Value, resource: &Resource<'_>) {
 }
 
 /// The same, and the zero values and nulls of fields that Go writes even when they are not set: those that the schema
-/// requires, such as `spec.containers` of a Pod. They matter to comparisons, and belong into no object. An object of
-/// another kind is as it is.
+/// requires, such as `spec.containers` of a Pod. They matter to comparisons, and belong into no object. A list or map
+/// of such a field that holds nothing is as good as null. An object of another kind is as it is.
 pub(crate) fn filled<'v>(object: &'v Value, resource: &Resource<'_>) -> Cow<'v, Value> {
     let mut filled = Cow::Borrowed(object);
     if let Some(schema) = resource.forms.schema(resource.api_version)
@@ -58,6 +58,15 @@ fn zero(holder: SchemaRef<'_>, name: &str, field: SchemaRef<'_>) -> Option<Value
     }
 }
 
+fn holds_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
 fn is_built_in(schema: SchemaRef<'_>) -> bool {
     schema.node().is_built_in()
 }
@@ -72,7 +81,7 @@ fn fill(value: &mut Value, schema: SchemaRef<'_>, unset: Unset, depth: usize) {
         }
         Value::Object(fields) => {
             for (name, field) in schema.properties() {
-                if fields.get(name).is_none_or(Value::is_null)
+                if fields.get(name).is_none_or(holds_nothing)
                     && let Some(value) = unset(schema, name, field)
                 {
                     fields.insert(name.to_owned(), value);

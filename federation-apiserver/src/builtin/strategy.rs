@@ -49,9 +49,19 @@ pub fn prepare_update(kind: &Kind, subresource: &str, object: &mut Value, old: &
     match subresource {
         "status" => {
             keep_all_but(fields, old, &["status", "metadata"]);
-            // Of a Deployment, the status does not change labels.
-            if let ("Deployment", Some(Value::Object(metadata))) = (kind.kind, fields.get_mut("metadata")) {
-                keep(metadata, &old["metadata"], "labels");
+            // Of a Deployment, the status does not change labels; of a Pod, not whose it is.
+            let kept = match kind.kind {
+                "Deployment" => Some("labels"),
+                "Pod" => Some("ownerReferences"),
+                _ => None,
+            };
+            if let (Some(kept), Some(Value::Object(metadata))) = (kept, fields.get_mut("metadata")) {
+                keep(metadata, &old["metadata"], kept);
+            }
+            if let ("Pod", Some(Value::Object(status))) = (kind.kind, fields.get_mut("status"))
+                && status.get("qosClass").is_none_or(|class| class == "")
+            {
+                keep(status, &old["status"], "qosClass");
             }
         }
         "finalize" => keep(fields, old, "status"),

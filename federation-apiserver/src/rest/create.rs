@@ -94,7 +94,7 @@ impl Rest {
         let name = if given.is_empty() { object::name(&write.object).to_owned() } else { given.clone() };
         write.name = &name;
         begin(resource, &mut write.object, (self.now)());
-        let errors = resource.rules.validate(&write.object, None);
+        let errors = resource.rules.validate("", &write.object, None);
         if !errors.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, &name, &errors));
         }

@@ -44,7 +44,7 @@ impl ApiServer {
         let query = Query::parse(parts.uri.query());
         let subresource = path.subresource.as_deref();
         if subresource.is_some_and(|name| !resource.has_subresource(name)) {
-            return Err(ApiError::no_such_path());
+            return Err(no_such_subresource(resource, path, caller));
         }
         let is_own_namespace = path.resource == "namespaces" && path.name.is_some();
         if !resource.namespaced && path.namespace.is_some() && !is_own_namespace {
@@ -224,6 +224,17 @@ impl ApiServer {
 const TOKEN_REQUEST: &str = "io.k8s.api.authentication.v1.TokenRequest";
 const SCALE: &str = "io.k8s.api.autoscaling.v1.Scale";
 const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
+
+/// Of a custom resource, it is the object that has no such part.
+fn no_such_subresource(resource: &Resource, path: &ResourcePath, caller: &Caller) -> ApiError {
+    if !resource.custom {
+        return ApiError::no_such_path();
+    }
+    if let Some(warning) = &resource.deprecation_warning {
+        caller.warn(warning.clone());
+    }
+    ApiError::not_found(resource.group_resource(), path.name.as_deref().unwrap_or_default())
+}
 
 /// Whether a path has a method: collections are created in and deleted, objects are written, and parts of them are
 /// what they are.

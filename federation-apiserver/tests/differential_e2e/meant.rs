@@ -123,11 +123,6 @@ pub(crate) const MEANT: &[Meant] = &[
     meant("#kindless", "", "", "", OLD_FORM),
     meant("#version", "header warning", "", "", "what is refused is not warned of"),
     meant("", "/details", "{}", "null", "details that say nothing"),
-    meant("#scale-type", "", "", "", "known: a scale's paths are not checked when a status is written"),
-    meant("#scale-absent", "", "", "", "known: replicas that are not there are 0"),
-    meant("#scale-negative", "", "", "", "known: a scale is refused as a scale, not as the object behind it"),
-    meant("#scale-version", "", "", "", "known: a version without the subresource does not have its path"),
-    meant("/clusterroles", "/f:rules", "{}", "null", "known: an empty list of rules is owned"),
     meant(
         "bodies:",
         "/generation",
@@ -135,9 +130,7 @@ pub(crate) const MEANT: &[Meant] = &[
         "7",
         "a generation is the server's, also of kinds that have none",
     ),
-    meant("deletes:", "/managedFields", "", "", "known: finalizers that the server keeps are still owned"),
     meant("deployments/d", "/time", "", "null", "an owner through scale has a time as others have"),
-    meant("status?dryRun=All", "", "", "", "known: counts in a Deployment's status are not checked"),
 ];
 
 const TWICE: &str = "metadata is checked once, not twice, on an update";
