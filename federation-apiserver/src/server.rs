@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Authenticators, ClientCertificate, Credentials, Live, Policy, Reference, User};
 use crate::openapi::OpenApi;
-use crate::request::Target;
+use crate::request::{Query, Target};
 use crate::resource::Served;
 use crate::rest::{Caller, Rest};
 use crate::status::{ApiError, Reason};
@@ -108,7 +108,8 @@ impl ApiServer {
         let agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
         let agent = agent.unwrap_or("unknown").to_owned();
         let target = Target::of(parts.uri.path());
-        let user = match self.authorize(&user, &parts, &target) {
+        let query = Query::parse(parts.uri.query());
+        let user = match self.authorize(&user, &parts, &target, &query) {
             Ok(acting) => acting.unwrap_or(user),
             Err(error) => return answer::failure(&error, false),
         };
@@ -119,8 +120,8 @@ impl ApiServer {
         let caller = Caller::new(user, agent);
         let answered = match self.read(body).await {
             Ok(body) => match &target {
-                Target::Resource(path) => self.resource(&parts, path, body, &caller).await,
-                Target::Path(path) => self.path(&parts, path).await,
+                Target::Resource(path) => self.resource(&parts, path, &query, body, &caller).await,
+                Target::Path(path) => self.path(&parts, path, &query).await,
             },
             Err(error) => Err(error),
         };

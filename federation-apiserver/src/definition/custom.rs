@@ -78,7 +78,7 @@ impl Rules for CustomRules {
             }
             _ => {
                 errors.extend(self.schema.validate(object, old));
-                errors.extend(scale.into_iter().flat_map(|paths| scale::wrong_spec(object, paths)));
+                errors.extend(scale.and_then(|paths| scale::wrong_spec(object, paths)));
                 errors.extend(scale.into_iter().flat_map(|paths| scale::wrong_status(object, paths)));
             }
         }

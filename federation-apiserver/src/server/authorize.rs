@@ -17,13 +17,13 @@ impl ApiServer {
         user: &User,
         parts: &Parts,
         target: &Target,
+        query: &Query<'_>,
     ) -> Result<Option<User>, ApiError> {
         let method = parts.method.as_str().to_lowercase();
         let attributes = match target {
             Target::Path(path) => Attributes::path(&method, path),
             Target::Resource(path) => {
-                let query = Query::parse(parts.uri.query());
-                let watch = query.get("watch").is_some_and(|value| !matches!(value, "false" | "0"));
+                let watch = query.flag("watch").unwrap_or(false);
                 let verb = Verb::of(&parts.method, path, watch).ok_or_else(ApiError::no_such_method)?;
                 let target = ResourceTarget {
                     group: &path.group,

@@ -34,6 +34,7 @@ impl ApiServer {
         &self,
         parts: &Parts,
         path: &ResourcePath,
+        query: &Query<'_>,
         body: Bytes,
         caller: &Caller,
     ) -> Result<Response<Body>, ApiError> {
@@ -41,7 +42,6 @@ impl ApiServer {
         let Some(resource) = served.get(&path.group, &path.version, &path.resource) else {
             return self.review(parts, path, body, caller).await;
         };
-        let query = Query::parse(parts.uri.query());
         let subresource = path.subresource.as_deref();
         if subresource.is_some_and(|name| !resource.has_subresource(name)) {
             return Err(no_such_subresource(resource, path, caller));
@@ -57,8 +57,8 @@ impl ApiServer {
         if let Some(name) = &path.name {
             check_name(name)?;
         }
-        let form = self.form(parts, &query)?;
-        let list = ListOptions::parse(&query, path.watch, verb == Verb::List);
+        let form = self.form(parts, query)?;
+        let list = ListOptions::parse(query, path.watch, verb == Verb::List);
         if let Some(warning) = &resource.deprecation_warning {
             caller.warn(warning.clone());
         }
@@ -70,7 +70,7 @@ impl ApiServer {
         };
         if let Some(name) = subresource.filter(|name| !matches!(*name, "status" | "finalize")) {
             return match name {
-                "scale" => self.scale(at, verb, parts, &query, &body, caller, form).await,
+                "scale" => self.scale(at, verb, parts, query, &body, caller, form).await,
                 "token" => {
                     let request = parsed(parts, &body, TOKEN_REQUEST)?.value;
                     self.token(at, &request, caller).await
@@ -91,17 +91,17 @@ impl ApiServer {
             }
             Verb::Watch => self.watch(resource, path, &list?, form).await,
             Verb::Create => {
-                let options = WriteOptions::parse(&query, "CreateOptions")?;
+                let options = WriteOptions::parse(query, "CreateOptions")?;
                 let written = self.rest.create(at, object(parts, &body, resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Update => {
-                let options = WriteOptions::parse(&query, "UpdateOptions")?;
+                let options = WriteOptions::parse(query, "UpdateOptions")?;
                 let written = self.rest.update(at, object(parts, &body, resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Patch => {
-                let options = WriteOptions::parse(&query, "PatchOptions")?;
+                let options = WriteOptions::parse(query, "PatchOptions")?;
                 let patch_type = patch_type(parts, resource)?;
                 if options.force.is_some() && patch_type != PatchType::Apply {
                     return Err(ApiError::force_is_for_apply());
@@ -115,12 +115,12 @@ impl ApiServer {
                 write_answer(resource, written, form)
             }
             Verb::Delete => {
-                let options = delete_options(&query, parts, &body)?;
+                let options = delete_options(query, parts, &body)?;
                 let written = self.rest.delete(at, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::DeleteCollection => {
-                let options = delete_options(&query, parts, &body)?;
+                let options = delete_options(query, parts, &body)?;
                 let items = self.rest.delete_collection(at, &list?, &options, caller).await?;
                 let revision = self.rest.store().revision().await.map_err(crate::rest::store_error)?;
                 let listed = Listed {

@@ -95,7 +95,9 @@ fn quoted(value: &Value) -> String {
             format!("[{}]", items.join(","))
         }
         Value::Object(fields) => {
-            fields.iter().map(|(name, field)| format!("{name}={}", quoted(field))).collect()
+            let fields: Vec<_> =
+                fields.iter().map(|(name, field)| format!("{name}={}", quoted(field))).collect();
+            fields.concat()
         }
         scalar => plain(scalar),
     }

@@ -8,7 +8,7 @@ use crate::builtin::kind::Kind;
 /// What the counts of a kind's status have to be.
 struct Counts {
     /// Those that are not negative.
-    counts: &'static [&'static str],
+    not_negative: &'static [&'static str],
     /// Those of which there are no more than `replicas`.
     of_replicas: &'static [&'static str],
     /// What is said of more that is available than ready.
@@ -16,14 +16,14 @@ struct Counts {
 }
 
 impl Counts {
-    const fn only(counts: &'static [&'static str]) -> Self {
-        Self { counts, of_replicas: &[], beyond_ready: "" }
+    const fn only(not_negative: &'static [&'static str]) -> Self {
+        Self { not_negative, of_replicas: &[], beyond_ready: "" }
     }
 
     fn of(kind: &str) -> Self {
         match kind {
             "Deployment" => Self {
-                counts: &[
+                not_negative: &[
                     "observedGeneration",
                     "replicas",
                     "updatedReplicas",
@@ -37,7 +37,7 @@ impl Counts {
                 beyond_ready: "cannot be greater than readyReplicas",
             },
             "ReplicaSet" => Self {
-                counts: &[
+                not_negative: &[
                     "replicas",
                     "fullyLabeledReplicas",
                     "readyReplicas",
@@ -49,7 +49,7 @@ impl Counts {
                 beyond_ready: "cannot be greater than readyReplicas",
             },
             "StatefulSet" => Self {
-                counts: &[
+                not_negative: &[
                     "replicas",
                     "readyReplicas",
                     "currentReplicas",
@@ -87,8 +87,8 @@ pub(super) fn status(check: &mut Check, kind: &Kind, object: &Value, old: &Value
     if kind.kind == "Namespace" {
         phase(check, object);
     }
-    let Counts { counts, of_replicas, beyond_ready } = Counts::of(kind.kind);
-    for name in counts {
+    let Counts { not_negative, of_replicas, beyond_ready } = Counts::of(kind.kind);
+    for name in not_negative {
         check.not_negative(status, "status", name);
     }
     let count = |name: &str| status[name].as_i64().unwrap_or(0);
@@ -100,7 +100,7 @@ pub(super) fn status(check: &mut Check, kind: &Kind, object: &Value, old: &Value
         check.invalid("status.availableReplicas", &count("availableReplicas").into(), beyond_ready);
     }
     let collisions = |object: &Value| object["status"]["collisionCount"].as_i64();
-    if counts.contains(&"collisionCount")
+    if not_negative.contains(&"collisionCount")
         && let Some(before) = collisions(old)
         && collisions(object).is_none_or(|after| after < before)
     {
