@@ -117,6 +117,10 @@ impl Rest {
             Err(error) => return Err(self.exists(error, &at).await),
         };
         object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));
+        if resource.custom && resource.api_version() != resource.storage_version {
+            // What the stored version does not have is not there.
+            new = self.current(&at).await?.object;
+        }
         Ok(Written { code: 201, object: new })
     }
 }

@@ -9,6 +9,7 @@ mod compare;
 mod generated;
 mod masking;
 mod meant;
+mod random;
 mod request;
 mod server;
 
@@ -45,6 +46,19 @@ async fn answers_are_those_of_a_real_api_server() {
             "differences that are meant, but that there are not"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_custom_resources_are_as_in_a_real_api_server() {
+    let testbed = testbed::Testbed::start().await.unwrap();
+    let real = testbed.api_server("random").await.unwrap();
+    let theirs = Server::new(real.kube_config());
+    let (embedded, ours) = server::embedded().await;
+    let mut report = Report::default();
+    let cases = random::cases(&ours, &theirs, &mut report).await;
+    embedded.stop().await;
+    println!("{cases} cases, {} requests, {} differences that are meant", report.requests, report.meant);
+    assert!(report.text.is_empty(), "{} answers differ:\n{}", report.differing, report.text);
 }
 
 /// What was found.
