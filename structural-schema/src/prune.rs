@@ -21,8 +21,14 @@ impl Schema {
     /// fields that went for not being specified, as `fieldValidation` names them (`unknown field "spec.x"`): sorted,
     /// those of embedded metadata last. A null that goes is not named.
     pub fn prune(&self, object: &mut Value) -> Vec<String> {
-        let mut paths = self.root().prune(object, true);
+        let paths = self.prune_unknown(object);
         drop_nulls(object, Some(self.root()));
+        paths
+    }
+
+    /// As [`Schema::prune`], but nulls stay.
+    pub fn prune_unknown(&self, object: &mut Value) -> Vec<String> {
+        let mut paths = self.root().prune(object, true);
         let mut unknown = UnknownFields::default();
         embedded::prune_metadata(self.root(), object, &mut unknown);
         unknown.found.sort_unstable();
@@ -60,6 +66,14 @@ impl UnknownFields {
             self.path.push('.');
         }
         self.path.push_str(name);
+        visit(self);
+        self.path.truncate(length);
+    }
+
+    pub(crate) fn in_key(&mut self, key: &str, visit: impl FnOnce(&mut Self)) {
+        let length = self.path.len();
+        // Writing to a String does not fail.
+        let _ = write!(self.path, "[{key}]");
         visit(self);
         self.path.truncate(length);
     }

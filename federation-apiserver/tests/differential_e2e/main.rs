@@ -99,7 +99,9 @@ impl Report {
 
     fn unused(&self) -> Vec<String> {
         let all = meant::MEANT.iter().enumerate();
-        all.filter(|(place, _)| !self.seen.contains(place)).map(|(_, meant)| meant.to_string()).collect()
+        all.filter(|(place, meant)| !meant.is_random() && !self.seen.contains(place))
+            .map(|(_, meant)| meant.to_string())
+            .collect()
     }
 }
 

@@ -20,6 +20,13 @@ pub(crate) struct Meant {
     why: &'static str,
 }
 
+impl Meant {
+    /// Whether it is about cases made at random, in which it may occur or not.
+    pub(crate) fn is_random(&self) -> bool {
+        self.request == RANDOM
+    }
+}
+
 impl fmt::Display for Meant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { request, place, ours, theirs, why } = self;
@@ -130,9 +137,18 @@ pub(crate) const MEANT: &[Meant] = &[
         "7",
         "a generation is the server's, also of kinds that have none",
     ),
+    meant(
+        RANDOM,
+        "message",
+        "failed to create typed patch object",
+        "failed to create typed patch object",
+        "a walk ends at an undeclared field, and the order of a walk over Go's maps is any",
+    ),
     meant("deployments/d", "/time", "", "null", "an owner through scale has a time as others have"),
 ];
 
+/// How the labels of cases at random begin, by which the others are not judged.
+pub(crate) const RANDOM: &str = "random ";
 const TWICE: &str = "metadata is checked once, not twice, on an update";
 const FUTURE: &str =
     "a version that has not been reached is refused at once, as for a list, instead of waited for";

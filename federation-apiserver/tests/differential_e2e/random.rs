@@ -113,9 +113,6 @@ async fn batch(cases: Vec<Case>, ours: &Server, theirs: &Server, report: &mut Re
         report.requests += found.requests;
         report.meant += found.meant;
         report.differing += found.differing;
-        if std::env::var("DBGALL").is_ok() {
-            println!("{}", found.text);
-        }
         // One is enough to be looked at.
         if found.differing > 0 && report.text.is_empty() {
             report.text = smaller(case, ours, theirs).await;
