@@ -33,13 +33,6 @@ pub trait Rules: Send + Sync {
     /// # Errors
     /// What does not fit the kind at all, in kube-apiserver's words.
     fn read(&self, object: Value) -> Result<(Value, Vec<String>), String>;
-    /// Reads an object as server-side apply makes it: as [`Rules::read`], but for nulls that an apply leaves behind.
-    ///
-    /// # Errors
-    /// What does not fit the kind at all.
-    fn read_applied(&self, object: Value) -> Result<Value, String> {
-        self.read(object).map(|(object, _)| object)
-    }
     /// Fills in what was left out. A second time changes nothing.
     fn default(&self, object: &mut Value);
     /// What the server sets in a new object, whatever the client wrote; with its defaults.

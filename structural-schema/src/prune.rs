@@ -21,14 +21,8 @@ impl Schema {
     /// fields that went for not being specified, as `fieldValidation` names them (`unknown field "spec.x"`): sorted,
     /// those of embedded metadata last. A null that goes is not named.
     pub fn prune(&self, object: &mut Value) -> Vec<String> {
-        let paths = self.prune_unknown(object);
-        drop_nulls(object, Some(self.root()));
-        paths
-    }
-
-    /// As [`Schema::prune`], but nulls stay.
-    pub fn prune_unknown(&self, object: &mut Value) -> Vec<String> {
         let mut paths = self.root().prune(object, true);
+        drop_nulls(object, Some(self.root()));
         let mut unknown = UnknownFields::default();
         embedded::prune_metadata(self.root(), object, &mut unknown);
         unknown.found.sort_unstable();

@@ -19,33 +19,20 @@ pub(super) struct CustomRules {
     pub(super) scale: Option<ScalePaths>,
 }
 
-/// Prunes an object, and reads its metadata as that of any kind.
-fn read_with(
-    mut object: Value,
-    prune: impl FnOnce(&mut Value) -> Vec<String>,
-) -> Result<(Value, Vec<String>), String> {
-    let metadata = object.get_mut("metadata").map(Value::take).unwrap_or_default();
-    let mut unknown = prune(&mut object);
-    if !metadata.is_null() {
-        let (metadata, more) = builtin::read_metadata(metadata)?;
-        object::set_top(&mut object, "metadata", Some(metadata));
-        unknown.extend(more);
-    }
-    Ok((object, unknown))
-}
-
 impl Rules for CustomRules {
     fn schema(&self) -> Option<&Schema> {
         Some(&self.schema)
     }
 
-    fn read(&self, object: Value) -> Result<(Value, Vec<String>), String> {
-        read_with(object, |object| self.schema.prune(object))
-    }
-
-    /// A field that loses all that was in it is null, and refused as one if it must not be.
-    fn read_applied(&self, object: Value) -> Result<Value, String> {
-        read_with(object, |object| self.schema.prune_unknown(object)).map(|(object, _)| object)
+    fn read(&self, mut object: Value) -> Result<(Value, Vec<String>), String> {
+        let metadata = object.get_mut("metadata").map(Value::take).unwrap_or_default();
+        let mut unknown = self.schema.prune(&mut object);
+        if !metadata.is_null() {
+            let (metadata, more) = builtin::read_metadata(metadata)?;
+            object::set_top(&mut object, "metadata", Some(metadata));
+            unknown.extend(more);
+        }
+        Ok((object, unknown))
     }
 
     fn default(&self, object: &mut Value) {

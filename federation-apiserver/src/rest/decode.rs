@@ -77,12 +77,6 @@ pub(super) fn read(
     Ok(value)
 }
 
-/// Reads an object that server-side apply has made.
-pub(super) fn read_applied(resource: &Resource, mut object: Value) -> Result<Value, ApiError> {
-    check_kind(resource, &mut object)?;
-    resource.rules.read_applied(object).map_err(|why| misfit(resource, &why))
-}
-
 /// Tells the client which fields it gave twice.
 pub(super) fn told_twice(
     resource: &Resource,

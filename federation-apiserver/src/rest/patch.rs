@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::change::{Current, Refused};
-use super::decode::{check_place, read, read_applied, told_twice};
+use super::decode::{check_place, read, told_twice};
 use super::update::{ATTEMPTS, check_current};
 use super::{At, Caller, Rest, Written};
 use crate::FieldError;
 use crate::body::Parsed;
 use crate::object;
 use crate::ownership;
-use crate::request::WriteOptions;
+use crate::request::{FieldValidation, WriteOptions};
 use crate::resource::Resource;
 use crate::status::ApiError;
 
@@ -110,7 +110,7 @@ impl Rest {
         check_current(at, &applied, current)?;
         let (served, live) = (self.catalog.served(), Some(&current.object));
         let new = ownership::applied(&served, at, live, &applied, options, (self.now)())?;
-        let mut new = read_applied(at.resource, new)?;
+        let mut new = read(at.resource, new.into(), FieldValidation::Ignore, caller)?;
         super::change::settle(at, &mut new, &current.object);
         self.store_change(at, caller, current, new, options).await
     }
@@ -132,7 +132,7 @@ impl Rest {
         }
         let served = self.catalog.served();
         let new = ownership::applied(&served, &at, None, &applied, options, (self.now)())?;
-        let mut new = read_applied(at.resource, new)?;
+        let mut new = read(at.resource, new.into(), FieldValidation::Ignore, caller)?;
         check_place(at.resource, at.namespace, Some(at.name), &mut new)?;
         self.create_prepared(at, new, options, caller).await
     }

@@ -72,6 +72,8 @@ struct Report {
     /// Answers that differ though they should not.
     differing: usize,
     text: String,
+    /// The requests that follow cannot be compared.
+    ended: bool,
 }
 
 impl Report {
@@ -83,12 +85,14 @@ impl Report {
             match meant::reason(label, &difference) {
                 Some(place) => {
                     self.meant += 1;
+                    // From there on, the two are not in one state.
+                    self.ended |= meant::MEANT[place].is_random() && difference.place == "code";
                     self.seen.insert(place);
                 }
                 None => wrong.push(difference),
             }
         }
-        if !wrong.is_empty() {
+        if !wrong.is_empty() && !self.ended {
             self.differing += 1;
             let _ = writeln!(self.text, "{label}");
             for difference in wrong {
@@ -123,6 +127,9 @@ async fn play(scene: &str, requests: &[Request], ours: &Server, theirs: &Server,
     for request in requests {
         let (ours, theirs) = tokio::join!(ours.send(request, &left), theirs.send(request, &right));
         let (ours, theirs) = (left.mask(request, ours), right.mask(request, theirs));
+        if report.ended {
+            return;
+        }
         report.answers(&format!("{scene}:{} {}", request.line, request.title), &ours, &theirs);
     }
 }

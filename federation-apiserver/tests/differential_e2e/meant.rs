@@ -144,11 +144,15 @@ pub(crate) const MEANT: &[Meant] = &[
         "failed to create typed patch object",
         "a walk ends at an undeclared field, and the order of a walk over Go's maps is any",
     ),
+    meant(RANDOM, "code", "200", "422", EMPTIED),
+    meant(RANDOM, "", "Required", "null", EMPTIED),
+    meant(RANDOM, "/reason", "FieldValueRequired", "FieldValueTypeInvalid", EMPTIED),
     meant("deployments/d", "/time", "", "null", "an owner through scale has a time as others have"),
 ];
 
 /// How the labels of cases at random begin, by which the others are not judged.
 pub(crate) const RANDOM: &str = "random ";
+const EMPTIED: &str = "an object that an apply leaves nothing in goes; in kube-apiserver it becomes null, and is refused as such";
 const TWICE: &str = "metadata is checked once, not twice, on an update";
 const FUTURE: &str =
     "a version that has not been reached is refused at once, as for a list, instead of waited for";
