@@ -156,7 +156,7 @@ impl ApiServer {
         user: User,
         parts: &Parts,
         body: B,
-        asked: &Asked,
+        asked: &Asked<'_>,
         exchange: &mut Exchange,
     ) -> Result<Response<Body>, ApiError>
     where
@@ -178,8 +178,8 @@ impl ApiServer {
                     sent.recorded(asked.path())
                 });
                 match &asked.target {
-                    Target::Resource(path) => self.resource(parts, path, body, &caller).await,
-                    Target::Path(path) => self.path(parts, path).await,
+                    Target::Resource(path) => self.resource(parts, path, &asked.query, body, &caller).await,
+                    Target::Path(path) => self.path(parts, path, &asked.query).await,
                 }
             }
             Err(error) => Err(error),

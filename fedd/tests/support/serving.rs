@@ -1,4 +1,5 @@
 //! `fedd serve` as a process, and members in the test's own.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
@@ -35,12 +36,21 @@ pub(crate) struct Home {
     folder: TempDir,
     /// Where it is served: at the same address after every start, so that clients go on.
     listen: SocketAddr,
+    /// What its environment has.
+    environment: Vec<(String, String)>,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), listen: listener.local_addr().unwrap() }
+        let listen = listener.local_addr().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), listen, environment: Vec::new() }
+    }
+
+    /// The same, served with this in its environment.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -59,7 +69,7 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fedd"));
         command.arg("serve").arg("--data").arg(data).args(["--listen", &listen.to_string()]);
         command.args(["--types", "configmaps,deployments.apps"]).arg("--kubeconfig-out");
-        command.arg(self.kubeconfig()).env_clear().kill_on_drop(true);
+        command.arg(self.kubeconfig()).env_clear().envs(self.environment.iter().cloned()).kill_on_drop(true);
         command
     }
 

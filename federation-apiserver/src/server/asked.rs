@@ -11,25 +11,26 @@ use crate::request::{Query, ResourcePath, Target, Verb};
 use crate::resource::Served;
 
 /// What a request asks for.
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     pub(super) target: Target,
+    pub(super) query: Query<'a>,
     /// The verb; `None` for a path, and for a method that a resource does not know.
     verb: Option<Verb>,
     /// The verb as roles and audit policies know it; of a path the method in lower case.
     name: Cow<'static, str>,
 }
 
-impl Asked {
-    pub(super) fn of(parts: &Parts) -> Self {
+impl<'a> Asked<'a> {
+    pub(super) fn of(parts: &'a Parts) -> Self {
         let target = Target::of(parts.uri.path());
-        let Target::Resource(path) = &target else {
-            return Self { target, verb: None, name: parts.method.as_str().to_lowercase().into() };
-        };
         let query = Query::parse(parts.uri.query());
-        let watch = query.get("watch").is_some_and(|value| !matches!(value, "false" | "0"));
+        let Target::Resource(path) = &target else {
+            return Self { target, query, verb: None, name: parts.method.as_str().to_lowercase().into() };
+        };
+        let watch = query.flag("watch").unwrap_or(false);
         let verb = Verb::of(&parts.method, path, watch);
         let name = verb.map(Verb::name).unwrap_or_default();
-        Self { target, verb, name: name.into() }
+        Self { target, query, verb, name: name.into() }
     }
 
     /// Whether it is a verb at all: a resource has no others.
@@ -88,7 +89,7 @@ impl Asked {
     }
 
     /// As it is counted: names that are not served are left out, so that nobody can make series by asking.
-    pub(super) fn subject<'a>(&'a self, served: &Served, parts: &Parts) -> Subject<'a> {
+    pub(super) fn subject<'s>(&'s self, served: &Served, parts: &Parts) -> Subject<'s> {
         match &self.target {
             Target::Path(path) => Subject {
                 verb: method(&parts.method),

@@ -17,7 +17,7 @@ impl ApiServer {
         &self,
         user: &User,
         headers: &HeaderMap,
-        asked: &Asked,
+        asked: &Asked<'_>,
         exchange: &mut Exchange,
     ) -> Result<Option<User>, ApiError> {
         if !asked.is_known() {

@@ -39,7 +39,7 @@ impl Drop for Exchange {
 
 impl Exchange {
     /// Begins with a request of a known user.
-    pub(super) fn begin(server: &ApiServer, user: Option<&User>, asked: &Asked, parts: &Parts) -> Self {
+    pub(super) fn begin(server: &ApiServer, user: Option<&User>, asked: &Asked<'_>, parts: &Parts) -> Self {
         let metrics = Arc::clone(&server.metrics);
         let counted = Counted::begin(&asked.subject(&server.rest.catalog().served(), parts));
         let record = server.audit.as_ref().and_then(|audit| {
@@ -94,7 +94,7 @@ impl Exchange {
     }
 
     /// It is answered; a watch goes on, and holds it until its end.
-    pub(super) fn answered(mut self, asked: &Asked, mut response: Response<Body>) -> Response<Body> {
+    pub(super) fn answered(mut self, asked: &Asked<'_>, mut response: Response<Body>) -> Response<Body> {
         let code = response.status().as_u16();
         self.code = Some(code);
         self.name(&mut response);

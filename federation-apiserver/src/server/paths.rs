@@ -22,7 +22,12 @@ pub(super) fn described(served: &Served) -> Vec<Described> {
 
 impl ApiServer {
     /// Answers a request for something that is no resource.
-    pub(super) async fn path(&self, parts: &Parts, path: &str) -> Result<Response<Body>, ApiError> {
+    pub(super) async fn path(
+        &self,
+        parts: &Parts,
+        path: &str,
+        query: &Query<'_>,
+    ) -> Result<Response<Body>, ApiError> {
         let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
         let aggregated = Accept::wants_aggregated_discovery(accept);
         let all = || described(&self.rest.catalog().served());
@@ -55,7 +60,7 @@ impl ApiServer {
                 discovery::resources(&all(), group, version).ok_or_else(ApiError::no_such_path)?
             }
             ["version"] => version(),
-            ["healthz" | "livez" | "readyz", ..] => return self.health(parts).await,
+            ["healthz" | "livez" | "readyz", ..] => return self.health(query).await,
             ["metrics"] => return self.measured().await,
             ["openapi", "v2"] => {
                 if Accept::negotiate(accept, false).is_none() {
@@ -100,8 +105,8 @@ impl ApiServer {
     }
 
     /// Whether the store answers.
-    async fn health(&self, parts: &Parts) -> Result<Response<Body>, ApiError> {
-        let verbose = Query::parse(parts.uri.query()).get("verbose").is_some();
+    async fn health(&self, query: &Query<'_>) -> Result<Response<Body>, ApiError> {
+        let verbose = query.get("verbose").is_some();
         match self.rest.store().revision().await {
             Ok(_) => {
                 let text = if verbose { "[+]ping ok\n[+]store ok\ncheck passed\n" } else { "ok" };

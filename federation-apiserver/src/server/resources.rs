@@ -32,6 +32,7 @@ impl ApiServer {
         &self,
         parts: &Parts,
         path: &ResourcePath,
+        query: &Query<'_>,
         body: Bytes,
         caller: &Caller,
     ) -> Result<Response<Body>, ApiError> {
@@ -39,10 +40,9 @@ impl ApiServer {
         let Some(resource) = served.get(&path.group, &path.version, &path.resource) else {
             return self.review(parts, path, body, caller).await;
         };
-        let query = Query::parse(parts.uri.query());
         let subresource = path.subresource.as_deref();
         if subresource.is_some_and(|name| !resource.has_subresource(name)) {
-            return Err(ApiError::no_such_path());
+            return Err(no_such_subresource(resource, path, caller));
         }
         let is_own_namespace = path.resource == "namespaces" && path.name.is_some();
         if !resource.namespaced && path.namespace.is_some() && !is_own_namespace {
@@ -55,9 +55,9 @@ impl ApiServer {
         if let Some(name) = &path.name {
             check_name(name)?;
         }
-        let form = self.form(parts, &query, verb)?;
+        let form = self.form(parts, query, verb)?;
         let sent = Sent { parts, body: &body, yaml: self.settings.yaml };
-        let list = ListOptions::parse(&query, path.watch, verb == Verb::List);
+        let list = ListOptions::parse(query, path.watch, verb == Verb::List);
         if let Some(warning) = &resource.deprecation_warning {
             caller.warn(warning.clone());
         }
@@ -69,7 +69,7 @@ impl ApiServer {
         };
         if let Some(name) = subresource.filter(|name| !matches!(*name, "status" | "finalize")) {
             return match name {
-                "scale" => self.scale(at, verb, sent, &query, caller, form).await,
+                "scale" => self.scale(at, verb, sent, query, caller, form).await,
                 "token" => {
                     let request = sent.of(TOKEN_REQUEST)?.value;
                     self.token(at, &request, caller).await
@@ -90,17 +90,17 @@ impl ApiServer {
             }
             Verb::Watch => self.watch(resource, path, &list?, form).await,
             Verb::Create => {
-                let options = WriteOptions::parse(&query, "CreateOptions")?;
+                let options = WriteOptions::parse(query, "CreateOptions")?;
                 let written = self.rest.create(at, sent.object(resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Update => {
-                let options = WriteOptions::parse(&query, "UpdateOptions")?;
+                let options = WriteOptions::parse(query, "UpdateOptions")?;
                 let written = self.rest.update(at, sent.object(resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Patch => {
-                let options = WriteOptions::parse(&query, "PatchOptions")?;
+                let options = WriteOptions::parse(query, "PatchOptions")?;
                 let patch_type = patch_type(parts, resource)?;
                 if options.force.is_some() && patch_type != PatchType::Apply {
                     return Err(ApiError::force_is_for_apply());
@@ -111,12 +111,12 @@ impl ApiServer {
                 write_answer(resource, written, form)
             }
             Verb::Delete => {
-                let options = sent.delete_options(&query)?;
+                let options = sent.delete_options(query)?;
                 let written = self.rest.delete(at, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::DeleteCollection => {
-                let options = sent.delete_options(&query)?;
+                let options = sent.delete_options(query)?;
                 let items = self.rest.delete_collection(at, &list?, &options, caller).await?;
                 let revision = self.rest.store().revision().await.map_err(crate::rest::store_error)?;
                 let listed = Listed {
@@ -218,6 +218,17 @@ impl ApiServer {
 /// The definitions of what is sent beside objects.
 const TOKEN_REQUEST: &str = "io.k8s.api.authentication.v1.TokenRequest";
 const SCALE: &str = "io.k8s.api.autoscaling.v1.Scale";
+
+/// Of a custom resource, it is the object that has no such part.
+fn no_such_subresource(resource: &Resource, path: &ResourcePath, caller: &Caller) -> ApiError {
+    if !resource.custom {
+        return ApiError::no_such_path();
+    }
+    if let Some(warning) = &resource.deprecation_warning {
+        caller.warn(warning.clone());
+    }
+    ApiError::not_found(resource.group_resource(), path.name.as_deref().unwrap_or_default())
+}
 
 /// Whether a path has a method: collections are created in and deleted, objects are written, and parts of them are
 /// what they are.
