@@ -28,6 +28,7 @@
 //! ```
 
 mod batch;
+mod datastore;
 mod entry;
 mod error;
 mod event;
@@ -36,6 +37,7 @@ mod hub;
 mod leases;
 mod limits;
 mod memory;
+mod mysql;
 mod place;
 mod prefix;
 mod read;
@@ -46,10 +48,12 @@ mod store;
 mod watch;
 mod write;
 
+pub use datastore::{Datastore, DatastoreError};
 pub use entry::{Entry, Revision};
 pub use error::{StoreError, WriteError};
 pub use event::{Event, EventKind, WatchItem};
 pub use memory::MemoryStore;
+pub use mysql::{MysqlAddress, MysqlOptions, MysqlPassword, MysqlServer, MysqlStore, MysqlTls};
 pub use place::Place;
 pub use read::{Got, Page, Range};
 pub use sqlite::{SqliteOptions, SqliteStore};
