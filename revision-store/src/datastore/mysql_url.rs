@@ -83,7 +83,9 @@ impl Options {
                 ("tls", "skip-verify") => options.tls.get_or_insert_default().any_server = true,
                 ("tls", "false") => off = true,
                 ("tls", _) => {
-                    return Err(wrong(&format!("tls={value} is not known: write true, skip-verify or false")));
+                    return Err(wrong(&format!(
+                        "tls={value} is not known: write true, skip-verify or false"
+                    )));
                 }
                 ("ca", _) => options.tls.get_or_insert_default().authorities = Some(value.into()),
                 ("cert", _) => certificate = Some(value),
