@@ -4,14 +4,18 @@
 mod backends;
 #[path = "../conformance/compaction.rs"]
 mod compaction;
+mod faults;
 #[path = "../conformance/leases.rs"]
 mod leases;
 #[path = "../conformance/model.rs"]
 mod model;
 mod on_model;
+mod opening;
+mod proxy;
 #[path = "../conformance/reads.rs"]
 mod reads;
 mod replicas;
+mod sql;
 #[path = "../conformance/steps.rs"]
 mod steps;
 #[path = "../conformance/watches.rs"]
