@@ -328,7 +328,11 @@ impl History for Shared {
                 Box::pin(async move { queries::stretch(connection, &prefix, after, upto).await })
             })
             .await?;
-        self.publisher.learn(rows.extent);
+        let extent = match rows.extent {
+            Some(extent) => extent,
+            None => self.read(|connection| Box::pin(queries::newest(connection))).await?,
+        };
+        self.publisher.learn(extent);
         self.check_kept(after)?;
         let reached = match rows.found.last() {
             Some((last, _)) if rows.more => *last,
