@@ -9,6 +9,7 @@
 //! is this process's: a database's own is not in it.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

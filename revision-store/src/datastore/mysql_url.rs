@@ -155,7 +155,7 @@ mod tests {
     fn address(text: &str) -> MysqlAddress {
         match Datastore::parse(text).unwrap() {
             Datastore::Mysql(address) => *address,
-            other => panic!("{other:?}"),
+            other @ Datastore::Sqlite(_) => panic!("{other:?}"),
         }
     }
 

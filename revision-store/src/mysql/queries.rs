@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use mysql_async::{Conn, Params, Result, Value, prelude::Queryable};
+use mysql_async::{Conn, Result, Value, prelude::Queryable};
 
-use super::table::{Columns, entry_columns};
+use super::table::{Columns, bound, entry_columns};
 use crate::{
     Entry, Event, Range, Revision,
     prefix::end_of_prefix,
@@ -41,7 +41,7 @@ fn extent_of(columns: &mut Columns) -> Result<Extent> {
 
 /// How far the table is.
 pub(super) async fn newest(connection: &mut Conn) -> Result<Extent> {
-    let found: Option<Columns> = connection.exec_first(format!("SELECT {}", extent()), ()).await?;
+    let found: Option<Columns> = connection.query_first(format!("SELECT {}", extent())).await?;
     found.map_or(Ok(Extent { newest: 0, oldest: 0 }), |mut columns| extent_of(&mut columns))
 }
 
@@ -51,18 +51,18 @@ pub(super) async fn get(
     key: &str,
     at: Option<Revision>,
 ) -> Result<(Option<Entry>, Extent)> {
-    let (bound, parameters): (_, Vec<Value>) = match at {
+    let (limit, parameters): (_, Vec<Value>) = match at {
         Some(at) => ("AND id <= ?", vec![key.into(), at.into()]),
         None => ("", vec![key.into()]),
     };
     // Values are never in a derived table: MariaDB would put it on the disk.
     let query = format!(
         "SELECT newest, oldest, {} FROM (SELECT {}) AS extent LEFT JOIN kine \
-         ON kine.id = (SELECT MAX(id) FROM kine WHERE name = ? {bound})",
+         ON kine.id = (SELECT MAX(id) FROM kine WHERE name = ? {limit})",
         entry_columns("kine", "kine.value"),
         extent(),
     );
-    let found: Option<Columns> = connection.exec_first(query, parameters).await?;
+    let found: Option<Columns> = connection.query_first(bound(&query, &parameters)).await?;
     let Some(mut columns) = found else { return Ok((None, Extent { newest: 0, oldest: 0 })) };
     let extent = extent_of(&mut columns)?;
     let entry = columns.entry()?.filter(|(row, deleted)| !deleted && row.name != COMPACTED);
@@ -99,7 +99,7 @@ async fn list_some(connection: &mut Conn, range: &Range) -> Result<Option<(Vec<E
         extent(),
         entry_columns("kine", value),
     );
-    let rows: Vec<Columns> = connection.exec(query, Params::Positional(parameters)).await?;
+    let rows: Vec<Columns> = connection.query(bound(&query, &parameters)).await?;
     let (mut entries, mut extent) = (Vec::with_capacity(rows.len()), None);
     for mut columns in rows {
         extent = Some(extent_of(&mut columns)?);
@@ -121,7 +121,7 @@ pub(super) async fn count(
          WHERE kine.deleted = 0)",
         extent()
     );
-    let found: Option<Columns> = connection.exec_first(query, Params::Positional(parameters)).await?;
+    let found: Option<Columns> = connection.query_first(bound(&query, &parameters)).await?;
     let Some(mut columns) = found else { return Ok((0, Extent { newest: 0, oldest: 0 })) };
     let extent = extent_of(&mut columns)?;
     Ok((columns.number()?.unwrap_or_default(), extent))
@@ -149,8 +149,7 @@ fn names(prefix: &str, after: Option<&str>, at: Option<Revision>) -> (String, Ve
         query.push_str(" AND id <= ?");
         parameters.push(at.into());
     }
-    query.push_str(&format!(" AND name <> '{COMPACTED}' GROUP BY name"));
-    (query, parameters)
+    (format!("{query} AND name <> '{COMPACTED}' GROUP BY name"), parameters)
 }
 
 /// A stretch of history.
@@ -171,22 +170,22 @@ pub(super) async fn stretch(
     upto: Revision,
 ) -> Result<Rows> {
     let upto = i64::try_from(upto).unwrap_or(i64::MAX);
-    let (mut bound, mut parameters): (_, Vec<Value>) = (String::new(), vec![after.into(), upto.into()]);
+    let (mut names, mut parameters): (_, Vec<Value>) = (String::new(), vec![after.into(), upto.into()]);
     if !prefix.is_empty() {
-        bound.push_str("AND name >= ?");
+        names.push_str("AND name >= ?");
         parameters.push(prefix.into());
         if let Some(end) = end_of_prefix(prefix) {
-            bound.push_str(" AND name < ?");
+            names.push_str(" AND name < ?");
             parameters.push(end.into());
         }
     }
     let query = format!(
-        "SELECT {}, {} FROM kine FORCE INDEX (PRIMARY) WHERE id > ? AND id <= ? {bound} \
+        "SELECT {}, {} FROM kine FORCE INDEX (PRIMARY) WHERE id > ? AND id <= ? {names} \
          ORDER BY id LIMIT {STRETCH_EVENTS}",
         extent(),
         COLUMNS.join(", "),
     );
-    let mut rows = connection.exec_iter(query, Params::Positional(parameters)).await?;
+    let mut rows = connection.query_iter(bound(&query, &parameters)).await?;
     let (mut found, mut bytes, mut extent) = (Vec::new(), 0, None);
     // What is beyond the limit is let go as it comes, so that much never is in memory.
     while let Some(row) = rows.next().await? {
@@ -209,7 +208,7 @@ pub(super) async fn stretch(
 /// meanwhile is seen by the next read.
 pub(super) async fn wait_for_writers_of(connection: &mut Conn, first: Revision, end: Revision) -> Result<()> {
     let query = "SELECT id FROM kine WHERE id >= ? AND id < ? FOR UPDATE";
-    connection.exec_drop(query, (first, end)).await
+    connection.query_drop(bound(query, &[first.into(), end.into()])).await
 }
 
 /// Leases of rows with `after < id <= upto` that are still the newest of their keys: key, revision, seconds.
@@ -221,7 +220,7 @@ pub(super) async fn leases(
     let query = "SELECT name, id, lease FROM kine AS leased FORCE INDEX (PRIMARY) \
                  WHERE id > ? AND id <= ? AND lease > 0 AND deleted = 0 AND NOT EXISTS \
                  (SELECT 1 FROM kine AS later WHERE later.name = leased.name AND later.id > leased.id)";
-    let rows: Vec<Columns> = connection.exec(query, (after, upto)).await?;
+    let rows: Vec<Columns> = connection.query(bound(query, &[after.into(), upto.into()])).await?;
     let one = |mut columns: Columns| {
         let (name, id) = (columns.text()?, columns.number()?.unwrap_or_default());
         let seconds = columns.number()?.unwrap_or_default();

@@ -176,14 +176,7 @@ impl Tail {
 
 /// The first revision after `known` that is not there, and the next one that is.
 fn first_missing(known: Revision, found: impl IntoIterator<Item = Revision>) -> Option<(Revision, Revision)> {
-    let mut expected = known + 1;
-    for revision in found {
-        if revision != expected {
-            return Some((expected, revision));
-        }
-        expected += 1;
-    }
-    None
+    (known + 1..).zip(found).find(|(expected, revision)| expected != revision)
 }
 
 #[cfg(test)]

@@ -82,14 +82,14 @@ impl Writer {
                     match self.settle().await {
                         Some(true) => return self.done(requests, decided),
                         Some(false) => fault,
-                        None => return self.refuse(requests, &self.unknown(since)),
+                        None => return refuse(requests, &self.unknown(since)),
                     }
                 }
             };
             self.connector.note(&fault);
             if let Some(error) = fault.lasting(&self.connector.place) {
                 tracing::warn!(%error, "the store cannot write");
-                return self.refuse(requests, &error);
+                return refuse(requests, &error);
             }
             tracing::debug!(problem = %fault, "a batch is tried again");
             let earliest = requests.iter().map(|request| request.deadline).min();
@@ -172,10 +172,6 @@ impl Writer {
         }
     }
 
-    fn refuse(&self, requests: Vec<Request>, error: &StoreError) {
-        requests.into_iter().for_each(|request| request.answer(Err(WriteError::Store(error.clone()))));
-    }
-
     fn unknown(&self, since: Instant) -> StoreError {
         let error = StoreError::Unknown {
             place: self.connector.place.clone(),
@@ -202,6 +198,10 @@ impl Writer {
             self.connection = Some(connection);
         }
     }
+}
+
+fn refuse(requests: Vec<Request>, error: &StoreError) {
+    requests.into_iter().for_each(|request| request.answer(Err(WriteError::Store(error.clone()))));
 }
 
 /// Takes what waits, as much as is committed together; `None`: nothing will come any more.
