@@ -27,6 +27,7 @@
 //! # });
 //! ```
 
+mod batch;
 mod entry;
 mod error;
 mod event;
@@ -35,8 +36,10 @@ mod hub;
 mod leases;
 mod limits;
 mod memory;
+mod place;
 mod prefix;
 mod read;
+mod row;
 mod sqlite;
 mod step;
 mod store;
@@ -47,6 +50,7 @@ pub use entry::{Entry, Revision};
 pub use error::{StoreError, WriteError};
 pub use event::{Event, EventKind, WatchItem};
 pub use memory::MemoryStore;
+pub use place::Place;
 pub use read::{Got, Page, Range};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::Store;
