@@ -63,13 +63,16 @@ mod tests {
     #[test]
     fn a_write_sees_what_the_ones_before_it_do_and_a_refused_one_uses_no_revision() {
         let delete = Write::Delete { key: "a".into(), expected: 12 };
-        let writes = [create("a"), create("a"), update("a", 11), update("a", 11), delete, create("a"), create("b")];
+        let writes =
+            [create("a"), create("a"), update("a", 11), update("a", 11), delete, create("a"), create("b")];
         let outcomes = decide(HashMap::new(), 10, writes);
         let expected =
             [Some((11, 0)), None, Some((12, 11)), None, Some((13, 12)), Some((14, 13)), Some((15, 0))];
         assert_eq!(told(&outcomes), expected);
         assert!(matches!(outcomes[1], Err(WriteError::Exists { revision: 11 })));
-        assert!(matches!(&outcomes[3], Err(WriteError::Conflict { current: Some(entry) }) if entry.mod_revision == 12));
+        assert!(
+            matches!(&outcomes[3], Err(WriteError::Conflict { current: Some(entry) }) if entry.mod_revision == 12)
+        );
     }
 
     #[test]

@@ -57,7 +57,9 @@ pub enum StoreError {
         place: Place,
     },
     /// The file or its folder cannot be written.
-    #[error("{place} cannot be written: give this user the right to write the file and its folder, and mount it writable")]
+    #[error(
+        "{place} cannot be written: give this user the right to write the file and its folder, and mount it writable"
+    )]
     ReadOnly {
         /// The database file.
         place: Place,

@@ -290,6 +290,9 @@ fn answer(outcome: &Result<Written, WriteError>) -> Answer {
         Err(WriteError::Conflict { current }) => {
             Answer::Refused(current.as_ref().map(|entry| entry.mod_revision))
         }
+        Err(WriteError::Store(StoreError::Unknown { .. } | StoreError::Closed | StoreError::Io { .. })) => {
+            Answer::Unknown
+        }
         Err(_) => Answer::Failed,
     }
 }
