@@ -28,6 +28,7 @@
 //! ```
 
 mod batch;
+mod check;
 mod entry;
 mod error;
 mod event;
@@ -46,13 +47,15 @@ mod store;
 mod watch;
 mod write;
 
+pub use check::{Check, Checked, Finding};
 pub use entry::{Entry, Revision};
 pub use error::{StoreError, WriteError};
 pub use event::{Event, EventKind, WatchItem};
 pub use memory::MemoryStore;
 pub use place::Place;
 pub use read::{Got, Page, Range};
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use row::Row;
+pub use sqlite::{SqliteOptions, SqliteStore, sqlite_rows};
 pub use store::Store;
 pub use watch::Watch;
 pub use write::{Write, Written};

@@ -44,7 +44,12 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 
 /// Reads all columns as an event; `None` of a row that tells nothing.
 pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
-    let row = row::Row {
+    Ok(self::row(row)?.event())
+}
+
+/// Reads all columns.
+pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<row::Row> {
+    Ok(row::Row {
         id: row.get(0)?,
         name: row.get(1)?,
         created: flag(row, 2)?,
@@ -54,8 +59,7 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
         lease: row.get(6)?,
         value: bytes(row, 7)?,
         old_value: bytes(row, 8)?,
-    };
-    Ok(row.event())
+    })
 }
 
 fn flag(row: &Row<'_>, column: usize) -> rusqlite::Result<bool> {
