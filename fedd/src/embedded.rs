@@ -3,18 +3,18 @@
 mod admission;
 mod conversion;
 mod data;
+mod shared_secrets;
+mod storage;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use federation_apiserver::auth::{MASTERS, User};
 use federation_apiserver::builtin::Profile;
-use federation_apiserver::{EmbeddedServer, InProcess, Options};
+use federation_apiserver::{EmbeddedServer, InProcess, Options, Secrets};
 use federation_model::{DefaultType, KubeFedConfigSpec, Scope, Settings};
 use kube::Client;
-use revision_store::{SqliteStore, Store};
+use revision_store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -22,15 +22,17 @@ use self::admission::Admission;
 use self::conversion::Forms;
 pub(crate) use self::data::write_private;
 pub use self::data::{DataFolder, default_data};
+pub use self::storage::{Opened, Storage};
 use crate::manifest::Federation;
 use crate::webhook::state::Lookups;
 use crate::{apply, settings, yaml};
 
 /// What the federation's API server is made of.
-#[derive(Clone, Debug)]
 pub struct EmbeddedOptions {
-    /// The database file.
-    pub data: PathBuf,
+    /// Where objects are.
+    pub store: Arc<dyn Store>,
+    /// What it is known by: the same in every replica.
+    pub secrets: Secrets,
     /// Where it listens.
     pub listen: SocketAddr,
     /// Further names and addresses that its certificate is for.
@@ -56,17 +58,13 @@ pub struct Embedded {
 const USER: &str = "system:fedd";
 
 impl Embedded {
-    /// Opens the data, starts the server and makes it a federation.
+    /// Starts the server and makes it a federation. Replicas of one store may do so at once.
     ///
     /// # Errors
     /// The data or the address cannot be used.
     pub async fn start(options: EmbeddedOptions) -> anyhow::Result<Self> {
-        let folder = DataFolder::of(&options.data)?;
-        // Its errors name the file.
-        let store = SqliteStore::open(&options.data).await?;
-        let secrets = folder.secrets().context("keys of the API server")?;
         let (forms, admission) = (Arc::new(Forms::default()), Arc::new(Admission::default()));
-        let made = Options::new(Arc::new(store) as Arc<dyn Store>, Profile::Federation, secrets);
+        let made = Options::new(Arc::clone(&options.store), Profile::Federation, options.secrets.clone());
         let mut server_settings = made.settings.clone();
         server_settings.yaml =
             Some(|bytes| yaml::parse(&String::from_utf8_lossy(bytes)).map_err(|error| error.to_string()));

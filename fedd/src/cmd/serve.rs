@@ -1,8 +1,7 @@
 //! `fedd serve`: the whole federation in one process, on one file.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -10,8 +9,7 @@ use tracing::info;
 
 use super::crds::TypesArgs;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
-use crate::embedded::{DataFolder, Embedded, EmbeddedOptions, default_data, write_private};
-use crate::metrics::Metrics;
+use crate::embedded::{Embedded, EmbeddedOptions, Opened, Storage, default_data, write_private};
 use crate::output::note;
 use crate::settings;
 
@@ -47,6 +45,10 @@ pub struct ServerArgs {
     /// The database file [default: $XDG_DATA_HOME/fedd/fedd.db, else ~/.local/share/fedd/fedd.db]
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
+    /// Folder with the server's keys: ca.crt, ca.key and service-account.key; made if they are not there. Replicas need
+    /// the same ones [default: beside the data file; in the database of --datastore]
+    #[arg(long, value_name = "FOLDER")]
+    pub secrets_dir: Option<PathBuf>,
     /// Address that the API server listens on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:6443")]
     pub listen: SocketAddr,
@@ -63,15 +65,15 @@ pub struct ServerArgs {
 }
 
 impl ServerArgs {
-    /// The file of the data.
-    pub fn data(&self) -> PathBuf {
-        self.data.clone().unwrap_or_else(default_data)
+    fn storage(&self) -> Storage {
+        let data = self.data.clone().unwrap_or_else(default_data);
+        Storage::file(data).with_secrets_in(self.secrets_dir.clone())
     }
 
-    fn kubeconfig(&self, data: &Path) -> anyhow::Result<PathBuf> {
+    fn kubeconfig(&self, storage: &Storage) -> anyhow::Result<PathBuf> {
         match &self.kubeconfig_out {
             Some(path) => Ok(path.clone()),
-            None => Ok(DataFolder::of(data)?.beside(".kubeconfig")),
+            None => Ok(storage.folder()?.beside(".kubeconfig")),
         }
     }
 }
@@ -83,10 +85,12 @@ impl ServerArgs {
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals().context("cannot take signals")?;
     let work = async {
-        let data = args.server.data();
-        let kubeconfig = args.server.kubeconfig(&data)?;
+        let storage = args.server.storage();
+        let kubeconfig = args.server.kubeconfig(&storage)?;
+        let Opened { store, secrets, is_shared } = storage.open().await?;
         let embedded = Embedded::start(EmbeddedOptions {
-            data: data.clone(),
+            store,
+            secrets,
             listen: args.server.listen,
             hosts: args.server.hostnames.clone(),
             namespace: args.server.federation_namespace.clone(),
@@ -96,15 +100,13 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         .await?;
         write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
         let address = embedded.address().map(|address| address.to_string()).unwrap_or_default();
-        info!(address, data = %data.display(), version = env!("CARGO_PKG_VERSION"), "fedd serves");
-        note(&format!("fedd serves https://{address} from {}; try:", data.display()));
+        info!(address, data = %storage, version = env!("CARGO_PKG_VERSION"), "fedd serves");
+        note(&format!("fedd serves https://{address} from {storage}; try:"));
         note(&format!("  kubectl --kubeconfig {} get federatedtypeconfigs -A", kubeconfig.display()));
         let (client, settings) = (embedded.client().clone(), embedded.settings().clone());
-        let engine = EngineArgs::alone(args.timeouts);
-        let leading = Arc::new(Leading::default());
+        let engine = EngineArgs::of_server(args.timeouts, is_shared);
         let namespace = &args.server.federation_namespace;
-        let metrics = Arc::new(Metrics::default());
-        let outcome = leading.run(client, namespace, &engine, settings, metrics, &shutdown.gently).await;
+        let outcome = Leading::run_in_turns(client, namespace, &engine, settings, &shutdown.gently).await;
         embedded.stop().await;
         info!("fedd has ended");
         outcome
