@@ -26,7 +26,7 @@ use async_trait::async_trait;
 pub use options::SqliteOptions;
 use parking_lot::Mutex;
 use readers::Readers;
-pub use rows::sqlite_rows;
+pub(crate) use rows::{import, rows};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use writer::Request;

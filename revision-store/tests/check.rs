@@ -1,8 +1,9 @@
 //! What a check of a table finds: nothing in one that a store made, and each kind of fault that is planted.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
+use futures::TryStreamExt as _;
 use proptest::prelude::*;
-use revision_store::{Check, Finding, Row, SqliteStore, Store, Write, sqlite_rows};
+use revision_store::{Check, Datastore, Finding, Row, SqliteStore, Store, Write};
 
 fn findings(rows: &[Row]) -> Vec<Finding> {
     let mut check = Check::default();
@@ -149,7 +150,10 @@ async fn a_table_that_a_store_made_and_compacted_is_sound() {
     let keys = store.count("/").await.unwrap();
     // It can be read while it is in use.
     let mut check = Check::default();
-    sqlite_rows(&path, |row| check.row(&row)).unwrap();
+    let mut rows = Datastore::Sqlite(path).rows();
+    while let Some(page) = rows.try_next().await.unwrap() {
+        page.iter().for_each(|row| check.row(row));
+    }
     let checked = check.finish();
     assert_eq!(checked.findings, []);
     assert_eq!((checked.newest, checked.keys), (newest, keys));

@@ -1,10 +1,11 @@
-//! `fedd serve`: the whole federation in one process, on one file.
+//! `fedd serve`: the whole federation in one process, on one file or a database.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use revision_store::Datastore;
 use tracing::info;
 
 use super::crds::TypesArgs;
@@ -14,10 +15,11 @@ use crate::output::note;
 use crate::settings;
 
 /// What `--help` says first.
-pub const ABOUT: &str = "Run the whole federation in one process, on one file: API server, controllers, conversion and admission. No Kubernetes is \
-    needed under it.\n\n\
-    The file is made at the first start, with the definitions, types and settings of `fedd install`; keys and an \
-    administrator's kubeconfig are written beside it. SIGTERM and SIGINT end it when what is under way is done; what was \
+pub const ABOUT: &str = "Run the whole federation in one process, on one file or a database: API server, controllers, conversion and admission. \
+    No Kubernetes is needed under it.\n\n\
+    The data are made at the first start, with the definitions, types and settings of `fedd install`; keys and an \
+    administrator's kubeconfig are written beside the file. On a database, any number of replicas serve; one of them runs \
+    the controllers, another when it is gone, and the keys are in the database. SIGTERM and SIGINT end it when what is under way is done; what was \
     acknowledged is safe even if it is killed.";
 
 /// Flags of `fedd serve`.
@@ -25,6 +27,7 @@ pub const ABOUT: &str = "Run the whole federation in one process, on one file: A
 #[command(after_help = "Examples:\n  \
         fedd serve\n  \
         fedd serve --data /var/lib/fedd/fedd.db --listen 0.0.0.0:6443 --hostname fedd.example.org\n  \
+        fedd serve --datastore 'mysql://fedd@db.example.org:3306/fedd?password-file=/etc/fedd/password'\n  \
         kubectl --kubeconfig ~/.local/share/fedd/fedd.kubeconfig get federatedtypeconfigs -A")]
 pub struct ServeArgs {
     /// The server.
@@ -45,6 +48,11 @@ pub struct ServerArgs {
     /// The database file [default: $XDG_DATA_HOME/fedd/fedd.db, else ~/.local/share/fedd/fedd.db]
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
+    /// The database instead of a file: mysql://USER@HOST:PORT/DATABASE, where any number of replicas may serve the same
+    /// data (MySQL, MariaDB, OceanBase); sqlite:///PATH is the same as --data PATH. See docs/datastore.md
+    #[arg(long, value_name = "URL", value_parser = Datastore::parse, conflicts_with = "data", env = "FEDD_DATASTORE",
+          hide_env_values = true)]
+    pub datastore: Option<Datastore>,
     /// Folder with the server's keys: ca.crt, ca.key and service-account.key; made if they are not there. Replicas need
     /// the same ones [default: beside the data file; in the database of --datastore]
     #[arg(long, value_name = "FOLDER")]
@@ -66,8 +74,8 @@ pub struct ServerArgs {
 
 impl ServerArgs {
     fn storage(&self) -> Storage {
-        let data = self.data.clone().unwrap_or_else(default_data);
-        Storage::file(data).with_secrets_in(self.secrets_dir.clone())
+        let file = || Datastore::Sqlite(self.data.clone().unwrap_or_else(default_data));
+        Storage::new(self.datastore.clone().unwrap_or_else(file), self.secrets_dir.clone())
     }
 
     fn kubeconfig(&self, storage: &Storage) -> anyhow::Result<PathBuf> {

@@ -59,7 +59,7 @@ impl DataFolder {
 ///
 /// # Errors
 /// They cannot be read or written, or some are missing.
-pub fn secrets_in(folder: &Path) -> anyhow::Result<Secrets> {
+pub(super) fn secrets_in(folder: &Path) -> anyhow::Result<Secrets> {
     let path = |name: &str| folder.join(name);
     let files = [path("ca.crt"), path("ca.key"), path("service-account.key")];
     let there = files.iter().filter(|file| file.exists()).count();

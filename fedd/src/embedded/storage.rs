@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use federation_apiserver::Secrets;
-use revision_store::{SqliteStore, Store};
+use revision_store::{Datastore, Store};
 
-use super::data::{DataFolder, secrets_in};
+use super::data::{DataFolder, default_data, secrets_in};
+use super::shared_secrets;
 
 /// Where a federation's data and keys are.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    data: PathBuf,
+    datastore: Datastore,
+    /// `None`: beside a file, in a database.
     secrets: Option<PathBuf>,
 }
 
@@ -28,23 +30,25 @@ pub struct Opened {
 }
 
 impl Storage {
+    /// A datastore, with the keys in this folder, if it is given.
+    pub fn new(datastore: Datastore, secrets: Option<PathBuf>) -> Self {
+        Self { datastore, secrets }
+    }
+
     /// One file, for one process, with the keys beside it.
     pub fn file(data: PathBuf) -> Self {
-        Self { data, secrets: None }
+        Self::new(Datastore::Sqlite(data), None)
     }
 
-    /// With the keys in this folder, if it is given.
-    #[must_use]
-    pub fn with_secrets_in(self, folder: Option<PathBuf>) -> Self {
-        Self { secrets: folder, ..self }
-    }
-
-    /// What lies on this machine's disk beside the data.
+    /// What lies on this machine's disk: beside the file, or where it would be.
     ///
     /// # Errors
     /// The folder cannot be made.
     pub fn folder(&self) -> anyhow::Result<DataFolder> {
-        DataFolder::of(&self.data)
+        match &self.datastore {
+            Datastore::Sqlite(path) => DataFolder::of(path),
+            Datastore::Mysql(_) => DataFolder::of(&default_data()),
+        }
     }
 
     /// Opens it.
@@ -52,20 +56,31 @@ impl Storage {
     /// # Errors
     /// The data or the keys cannot be used.
     pub async fn open(&self) -> anyhow::Result<Opened> {
-        let folder = DataFolder::of(&self.data)?;
-        // Its errors name the file.
-        let store = Arc::new(SqliteStore::open(&self.data).await?);
-        let secrets = match &self.secrets {
-            Some(secrets) => secrets_in(secrets),
-            None => folder.secrets(),
+        let is_shared = match &self.datastore {
+            Datastore::Sqlite(path) => {
+                // It is made for the file.
+                DataFolder::of(path)?;
+                false
+            }
+            Datastore::Mysql(_) => true,
+        };
+        // Its errors name the place.
+        let store = self.datastore.open().await?;
+        let secrets = match (&self.secrets, &self.datastore) {
+            (Some(folder), _) => secrets_in(folder),
+            (None, Datastore::Sqlite(path)) => DataFolder::of(path)?.secrets(),
+            (None, Datastore::Mysql(_)) => shared_secrets::of(&*store).await,
         };
         let secrets = secrets.context("keys of the API server")?;
-        Ok(Opened { store, secrets, is_shared: false })
+        Ok(Opened { store, secrets, is_shared })
     }
 }
 
 impl fmt::Display for Storage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.data.display().fmt(formatter)
+        match &self.datastore {
+            Datastore::Sqlite(path) => path.display().fmt(formatter),
+            Datastore::Mysql(address) => address.fmt(formatter),
+        }
     }
 }

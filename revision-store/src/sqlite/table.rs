@@ -1,7 +1,7 @@
 //! kine's table in SQLite.
 
 use bytes::Bytes;
-use rusqlite::{Row, types::ValueRef};
+use rusqlite::{Row, Transaction, types::ValueRef};
 
 use crate::{
     Entry, Event, Revision,
@@ -34,6 +34,22 @@ pub(super) const SCHEMA: &str = "
 pub(super) const INSERT: &str = "
     INSERT INTO kine (id, name, created, deleted, create_revision, prev_revision, lease, value, old_value)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+/// Inserts a whole row.
+pub(super) fn insert(transaction: &Transaction<'_>, row: &row::Row) -> rusqlite::Result<()> {
+    let columns = (
+        row.id,
+        &row.name,
+        row.created,
+        row.deleted,
+        row.create_revision,
+        row.prev_revision,
+        row.lease,
+        row.value.as_deref(),
+        row.old_value.as_deref(),
+    );
+    transaction.prepare_cached(INSERT)?.execute(columns).map(drop)
+}
 
 /// Reads `id, name, create_revision, lease, value` as an entry.
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

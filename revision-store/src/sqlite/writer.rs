@@ -144,7 +144,8 @@ impl Writer {
             let entry = &event.entry;
             self.leases.written(&entry.key, entry.mod_revision, entry.lease, now);
         }
-        self.hub.publish(events.cloned());
+        let upto = events.clone().last().map_or(0, |event| event.revision());
+        self.hub.publish(events.cloned(), upto);
     }
 
     /// What a failed commit means. On a full disk the log may have what the file has already; that space is given back.

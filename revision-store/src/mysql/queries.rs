@@ -1,0 +1,210 @@
+//! What is read, each by one statement, which sees one moment of the table.
+//!
+//! Each also says how far the table is at that moment: its newest revision and the one it is compacted to. So an answer
+//! can be judged although other replicas write and compact.
+
+use std::sync::Arc;
+
+use mysql_async::{Conn, Params, Result, Value, prelude::Queryable};
+
+use super::table::{Columns, entry_columns};
+use crate::{Entry, Event, Range, Revision, prefix::end_of_prefix, row::COMPACTED};
+
+/// How much of the history is read at one go, in events and bytes.
+const STRETCH_EVENTS: usize = 512;
+const STRETCH_BYTES: usize = 1 << 20;
+
+/// How far the table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) newest: Revision,
+    /// The oldest revision that can be read.
+    pub(super) oldest: Revision,
+}
+
+/// The extent, as a table of one row.
+fn extent() -> String {
+    format!(
+        "(SELECT (SELECT MAX(id) FROM kine) AS newest, \
+         (SELECT MAX(prev_revision) FROM kine WHERE name = '{COMPACTED}') AS oldest) AS extent"
+    )
+}
+
+fn extent_of(columns: &mut Columns) -> Result<Extent> {
+    let newest = columns.number()?.unwrap_or_default();
+    Ok(Extent { newest, oldest: columns.number()?.unwrap_or_default() })
+}
+
+/// How far the table is.
+pub(super) async fn newest(connection: &mut Conn) -> Result<Extent> {
+    let found: Option<Columns> =
+        connection.exec_first(format!("SELECT newest, oldest FROM {}", extent()), ()).await?;
+    found.map_or(Ok(Extent { newest: 0, oldest: 0 }), |mut columns| extent_of(&mut columns))
+}
+
+/// One key, now or at a revision.
+pub(super) async fn get(
+    connection: &mut Conn,
+    key: &str,
+    at: Option<Revision>,
+) -> Result<(Option<Entry>, Extent)> {
+    let (bound, parameters): (_, Vec<Value>) = match at {
+        Some(at) => ("AND id <= ?", vec![key.into(), at.into()]),
+        None => ("", vec![key.into()]),
+    };
+    let columns = entry_columns("found", "found.value");
+    let query = format!(
+        "SELECT newest, oldest, {columns} FROM {} LEFT JOIN \
+         (SELECT * FROM kine WHERE name = ? {bound} ORDER BY id DESC LIMIT 1) AS found ON 1 = 1",
+        extent()
+    );
+    let found: Option<Columns> = connection.exec_first(query, parameters).await?;
+    let Some(mut columns) = found else { return Ok((None, Extent { newest: 0, oldest: 0 })) };
+    let extent = extent_of(&mut columns)?;
+    let entry = columns.entry()?.filter(|(row, deleted)| !deleted && row.name != COMPACTED);
+    Ok((entry.map(|(row, _)| row.entry()), extent))
+}
+
+/// The keys of a range, now or at a revision.
+pub(super) async fn list(connection: &mut Conn, range: &Range) -> Result<(Vec<Entry>, Extent)> {
+    let (names, parameters) = names(&range.prefix, range.after.as_deref(), range.at);
+    let value = if range.keys_only { "NULL" } else { "kine.value" };
+    let limit = if range.limit == 0 { String::new() } else { format!("LIMIT {}", range.limit) };
+    // The newest id of each name comes from an index alone; the rows are then read by id.
+    let query = format!(
+        "SELECT newest, oldest, found.* FROM {} LEFT JOIN \
+         (SELECT {} FROM ({names}) AS latest JOIN kine ON kine.id = latest.id \
+          WHERE kine.deleted = 0 ORDER BY kine.name {limit}) AS found ON 1 = 1 ORDER BY found.name",
+        extent(),
+        entry_columns("kine", &format!("{value} AS value")),
+    );
+    let rows: Vec<Columns> = connection.exec(query, Params::Positional(parameters)).await?;
+    let (mut entries, mut extent) = (Vec::with_capacity(rows.len()), Extent { newest: 0, oldest: 0 });
+    for mut columns in rows {
+        extent = extent_of(&mut columns)?;
+        entries.extend(columns.entry()?.map(|(row, _)| row.entry()));
+    }
+    Ok((entries, extent))
+}
+
+/// How many keys start with a prefix, now or at a revision, those behind one of them if so wished.
+pub(super) async fn count(
+    connection: &mut Conn,
+    prefix: &str,
+    after: Option<&str>,
+    at: Option<Revision>,
+) -> Result<(u64, Extent)> {
+    let (names, parameters) = names(prefix, after, at);
+    let query = format!(
+        "SELECT newest, oldest, (SELECT COUNT(*) FROM ({names}) AS latest JOIN kine ON kine.id = latest.id \
+         WHERE kine.deleted = 0) FROM {}",
+        extent()
+    );
+    let found: Option<Columns> = connection.exec_first(query, Params::Positional(parameters)).await?;
+    let Some(mut columns) = found else { return Ok((0, Extent { newest: 0, oldest: 0 })) };
+    let extent = extent_of(&mut columns)?;
+    Ok((columns.number()?.unwrap_or_default(), extent))
+}
+
+/// The newest id of each name in a range, deletions included, and the parameters for that.
+fn names(prefix: &str, after: Option<&str>, at: Option<Revision>) -> (String, Vec<Value>) {
+    let mut parameters: Vec<Value> = Vec::new();
+    let mut query = "SELECT MAX(id) AS id FROM kine WHERE name ".to_owned();
+    match after {
+        Some(after) if after >= prefix => {
+            query.push_str("> ?");
+            parameters.push(after.into());
+        }
+        _ => {
+            query.push_str(">= ?");
+            parameters.push(prefix.into());
+        }
+    }
+    if let Some(end) = end_of_prefix(prefix) {
+        query.push_str(" AND name < ?");
+        parameters.push(end.into());
+    }
+    if let Some(at) = at {
+        query.push_str(" AND id <= ?");
+        parameters.push(at.into());
+    }
+    query.push_str(&format!(" AND name <> '{COMPACTED}' GROUP BY name"));
+    (query, parameters)
+}
+
+/// A stretch of history.
+pub(super) struct Rows {
+    /// Its revisions, and what each tells, if anything.
+    pub(super) found: Vec<(Revision, Option<Arc<Event>>)>,
+    pub(super) extent: Extent,
+    /// Whether there may be more.
+    pub(super) more: bool,
+}
+
+/// Rows of names with a prefix and `after < id`, in order, as many as are read at one go.
+pub(super) async fn stretch(
+    connection: &mut Conn,
+    prefix: &str,
+    after: Revision,
+    upto: Revision,
+) -> Result<Rows> {
+    let (mut bound, mut parameters): (_, Vec<Value>) =
+        (String::new(), vec![after.into(), i64::try_from(upto).unwrap_or(i64::MAX).into()]);
+    if !prefix.is_empty() {
+        bound.push_str("AND name >= ?");
+        parameters.push(prefix.into());
+        if let Some(end) = end_of_prefix(prefix) {
+            bound.push_str(" AND name < ?");
+            parameters.push(end.into());
+        }
+    }
+    let query = format!(
+        "SELECT newest, oldest, id, name, created, deleted, create_revision, prev_revision, lease, value, old_value \
+         FROM {} LEFT JOIN (SELECT * FROM kine FORCE INDEX (PRIMARY) WHERE id > ? AND id <= ? {bound} ORDER BY id \
+         LIMIT {STRETCH_EVENTS}) AS found ON 1 = 1 ORDER BY id",
+        extent()
+    );
+    let mut rows = connection.exec_iter(query, Params::Positional(parameters)).await?;
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    let mut extent = Extent { newest: 0, oldest: 0 };
+    // What is beyond the limit is let go as it comes, so that much never is in memory.
+    while let Some(row) = rows.next().await? {
+        let mut columns = Columns::of(row);
+        extent = extent_of(&mut columns)?;
+        if bytes < STRETCH_BYTES
+            && let Some(row) = columns.row()?
+        {
+            let id = row.id;
+            let event = row.event().map(Arc::new);
+            bytes += event.as_ref().map_or(0, |event| event.weight());
+            found.push((id, event));
+        }
+    }
+    let more = found.len() == STRETCH_EVENTS || bytes >= STRETCH_BYTES;
+    Ok(Rows { found, extent, more })
+}
+
+/// Whether somebody is about to write a row with `first <= id < end`: it waits for those who are. What has been written
+/// meanwhile is seen by the next read.
+pub(super) async fn wait_for_writers_of(connection: &mut Conn, first: Revision, end: Revision) -> Result<()> {
+    let query = "SELECT id FROM kine WHERE id >= ? AND id < ? FOR UPDATE";
+    connection.exec_drop(query, (first, end)).await
+}
+
+/// Leases of rows with `after < id <= upto` that are still the newest of their keys: key, revision, seconds.
+pub(super) async fn leases(
+    connection: &mut Conn,
+    after: Revision,
+    upto: Revision,
+) -> Result<Vec<(String, Revision, u32)>> {
+    let query = "SELECT name, id, lease FROM kine AS leased FORCE INDEX (PRIMARY) \
+                 WHERE id > ? AND id <= ? AND lease > 0 AND deleted = 0 AND NOT EXISTS \
+                 (SELECT 1 FROM kine AS later WHERE later.name = leased.name AND later.id > leased.id)";
+    let rows: Vec<Columns> = connection.exec(query, (after, upto)).await?;
+    let one = |mut columns: Columns| {
+        let (name, id) = (columns.text()?, columns.number()?.unwrap_or_default());
+        let seconds = columns.number()?.unwrap_or_default();
+        Ok((name, id, u32::try_from(seconds).unwrap_or(u32::MAX)))
+    };
+    rows.into_iter().map(one).collect()
+}
