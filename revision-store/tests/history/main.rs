@@ -5,6 +5,7 @@
 //! ([`planted`]).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
+mod databases;
 mod drive;
 mod planted;
 mod record;

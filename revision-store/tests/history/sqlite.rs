@@ -6,7 +6,7 @@ use revision_store::{MemoryStore, SqliteStore, Store};
 
 use crate::{
     drive::{Clients, Drive},
-    verify::verify,
+    verify::assert_right,
 };
 
 const FIFTY: Clients = Clients { writers: 30, readers: 10, watchers: 10 };
@@ -17,7 +17,7 @@ async fn check(store: Arc<dyn Store>) {
     drive.writes(WRITES).await;
     let history = drive.finish().await;
     assert!(history.log.len() >= WRITES);
-    assert_eq!(verify(&history), []);
+    assert_right(&history);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

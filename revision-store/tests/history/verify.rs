@@ -49,6 +49,30 @@ pub(crate) enum Fault {
     WronglyTold { stream: usize, revision: Revision },
 }
 
+impl Fault {
+    fn call(&self) -> Option<usize> {
+        match self {
+            Self::Lost { call, .. }
+            | Self::DoneTwice { call, .. }
+            | Self::DoneAllTheSame { call, .. }
+            | Self::WronglyRefused { call }
+            | Self::Stale { call, .. }
+            | Self::Early { call, .. }
+            | Self::WronglyRead { call, .. } => Some(*call),
+            _ => None,
+        }
+    }
+}
+
+/// Fails if there is something that cannot be, and shows what is to be known of it.
+pub(crate) fn assert_right(history: &History) {
+    let faults = verify(history);
+    if let Some(fault) = faults.first() {
+        let call = fault.call().map(|call| &history.calls[call]);
+        panic!("{} faults, the first: {fault:?}: {call:#?}", faults.len());
+    }
+}
+
 /// Everything that cannot be.
 pub(crate) fn verify(history: &History) -> Vec<Fault> {
     let mut faults = Vec::new();
