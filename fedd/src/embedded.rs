@@ -79,7 +79,12 @@ impl Embedded {
         .await?;
         let user = User::new(USER, [MASTERS]).authenticated();
         let client = Client::new(InProcess::new(server.api().clone(), user), "default");
-        install(&client, &options).await?;
+        while let Err(error) = install(&client, &options).await {
+            // Each round, one of the replicas that start at once gets further.
+            if !is_conflict(&error) {
+                return Err(error);
+            }
+        }
         let settings = settings::load(&client, &options.namespace, None).await?;
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         let only_namespace = (settings.scope == Scope::Namespaced).then_some(options.namespace.as_str());
@@ -120,6 +125,12 @@ impl Embedded {
         while self.lookups.join_next().await.is_some() {}
         self.server.stop().await;
     }
+}
+
+/// Whether another replica wrote the same object at the same time.
+fn is_conflict(error: &anyhow::Error) -> bool {
+    let answers = error.chain().filter_map(|cause| cause.downcast_ref::<kube::Error>());
+    answers.into_iter().any(|answer| matches!(answer, kube::Error::Api(status) if status.code == 409))
 }
 
 /// Makes the server a federation, as `fedd install` does; what is there stays.
