@@ -101,12 +101,12 @@ impl MysqlStore {
     /// As [`MysqlStore::open`], with other limits.
     pub async fn open_with(address: MysqlAddress, options: MysqlOptions) -> Result<Self, StoreError> {
         let connector = Arc::new(Connector::new(address, options));
-        let (newest, oldest) = prepare(&connector).await?;
+        let replica = Uuid::new_v4().simple();
+        let seen = format!("seen:{replica}");
+        let (newest, oldest) = prepare(&connector, &seen).await?;
         let publisher = Arc::new(Publisher::new(newest, oldest));
-        // What was there already is made durable before anybody is told of it.
         let (queue, waiting) = mpsc::channel(connector.options.queue.max(1));
         let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
-        let replica = Uuid::new_v4().simple();
         let writers = (0..WRITERS).map(|writer| {
             let name = format!("batch:{replica}:{writer}");
             let writer = Writer::new(Arc::clone(&connector), Arc::clone(&publisher), name);
@@ -122,7 +122,7 @@ impl MysqlStore {
             publisher: Arc::clone(&publisher),
             connector: Arc::clone(&connector),
         });
-        let tail = Tail::new(connector, Arc::clone(&publisher), format!("seen:{replica}"));
+        let tail = Tail::new(connector, Arc::clone(&publisher), seen);
         tokio::spawn(tail.run(closed.clone()));
         tokio::spawn(expiry::run(Arc::downgrade(&shared), publisher, closed));
         Ok(Self { shared })
@@ -130,11 +130,11 @@ impl MysqlStore {
 }
 
 /// Makes the tables, again and again while the database cannot be asked, for a read's time.
-async fn prepare(connector: &Connector) -> Result<(Revision, Revision), StoreError> {
+async fn prepare(connector: &Connector, seen: &str) -> Result<(Revision, Revision), StoreError> {
     let begin = Instant::now();
     let end = begin + connector.options.read_timeout;
     loop {
-        match timeout_at(end, schema::prepare(connector)).await {
+        match timeout_at(end, schema::prepare(connector, seen)).await {
             Ok(Ok(extent)) => return Ok(extent),
             Ok(Err(Fail::Store(error))) => return Err(error),
             Ok(Err(Fail::Fault(fault))) => {
@@ -228,6 +228,7 @@ impl Store for MysqlStore {
             })
             .await?;
         self.shared.judge(extent, at).await?;
+        self.shared.reached(extent.newest).await?;
         Ok(Got { entry, revision: extent.newest })
     }
 
@@ -329,7 +330,11 @@ impl History for Shared {
                 Box::pin(async move { queries::stretch(connection, &prefix, after, upto).await })
             })
             .await?;
-        self.publisher.learn(rows.extent);
+        let extent = match rows.extent {
+            Some(extent) => extent,
+            None => self.read(|connection| Box::pin(queries::newest(connection))).await?,
+        };
+        self.publisher.learn(extent);
         self.check_kept(after)?;
         let reached = match rows.found.last() {
             Some((last, _)) if rows.more => *last,

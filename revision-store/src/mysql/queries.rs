@@ -8,7 +8,11 @@ use std::sync::Arc;
 use mysql_async::{Conn, Params, Result, Value, prelude::Queryable};
 
 use super::table::{Columns, entry_columns};
-use crate::{Entry, Event, Range, Revision, prefix::end_of_prefix, row::COMPACTED};
+use crate::{
+    Entry, Event, Range, Revision,
+    prefix::end_of_prefix,
+    row::{COLUMNS, COMPACTED},
+};
 
 /// How much of the history is read at one go, in events and bytes.
 const STRETCH_EVENTS: usize = 512;
@@ -22,11 +26,11 @@ pub(super) struct Extent {
     pub(super) oldest: Revision,
 }
 
-/// The extent, as a table of one row.
+/// The extent, as two columns. They depend on no row, and are read from the ends of indexes.
 fn extent() -> String {
     format!(
-        "(SELECT (SELECT MAX(id) FROM kine) AS newest, \
-         (SELECT MAX(prev_revision) FROM kine WHERE name = '{COMPACTED}') AS oldest) AS extent"
+        "(SELECT MAX(id) FROM kine) AS newest, \
+         (SELECT MAX(prev_revision) FROM kine WHERE name = '{COMPACTED}') AS oldest"
     )
 }
 
@@ -37,8 +41,7 @@ fn extent_of(columns: &mut Columns) -> Result<Extent> {
 
 /// How far the table is.
 pub(super) async fn newest(connection: &mut Conn) -> Result<Extent> {
-    let found: Option<Columns> =
-        connection.exec_first(format!("SELECT newest, oldest FROM {}", extent()), ()).await?;
+    let found: Option<Columns> = connection.exec_first(format!("SELECT {}", extent()), ()).await?;
     found.map_or(Ok(Extent { newest: 0, oldest: 0 }), |mut columns| extent_of(&mut columns))
 }
 
@@ -52,11 +55,12 @@ pub(super) async fn get(
         Some(at) => ("AND id <= ?", vec![key.into(), at.into()]),
         None => ("", vec![key.into()]),
     };
-    let columns = entry_columns("found", "found.value");
+    // Values are never in a derived table: MariaDB would put it on the disk.
     let query = format!(
-        "SELECT newest, oldest, {columns} FROM {} LEFT JOIN \
-         (SELECT * FROM kine WHERE name = ? {bound} ORDER BY id DESC LIMIT 1) AS found ON 1 = 1",
-        extent()
+        "SELECT newest, oldest, {} FROM (SELECT {}) AS extent LEFT JOIN kine \
+         ON kine.id = (SELECT MAX(id) FROM kine WHERE name = ? {bound})",
+        entry_columns("kine", "kine.value"),
+        extent(),
     );
     let found: Option<Columns> = connection.exec_first(query, parameters).await?;
     let Some(mut columns) = found else { return Ok((None, Extent { newest: 0, oldest: 0 })) };
@@ -67,24 +71,41 @@ pub(super) async fn get(
 
 /// The keys of a range, now or at a revision.
 pub(super) async fn list(connection: &mut Conn, range: &Range) -> Result<(Vec<Entry>, Extent)> {
+    if let Some(found) = list_some(connection, range).await? {
+        return Ok(found);
+    }
+    // No row told how far the table was. Without a revision to read at, it is read at the newest of a moment before.
+    let before = newest(connection).await?;
+    if range.at.is_some() {
+        return Ok((Vec::new(), before));
+    }
+    let range = Range { at: Some(before.newest), ..range.clone() };
+    let (entries, after) = match list_some(connection, &range).await? {
+        Some(found) => found,
+        None => (Vec::new(), newest(connection).await?),
+    };
+    Ok((entries, Extent { newest: before.newest, ..after }))
+}
+
+/// The keys of a range, if there are any.
+async fn list_some(connection: &mut Conn, range: &Range) -> Result<Option<(Vec<Entry>, Extent)>> {
     let (names, parameters) = names(&range.prefix, range.after.as_deref(), range.at);
     let value = if range.keys_only { "NULL" } else { "kine.value" };
     let limit = if range.limit == 0 { String::new() } else { format!("LIMIT {}", range.limit) };
-    // The newest id of each name comes from an index alone; the rows are then read by id.
+    // The newest id of each name comes from an index alone; the rows are then read by id, in the order of names.
     let query = format!(
-        "SELECT newest, oldest, found.* FROM {} LEFT JOIN \
-         (SELECT {} FROM ({names}) AS latest JOIN kine ON kine.id = latest.id \
-          WHERE kine.deleted = 0 ORDER BY kine.name {limit}) AS found ON 1 = 1 ORDER BY found.name",
+        "SELECT {}, {} FROM ({names}) AS latest STRAIGHT_JOIN kine ON kine.id = latest.id \
+         WHERE kine.deleted = 0 ORDER BY latest.name {limit}",
         extent(),
-        entry_columns("kine", &format!("{value} AS value")),
+        entry_columns("kine", value),
     );
     let rows: Vec<Columns> = connection.exec(query, Params::Positional(parameters)).await?;
-    let (mut entries, mut extent) = (Vec::with_capacity(rows.len()), Extent { newest: 0, oldest: 0 });
+    let (mut entries, mut extent) = (Vec::with_capacity(rows.len()), None);
     for mut columns in rows {
-        extent = extent_of(&mut columns)?;
+        extent = Some(extent_of(&mut columns)?);
         entries.extend(columns.entry()?.map(|(row, _)| row.entry()));
     }
-    Ok((entries, extent))
+    Ok(extent.map(|extent| (entries, extent)))
 }
 
 /// How many keys start with a prefix, now or at a revision, those behind one of them if so wished.
@@ -96,8 +117,8 @@ pub(super) async fn count(
 ) -> Result<(u64, Extent)> {
     let (names, parameters) = names(prefix, after, at);
     let query = format!(
-        "SELECT newest, oldest, (SELECT COUNT(*) FROM ({names}) AS latest JOIN kine ON kine.id = latest.id \
-         WHERE kine.deleted = 0) FROM {}",
+        "SELECT {}, (SELECT COUNT(*) FROM ({names}) AS latest JOIN kine ON kine.id = latest.id \
+         WHERE kine.deleted = 0)",
         extent()
     );
     let found: Option<Columns> = connection.exec_first(query, Params::Positional(parameters)).await?;
@@ -109,7 +130,7 @@ pub(super) async fn count(
 /// The newest id of each name in a range, deletions included, and the parameters for that.
 fn names(prefix: &str, after: Option<&str>, at: Option<Revision>) -> (String, Vec<Value>) {
     let mut parameters: Vec<Value> = Vec::new();
-    let mut query = "SELECT MAX(id) AS id FROM kine WHERE name ".to_owned();
+    let mut query = "SELECT name, MAX(id) AS id FROM kine WHERE name ".to_owned();
     match after {
         Some(after) if after >= prefix => {
             query.push_str("> ?");
@@ -136,20 +157,21 @@ fn names(prefix: &str, after: Option<&str>, at: Option<Revision>) -> (String, Ve
 pub(super) struct Rows {
     /// Its revisions, and what each tells, if anything.
     pub(super) found: Vec<(Revision, Option<Arc<Event>>)>,
-    pub(super) extent: Extent,
+    /// How far the table was; not asked for where there was nothing.
+    pub(super) extent: Option<Extent>,
     /// Whether there may be more.
     pub(super) more: bool,
 }
 
-/// Rows of names with a prefix and `after < id`, in order, as many as are read at one go.
+/// Rows of names with a prefix and `after < id <= upto`, in order, as many as are read at one go.
 pub(super) async fn stretch(
     connection: &mut Conn,
     prefix: &str,
     after: Revision,
     upto: Revision,
 ) -> Result<Rows> {
-    let (mut bound, mut parameters): (_, Vec<Value>) =
-        (String::new(), vec![after.into(), i64::try_from(upto).unwrap_or(i64::MAX).into()]);
+    let upto = i64::try_from(upto).unwrap_or(i64::MAX);
+    let (mut bound, mut parameters): (_, Vec<Value>) = (String::new(), vec![after.into(), upto.into()]);
     if !prefix.is_empty() {
         bound.push_str("AND name >= ?");
         parameters.push(prefix.into());
@@ -159,18 +181,17 @@ pub(super) async fn stretch(
         }
     }
     let query = format!(
-        "SELECT newest, oldest, id, name, created, deleted, create_revision, prev_revision, lease, value, old_value \
-         FROM {} LEFT JOIN (SELECT * FROM kine FORCE INDEX (PRIMARY) WHERE id > ? AND id <= ? {bound} ORDER BY id \
-         LIMIT {STRETCH_EVENTS}) AS found ON 1 = 1 ORDER BY id",
-        extent()
+        "SELECT {}, {} FROM kine FORCE INDEX (PRIMARY) WHERE id > ? AND id <= ? {bound} \
+         ORDER BY id LIMIT {STRETCH_EVENTS}",
+        extent(),
+        COLUMNS.join(", "),
     );
     let mut rows = connection.exec_iter(query, Params::Positional(parameters)).await?;
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    let mut extent = Extent { newest: 0, oldest: 0 };
+    let (mut found, mut bytes, mut extent) = (Vec::new(), 0, None);
     // What is beyond the limit is let go as it comes, so that much never is in memory.
     while let Some(row) = rows.next().await? {
         let mut columns = Columns::of(row);
-        extent = extent_of(&mut columns)?;
+        extent = Some(extent_of(&mut columns)?);
         if bytes < STRETCH_BYTES
             && let Some(row) = columns.row()?
         {

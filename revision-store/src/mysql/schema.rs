@@ -3,6 +3,7 @@
 use mysql_async::{Conn, prelude::Queryable};
 
 use super::{
+    batch,
     connector::{Connector, Flavour},
     fault::{Fault, NO_SUCH_TABLE, UNKNOWN_DATABASE, within},
 };
@@ -61,8 +62,9 @@ fn tables(flavour: Flavour) -> [String; 2] {
 /// A table that kine made has names in a character set that is compared without regard to case.
 const NAMES_AS_BYTES: &str = "ALTER TABLE kine MODIFY name VARBINARY(630)";
 
-/// Makes what is missing, and returns the newest and the oldest revision.
-pub(super) async fn prepare(connector: &Connector) -> Result<(Revision, Revision), Fail> {
+/// Makes what is missing, and returns the newest and the oldest revision. `seen` is a row in which it is noted that they
+/// were seen, which makes them durable.
+pub(super) async fn prepare(connector: &Connector, seen: &str) -> Result<(Revision, Revision), Fail> {
     let mut connection = match connector.connect().await {
         Err(fault) if fault.code() == Some(UNKNOWN_DATABASE) => {
             let mut connection = connector.connect_to(false).await?;
@@ -91,7 +93,9 @@ pub(super) async fn prepare(connector: &Connector) -> Result<(Revision, Revision
     if !has_byte_names(connector, &mut connection).await? {
         allowed(connector, flavour, run(connector, &mut connection, NAMES_AS_BYTES).await)?;
     }
-    fill(connector, &mut connection).await
+    let (newest, oldest) = fill(connector, &mut connection).await?;
+    batch::confirm(&mut connection, connector.options.statement_timeout, seen, newest).await?;
+    Ok((newest, oldest))
 }
 
 /// Why a store could not be opened: for good, or for the moment.
@@ -122,6 +126,8 @@ fn statements(connector: &Connector, flavour: Flavour) -> String {
     let user = connector.address.user.replace('\'', "''");
     let mut all = vec![create_database(connector), format!("USE `{database}`")];
     all.extend(tables(flavour));
+    // Where the table is kine's; where not, it changes nothing.
+    all.push(NAMES_AS_BYTES.to_owned());
     all.push(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON `{database}`.* TO '{user}'"));
     all.iter().map(|statement| format!("{statement};\n")).collect()
 }
@@ -147,7 +153,8 @@ async fn run(connector: &Connector, connection: &mut Conn, statement: &str) -> R
     within(connector.options.read_timeout, connection.query_drop(statement)).await
 }
 
-/// The version of the tables; `None`: there are none, or not all of them.
+/// The version of the tables; `None`: there are none, or not all of them. Where somebody else has just made them, it is
+/// not noted yet.
 async fn version(connector: &Connector, connection: &mut Conn) -> Result<Option<u64>, Fail> {
     let limit = connector.options.statement_timeout;
     let query = "SELECT number FROM fedd_store WHERE name = 'schema' AND (SELECT COUNT(*) FROM kine WHERE id = 0) = 0";
@@ -158,7 +165,7 @@ async fn version(connector: &Connector, connection: &mut Conn) -> Result<Option<
             let flavour = connector.flavour(connection).await?;
             Err(no_rights(connector, flavour, &fault).into())
         }
-        other => Ok(other?),
+        found => Ok(Some(found?.unwrap_or(VERSION))),
     }
 }
 

@@ -16,9 +16,9 @@ use super::{
     connector::Connector,
     fault::{Fault, within},
     publisher::Publisher,
-    queries::{self, Rows},
+    queries::{self, Extent},
 };
-use crate::Revision;
+use crate::{Event, Revision};
 
 const SOON: Duration = Duration::from_millis(2);
 const IDLE: Duration = Duration::from_millis(25);
@@ -30,6 +30,9 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 /// show each before those behind it; kine takes numbers before it writes, and takes some for nothing. (kine itself waits
 /// a second.)
 const GAP: Duration = Duration::from_millis(200);
+
+/// Revisions, and what each tells, if anything.
+type Found = Vec<(Revision, Option<Arc<Event>>)>;
 
 pub(super) struct Tail {
     connector: Arc<Connector>,
@@ -91,14 +94,22 @@ impl Tail {
         };
         let known = self.publisher.hub.revision();
         let rows = within(limit, queries::stretch(&mut connection, "", known, Revision::MAX)).await?;
-        self.publisher.learn(rows.extent);
-        let news = self.tell(&mut connection, known, rows).await?;
+        let news = match rows.extent {
+            Some(extent) => self.tell(&mut connection, known, rows.found, extent).await?,
+            None => false,
+        };
         self.connection = Some(connection);
         Ok(news)
     }
 
-    async fn tell(&mut self, connection: &mut Conn, known: Revision, rows: Rows) -> Result<bool, Fault> {
-        let Rows { mut found, extent, .. } = rows;
+    async fn tell(
+        &mut self,
+        connection: &mut Conn,
+        known: Revision,
+        mut found: Found,
+        extent: Extent,
+    ) -> Result<bool, Fault> {
+        self.publisher.learn(extent);
         let missing = first_missing(known, found.iter().map(|(revision, _)| *revision));
         if let Some((missing, next)) = missing {
             if missing <= extent.oldest {
@@ -149,11 +160,7 @@ impl Tail {
         }
     }
 
-    async fn publish(
-        &mut self,
-        connection: &mut Conn,
-        found: Vec<(Revision, Option<Arc<crate::Event>>)>,
-    ) -> Result<bool, Fault> {
+    async fn publish(&mut self, connection: &mut Conn, found: Found) -> Result<bool, Fault> {
         let Some((upto, _)) = found.last() else { return Ok(false) };
         let upto = *upto;
         if upto > self.publisher.durable() {

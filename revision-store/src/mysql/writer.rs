@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use mysql_async::{Conn, prelude::Queryable};
 use tokio::{
     sync::{Mutex, mpsc},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -92,7 +92,9 @@ impl Writer {
                 return self.refuse(requests, &error);
             }
             tracing::debug!(problem = %fault, "a batch is tried again");
-            sleep(pause).await;
+            let earliest = requests.iter().map(|request| request.deadline).min();
+            let again = Instant::now() + pause;
+            sleep_until(earliest.map_or(again, |earliest| earliest.min(again))).await;
             pause = LAST_PAUSE.min(pause * 2);
             let now = Instant::now();
             for late in requests.extract_if(.., |request| request.deadline <= now) {

@@ -20,8 +20,12 @@ use crate::{
 pub(super) fn prepare(folder: &Path, tls: bool) -> Result<(Launch, Option<Tls>)> {
     let program = binaries::mariadb()?;
     let data = folder.join("data");
-    fs::create_dir(&data).map_err(|source| Error::file(&data, source))?;
-    let common = common(&program, &data);
+    // A server that starts clears away what it takes for its own in a folder for temporary files.
+    let temporary = folder.join("tmp");
+    for folder in [&data, &temporary] {
+        fs::create_dir(folder).map_err(|source| Error::file(folder, source))?;
+    }
+    let common = common(&program, &data, &temporary);
     initialise(&program, &common, folder)?;
 
     let socket = folder.join("socket");
@@ -60,10 +64,11 @@ pub(super) fn prepare(folder: &Path, tls: bool) -> Result<(Launch, Option<Tls>)>
 }
 
 /// What the first start and every later one have in common: small, and as durable as the defaults are.
-fn common(program: &Program, data: &Path) -> Vec<String> {
+fn common(program: &Program, data: &Path, temporary: &Path) -> Vec<String> {
     let mut arguments = vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}", data.display()),
+        format!("--tmpdir={}", temporary.display()),
         format!("--lc-messages-dir={}", program.share.join("english").display()),
         format!("--character-sets-dir={}", program.share.join("charsets").display()),
         "--innodb-buffer-pool-size=64M".to_owned(),
