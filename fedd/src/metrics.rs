@@ -4,7 +4,7 @@
 //! has left the federation has no series any more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use federation_apiserver::metrics::Exposition;
@@ -59,7 +59,15 @@ pub struct Metrics {
     health_time: Histogram,
     /// The clusters that have series, each with the actions that failed there.
     of_clusters: Mutex<BTreeMap<String, BTreeSet<&'static str>>>,
-    core: OnceLock<Arc<Core>>,
+    turn: Arc<Mutex<Turn>>,
+}
+
+/// What is read when asked for. A replica that leads again has another claim and another engine.
+#[derive(Default)]
+struct Turn {
+    claim: Option<Claim>,
+    /// Gone when its engine has ended.
+    core: Weak<Core>,
 }
 
 /// Upper bounds, in seconds. KubeFed's begin at 10 ms; a write here takes less, so there are finer ones.
@@ -85,7 +93,7 @@ impl Default for Metrics {
             cluster_states: Family::default(),
             health_time: histogram(),
             of_clusters: Mutex::default(),
-            core: OnceLock::new(),
+            turn: Arc::default(),
         };
         {
             let mut registry = metrics.registry.lock();
@@ -127,22 +135,21 @@ impl Default for Metrics {
                 "Version of fedd",
                 Info::new([("version", env!("CARGO_PKG_VERSION"))]),
             );
+            registry.register_collector(Box::new(AtScrape(metrics.turn.clone())));
         }
         metrics
     }
 }
 
 impl Metrics {
-    /// Adds what is read from an engine when asked for: queue lengths, and which clusters there are. A process has one.
-    pub fn follow(&self, core: Arc<Core>) {
-        // A second one would have series of its own; the clusters are the same.
-        let _ = self.core.set(core.clone());
-        self.registry.lock().register_collector(Box::new(Engine(core)));
+    /// The engine whose queues and clusters are read when asked for, until it ends or another is followed.
+    pub fn follow(&self, core: &Arc<Core>) {
+        self.turn.lock().core = Arc::downgrade(core);
     }
 
-    /// Adds whether this replica leads, which is read from its claim when asked for.
+    /// The claim by which this replica leads or does not, which is read when asked for.
     pub fn follow_claim(&self, claim: Claim) {
-        self.registry.lock().register_collector(Box::new(Leader(claim)));
+        self.turn.lock().claim = Some(claim);
     }
 
     /// Everything, in OpenMetrics' text form.
@@ -177,7 +184,8 @@ impl Metrics {
 /// Beside those of the API server, in a process that has both.
 impl Exposition for Metrics {
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        if let Some(core) = self.core.get() {
+        let core = self.turn.lock().core.upgrade();
+        if let Some(core) = core {
             let clusters = core.clusters();
             self.forget_clusters(|name| clusters.get(name).is_none());
         }
@@ -224,20 +232,30 @@ fn result(ok: bool) -> &'static str {
     if ok { "success" } else { "error" }
 }
 
-/// What is read from an engine on scrape.
-struct Engine(Arc<Core>);
+/// Reads the engine and the claim of the present turn.
+struct AtScrape(Arc<Mutex<Turn>>);
 
-impl std::fmt::Debug for Engine {
+impl std::fmt::Debug for AtScrape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").finish_non_exhaustive()
+        f.debug_struct("AtScrape").finish_non_exhaustive()
     }
 }
 
-impl Collector for Engine {
+impl Collector for AtScrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let (claim, core) = {
+            let turn = self.0.lock();
+            (turn.claim.clone(), turn.core.upgrade())
+        };
+        if let Some(claim) = claim {
+            let help = "1 while this replica leads";
+            let leader = encoder.encode_descriptor("fedd_leader", help, None, MetricType::Gauge)?;
+            ConstGauge::new(i64::from(claim.is_held())).encode(leader)?;
+        }
+        let Some(core) = core else { return Ok(()) };
         let mut queues =
             encoder.encode_descriptor("workqueue_depth", "Items that wait", None, MetricType::Gauge)?;
-        for (name, length) in self.0.queue_lengths() {
+        for (name, length) in core.queue_lengths() {
             let labels = [("name", name.as_str())];
             ConstGauge::new(number(length)).encode(queues.encode_family(&labels)?)?;
         }
@@ -247,19 +265,7 @@ impl Collector for Engine {
             None,
             MetricType::Gauge,
         )?;
-        ConstGauge::new(number(self.0.clusters().iter().count())).encode(joined)
-    }
-}
-
-/// Whether this replica leads.
-#[derive(Debug)]
-struct Leader(Claim);
-
-impl Collector for Leader {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let help = "1 while this replica leads";
-        let leader = encoder.encode_descriptor("fedd_leader", help, None, MetricType::Gauge)?;
-        ConstGauge::new(i64::from(self.0.is_held())).encode(leader)
+        ConstGauge::new(number(core.clusters().iter().count())).encode(joined)
     }
 }
 

@@ -106,6 +106,14 @@ pub enum StoreError {
         /// What was found.
         detail: String,
     },
+    /// Somebody's data is where there is to be none.
+    #[error("{place} has data already ({rows} rows): name an empty one, or have what is there deleted first")]
+    NotEmpty {
+        /// The database or its file.
+        place: Place,
+        /// How many rows there are, those of a new table not counted.
+        rows: u64,
+    },
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

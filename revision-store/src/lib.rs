@@ -28,6 +28,7 @@
 //! ```
 
 mod batch;
+mod check;
 mod datastore;
 mod entry;
 mod error;
@@ -42,12 +43,14 @@ mod place;
 mod prefix;
 mod read;
 mod row;
+mod rows;
 mod sqlite;
 mod step;
 mod store;
 mod watch;
 mod write;
 
+pub use check::{Check, Checked, Finding};
 pub use datastore::{Datastore, DatastoreError};
 pub use entry::{Entry, Revision};
 pub use error::{StoreError, WriteError};
@@ -56,6 +59,8 @@ pub use memory::MemoryStore;
 pub use mysql::{MysqlAddress, MysqlOptions, MysqlPassword, MysqlServer, MysqlStore, MysqlTls};
 pub use place::Place;
 pub use read::{Got, Page, Range};
+pub use row::Row;
+pub use rows::Rows;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::Store;
 pub use watch::Watch;

@@ -18,6 +18,7 @@ mod publisher;
 mod queries;
 mod readers;
 mod request;
+mod rows;
 mod schema;
 mod table;
 mod tail;
@@ -36,6 +37,7 @@ use publisher::Publisher;
 use queries::Extent;
 use readers::Readers;
 use request::Request;
+pub(crate) use rows::{import, rows};
 use schema::Fail;
 use tail::Tail;
 use tokio::{

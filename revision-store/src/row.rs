@@ -41,18 +41,27 @@ impl EntryRow {
     }
 }
 
-/// A whole row.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) id: Revision,
-    pub(crate) name: String,
-    pub(crate) created: bool,
-    pub(crate) deleted: bool,
-    pub(crate) create_revision: Option<Revision>,
-    pub(crate) prev_revision: Option<Revision>,
-    pub(crate) lease: Option<i64>,
-    pub(crate) value: Option<Bytes>,
-    pub(crate) old_value: Option<Bytes>,
+/// A row of kine's table as it is stored: what is checked and copied. Everything else goes by [`Event`] and [`Entry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The revision.
+    pub id: Revision,
+    /// The key.
+    pub name: String,
+    /// Whether the key was not there before.
+    pub created: bool,
+    /// Whether the key is not there from here on.
+    pub deleted: bool,
+    /// The revision of the key's creation; none, or 0, in the row of the creation itself.
+    pub create_revision: Option<Revision>,
+    /// The id of the row before of the same key, deletions included, or 0.
+    pub prev_revision: Option<Revision>,
+    /// Seconds until the store deletes the key.
+    pub lease: Option<i64>,
+    /// The value.
+    pub value: Option<Bytes>,
+    /// The value of the row before, unless that is a deletion.
+    pub old_value: Option<Bytes>,
 }
 
 impl Row {

@@ -4,14 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::{
-    open::newest,
-    queries,
-    table::{self, INSERT},
-};
+use super::{open::newest, queries, table};
 use crate::{
     Event, Revision, Write,
-    batch::{Change, Newest, Outcome, decide},
+    batch::{Newest, Outcome, decide},
     row::Row,
 };
 
@@ -32,7 +28,9 @@ pub(super) fn commit(
         }
     }
     let outcomes = decide(keys, known, writes);
-    outcomes.iter().flatten().try_for_each(|change| insert(&transaction, change))?;
+    for change in outcomes.iter().flatten() {
+        table::insert(&transaction, &Row::of(&change.event, change.before))?;
+    }
     transaction.commit()?;
     Ok(outcomes)
 }
@@ -61,20 +59,4 @@ fn newest_row(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<Opti
         Ok(Newest { revision: row.get(0)?, entry })
     });
     row.optional()
-}
-
-fn insert(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
-    let row = Row::of(&change.event, change.before);
-    let columns = (
-        row.id,
-        row.name,
-        row.created,
-        row.deleted,
-        row.create_revision,
-        row.prev_revision,
-        row.lease,
-        row.value.as_deref(),
-        row.old_value.as_deref(),
-    );
-    transaction.prepare_cached(INSERT)?.execute(columns).map(drop)
 }

@@ -1,7 +1,7 @@
 //! kine's table in SQLite.
 
 use bytes::Bytes;
-use rusqlite::{Row, types::ValueRef};
+use rusqlite::{Row, Transaction, types::ValueRef};
 
 use crate::{
     Entry, Event, Revision,
@@ -35,6 +35,22 @@ pub(super) const INSERT: &str = "
     INSERT INTO kine (id, name, created, deleted, create_revision, prev_revision, lease, value, old_value)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
+/// Inserts a whole row.
+pub(super) fn insert(transaction: &Transaction<'_>, row: &row::Row) -> rusqlite::Result<()> {
+    let columns = (
+        row.id,
+        &row.name,
+        row.created,
+        row.deleted,
+        row.create_revision,
+        row.prev_revision,
+        row.lease,
+        row.value.as_deref(),
+        row.old_value.as_deref(),
+    );
+    transaction.prepare_cached(INSERT)?.execute(columns).map(drop)
+}
+
 /// Reads `id, name, create_revision, lease, value` as an entry.
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let value = bytes(row, 4)?.unwrap_or_default();
@@ -44,7 +60,12 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 
 /// Reads all columns as an event; `None` of a row that tells nothing.
 pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
-    let row = row::Row {
+    Ok(self::row(row)?.event())
+}
+
+/// Reads all columns.
+pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<row::Row> {
+    Ok(row::Row {
         id: row.get(0)?,
         name: row.get(1)?,
         created: flag(row, 2)?,
@@ -54,8 +75,7 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
         lease: row.get(6)?,
         value: bytes(row, 7)?,
         old_value: bytes(row, 8)?,
-    };
-    Ok(row.event())
+    })
 }
 
 fn flag(row: &Row<'_>, column: usize) -> rusqlite::Result<bool> {
