@@ -32,6 +32,7 @@ mod audit;
 mod binaries;
 mod blocking;
 mod certificates;
+mod client_go;
 mod controller_manager;
 mod error;
 mod etcd;
@@ -45,6 +46,7 @@ mod testbed;
 pub use api_server::{ApiServer, ApiServerOptions};
 pub use audit::AuditedWrite;
 pub use binaries::{Binary, kubectl_path};
+pub use client_go::{ClientGo, Judgement};
 pub use controller_manager::ControllerManager;
 pub use error::{Error, Result};
 
