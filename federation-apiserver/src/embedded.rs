@@ -16,6 +16,7 @@ use crate::auth::{
     certificates, kubeconfig, server_config,
 };
 use crate::builtin::{self, Profile};
+use crate::control::account_tokens::AccountTokens;
 use crate::control::accounts::AccountControl;
 use crate::control::bootstrap::bootstrap;
 use crate::control::compaction::Compaction;
@@ -77,8 +78,8 @@ pub struct Options {
     pub plugins: Vec<Arc<dyn Plugin>>,
     /// How workloads behave, in a server with [`Profile::Member`] that has no nodes; `None`: nothing happens to them.
     pub simulation: Option<Behaviour>,
-    /// Every namespace gets its service account `default` and the authority's certificate, as from
-    /// kube-controller-manager.
+    /// Every namespace gets its service account `default` and the authority's certificate, and Secrets for tokens of
+    /// accounts get them, as from kube-controller-manager.
     pub accounts: bool,
     /// Authorities that are trusted to sign the certificates of webhooks that are configured without a `caBundle`.
     pub trusted: Arc<rustls::RootCertStore>,
@@ -191,7 +192,7 @@ impl EmbeddedServer {
         let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
         let authenticators = Arc::new(Authenticators { tokens, keys, anonymous: true });
         let compact_every = settings.compaction;
-        let api = Arc::new(ApiServer::new(Arc::clone(&rest), policy, authenticators, settings));
+        let api = Arc::new(ApiServer::new(Arc::clone(&rest), policy, Arc::clone(&authenticators), settings));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -203,8 +204,9 @@ impl EmbeddedServer {
         tasks.spawn(DefinitionContentControl::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(Compaction::new(Arc::clone(&store), compact_every).run(stop.clone()));
         if accounts {
-            let authority = secrets.authority.certificate.clone();
+            let authority = &secrets.authority.certificate;
             tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));
+            tasks.spawn(AccountTokens::new(Arc::clone(&rest), authenticators, authority).run(stop.clone()));
         }
         if let Some(behaviour) = simulation {
             tasks.spawn(Simulation::new(rest, behaviour).run(stop.clone()));

@@ -32,18 +32,10 @@ const CHECKS: [&str; 14] = [
     "workloads",
 ];
 
-/// Informers that list before they watch, and that compare what they hold with a list.
-fn without_watch_list() -> ClientGo {
-    ClientGo { variables: vec![("KUBE_FEATURE_WatchListClient", "false")] }
-}
-
-fn with_watch_list() -> ClientGo {
-    ClientGo {
-        variables: vec![
-            ("KUBE_FEATURE_WatchListClient", "true"),
-            ("KUBE_WATCHLIST_INCONSISTENCY_DETECTOR", "true"),
-        ],
-    }
+/// Informers that begin with a watch, or with a list.
+fn streaming(on: bool) -> ClientGo {
+    let on = if on { "true" } else { "false" };
+    ClientGo { variables: vec![("KUBE_FEATURE_WatchListClient", on)] }
 }
 
 fn chosen(checks: &[&'static str]) -> Vec<&'static str> {
@@ -87,7 +79,7 @@ async fn real(testbed: &Testbed) -> (ApiServer, ControllerManager) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_go_client_finds_here_what_it_finds_on_a_real_api_server() {
-    let (client, checks) = (with_watch_list(), chosen(&CHECKS));
+    let (client, checks) = (streaming(true), chosen(&CHECKS));
     let ours = judge_embedded(&client, &checks).await;
     let theirs = judge_real(&client, &checks).await;
     let wrong = [failures("ours", &ours), failures("theirs", &theirs), differences(&ours, &theirs)].concat();
@@ -97,9 +89,18 @@ async fn the_go_client_finds_here_what_it_finds_on_a_real_api_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn informers_that_list_first_hold_what_is_listed() {
     let checks = chosen(&["informers", "restart"]);
-    let judged = judge_embedded(&without_watch_list(), &checks).await;
+    let judged = judge_embedded(&streaming(false), &checks).await;
     let wrong = failures("ours", &judged);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let streamed = judged.iter().find_map(|one| one.facts.get("WatchList"));
     assert!(streamed.is_none_or(|streamed| *streamed == false), "the setting had no effect");
+}
+
+/// The client itself compares what it was sent with a list of the same version, and panics if they are not the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_watch_begins_with_is_what_a_list_at_its_version_has() {
+    let mut client = streaming(true);
+    client.variables.push(("KUBE_WATCHLIST_INCONSISTENCY_DETECTOR", "true"));
+    let wrong = failures("ours", &judge_embedded(&client, &chosen(&["streams"])).await);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

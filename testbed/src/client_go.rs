@@ -12,7 +12,7 @@ use tokio::process::{ChildStderr, Command};
 use crate::{Binary, Error, Result, blocking::blocking};
 
 /// How many bytes of what the program logged are told when it fails.
-const TAIL: usize = 4000;
+const TOLD: usize = 8000;
 
 /// The program of `tools/clientgo`, to be run on a server.
 #[derive(Debug, Clone, Default)]
@@ -91,12 +91,15 @@ impl ClientGo {
     }
 }
 
-/// The end of what is logged, once all of it is.
+/// What matters of what is logged, once all of it is: from a panic on, or the end.
 async fn tail(log: Option<ChildStderr>) -> String {
     let mut bytes = Vec::new();
     if let Some(mut log) = log {
         // What cannot be read is missing from a message, no more.
         let _read = log.read_to_end(&mut bytes).await;
     }
-    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TAIL)..]).into_owned()
+    let panic = bytes.windows(6).position(|word| word == b"panic:");
+    let begin = panic.unwrap_or(bytes.len()).saturating_sub(TOLD / 2);
+    let end = bytes.len().min(begin + TOLD);
+    String::from_utf8_lossy(&bytes[begin..end]).into_owned()
 }

@@ -19,13 +19,19 @@ import (
 const randomWrites = 1000
 
 // followWrites lets informers of all sorts follow random writes, and compares what they hold with lists.
-func followWrites(ctx context.Context, t *trial) {
+func followWrites(ctx context.Context, t *trial) { t.followed(ctx, true) }
+
+// followStreams does so with dynamic informers alone. They can also be told to compare by themselves: typed ones would
+// panic because of the kinds that items of a list have here.
+func followStreams(ctx context.Context, t *trial) { t.followed(ctx, false) }
+
+func (t *trial) followed(ctx context.Context, typed bool) {
 	t.defineWidgets(ctx)
 	t.fact("WatchList", clientfeatures.FeatureGates().Enabled(clientfeatures.WatchListClient))
 	there := map[string]bool{}
 	// Some are there before anybody looks.
 	t.write(ctx, 200, there)
-	followers := t.follow(ctx)
+	followers := t.follow(ctx, typed)
 	t.write(ctx, randomWrites, there)
 	t.settled(ctx, followers, there)
 }
@@ -42,7 +48,7 @@ type follower struct {
 }
 
 // follow starts informers, typed ones, dynamic ones and ones of metadata alone, for all objects and for selected ones.
-func (t *trial) follow(ctx context.Context) []*follower {
+func (t *trial) follow(ctx context.Context, alsoTyped bool) []*follower {
 	var all []*follower
 	add := func(name string, informer cache.SharedIndexInformer, list func(context.Context) (runtime.Object, error)) {
 		one := &follower{name: name, informer: informer, list: list, known: map[string]string{}}
@@ -63,11 +69,13 @@ func (t *trial) follow(ctx context.Context) []*follower {
 		tweak := func(options *metav1.ListOptions) {
 			options.LabelSelector, options.FieldSelector = selected.LabelSelector, selected.FieldSelector
 		}
-		typed := informers.NewSharedInformerFactoryWithOptions(
-			t.typed, 0, informers.WithNamespace(t.namespace), informers.WithTweakListOptions(tweak))
-		add("typed configmaps, "+what, typed.Core().V1().ConfigMaps().Informer(), func(ctx context.Context) (runtime.Object, error) {
-			return t.typed.CoreV1().ConfigMaps(t.namespace).List(ctx, selected)
-		})
+		if alsoTyped {
+			typed := informers.NewSharedInformerFactoryWithOptions(
+				t.typed, 0, informers.WithNamespace(t.namespace), informers.WithTweakListOptions(tweak))
+			add("typed configmaps, "+what, typed.Core().V1().ConfigMaps().Informer(), func(ctx context.Context) (runtime.Object, error) {
+				return t.typed.CoreV1().ConfigMaps(t.namespace).List(ctx, selected)
+			})
+		}
 		dynamics := dynamicinformer.NewFilteredDynamicSharedInformerFactory(t.dynamic, 0, t.namespace, tweak)
 		for _, resource := range []schema.GroupVersionResource{configMaps, widgetResource("v1"), widgetResource("v2")} {
 			add(fmt.Sprint("dynamic ", resource.Resource, " ", resource.Version, ", ", what), dynamics.ForResource(resource).Informer(),

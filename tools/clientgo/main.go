@@ -42,6 +42,7 @@ var checks = map[string]func(context.Context, *trial){
 	"pages":      pages,
 	"patches":    patches,
 	"restart":    restart,
+	"streams":    followStreams,
 	"tokens":     tokens,
 	"workloads":  workloads,
 }

@@ -12,7 +12,7 @@ func restart(ctx context.Context, t *trial) {
 	t.defineWidgets(ctx)
 	there := map[string]bool{}
 	t.write(ctx, 160, there)
-	followers := t.follow(ctx)
+	followers := t.follow(ctx, true)
 	for range 2 {
 		t.write(ctx, 160, there)
 		t.must(ask("restart"), "a restart")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,8 +40,10 @@ func (t *trial) write(ctx context.Context, count int, there map[string]bool) {
 			random := rand.New(rand.NewSource(t.seed + int64(number)))
 			own := &writer{t: t, random: random, number: number, there: map[string]bool{}}
 			lock.Lock()
-			for name, is := range there {
-				own.there[name] = is
+			for key, is := range there {
+				if strings.Contains(key, fmt.Sprintf(" object-%d-", number)) {
+					own.there[key] = is
+				}
 			}
 			lock.Unlock()
 			for range count / writers {
@@ -52,9 +56,7 @@ func (t *trial) write(ctx context.Context, count int, there map[string]bool) {
 			}
 			lock.Lock()
 			defer lock.Unlock()
-			for name, is := range own.there {
-				there[name] = is
-			}
+			maps.Copy(there, own.there)
 		})
 	}
 	group.Wait()
