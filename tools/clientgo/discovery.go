@@ -75,9 +75,11 @@ func discover(ctx context.Context, t *trial) {
 	if len(schema) == 0 {
 		t.fail("the document of widgets is empty")
 	}
-	v2, err := client.OpenAPISchema()
-	t.must(err, "OpenAPI v2, in protobuf")
-	t.fact("OpenAPI v2", v2.GetSwagger())
+	if v2, err := client.OpenAPISchema(); err != nil {
+		t.refused("OpenAPI v2, in protobuf", err)
+	} else {
+		t.fact("OpenAPI v2, in protobuf", v2.GetSwagger())
+	}
 }
 
 // told is, by group and version, each resource with its kind, names and verbs.
@@ -87,7 +89,11 @@ func told(lists []*metav1.APIResourceList) map[string][]string {
 		for _, one := range list.APIResources {
 			verbs := slices.Sorted(slices.Values(one.Verbs))
 			short := slices.Sorted(slices.Values(one.ShortNames))
-			line := fmt.Sprint(one.Name, " ", one.Kind, " ", one.SingularName, one.Namespaced, verbs, short, one.Categories)
+			line := fmt.Sprint(one.Name, " ", one.Kind, " ", one.Namespaced, verbs, short, one.Categories)
+			if !strings.Contains(one.Name, "/") {
+				// Of subresources, only one of the two forms has it.
+				line += one.SingularName
+			}
 			all[list.GroupVersion] = append(all[list.GroupVersion], line)
 		}
 		slices.Sort(all[list.GroupVersion])

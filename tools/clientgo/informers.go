@@ -21,17 +21,17 @@ const randomWrites = 1000
 // followWrites lets informers of all sorts follow random writes, and compares what they hold with lists.
 func followWrites(ctx context.Context, t *trial) { t.followed(ctx, true) }
 
-// followStreams does so with dynamic informers alone. They can also be told to compare by themselves: typed ones would
-// panic because of the kinds that items of a list have here.
+// followStreams does so with dynamic informers alone. They can also be told to compare by themselves: others would panic
+// because of the kinds that items of a list have here.
 func followStreams(ctx context.Context, t *trial) { t.followed(ctx, false) }
 
-func (t *trial) followed(ctx context.Context, typed bool) {
+func (t *trial) followed(ctx context.Context, all bool) {
 	t.defineWidgets(ctx)
 	t.fact("WatchList", clientfeatures.FeatureGates().Enabled(clientfeatures.WatchListClient))
 	there := map[string]bool{}
 	// Some are there before anybody looks.
 	t.write(ctx, 200, there)
-	followers := t.follow(ctx, typed)
+	followers := t.follow(ctx, all)
 	t.write(ctx, randomWrites, there)
 	t.settled(ctx, followers, there)
 }
@@ -48,7 +48,7 @@ type follower struct {
 }
 
 // follow starts informers, typed ones, dynamic ones and ones of metadata alone, for all objects and for selected ones.
-func (t *trial) follow(ctx context.Context, alsoTyped bool) []*follower {
+func (t *trial) follow(ctx context.Context, allSorts bool) []*follower {
 	var all []*follower
 	add := func(name string, informer cache.SharedIndexInformer, list func(context.Context) (runtime.Object, error)) {
 		one := &follower{name: name, informer: informer, list: list, known: map[string]string{}}
@@ -69,7 +69,7 @@ func (t *trial) follow(ctx context.Context, alsoTyped bool) []*follower {
 		tweak := func(options *metav1.ListOptions) {
 			options.LabelSelector, options.FieldSelector = selected.LabelSelector, selected.FieldSelector
 		}
-		if alsoTyped {
+		if allSorts {
 			typed := informers.NewSharedInformerFactoryWithOptions(
 				t.typed, 0, informers.WithNamespace(t.namespace), informers.WithTweakListOptions(tweak))
 			add("typed configmaps, "+what, typed.Core().V1().ConfigMaps().Informer(), func(ctx context.Context) (runtime.Object, error) {
@@ -83,11 +83,13 @@ func (t *trial) follow(ctx context.Context, alsoTyped bool) []*follower {
 					return t.dynamic.Resource(resource).Namespace(t.namespace).List(ctx, selected)
 				})
 		}
-		partial := metadatainformer.NewFilteredSharedInformerFactory(onlyMetadata, 0, t.namespace, tweak)
-		add("metadata of widgets, "+what, partial.ForResource(widgetResource("v1")).Informer(),
-			func(ctx context.Context) (runtime.Object, error) {
-				return onlyMetadata.Resource(widgetResource("v1")).Namespace(t.namespace).List(ctx, selected)
-			})
+		if allSorts {
+			partial := metadatainformer.NewFilteredSharedInformerFactory(onlyMetadata, 0, t.namespace, tweak)
+			add("metadata of widgets, "+what, partial.ForResource(widgetResource("v1")).Informer(),
+				func(ctx context.Context) (runtime.Object, error) {
+					return onlyMetadata.Resource(widgetResource("v1")).Namespace(t.namespace).List(ctx, selected)
+				})
+		}
 	}
 	// A field that the definition makes selectable.
 	red := func(options *metav1.ListOptions) { options.FieldSelector = "spec.colour=red" }

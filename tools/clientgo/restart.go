@@ -23,4 +23,5 @@ func restart(ctx context.Context, t *trial) {
 		t.write(ctx, 160, there)
 		t.settled(ctx, followers, there)
 	}
+	oldWatch(ctx, t)
 }
