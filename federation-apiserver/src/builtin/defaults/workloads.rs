@@ -116,6 +116,12 @@ fn condition_pattern(pattern: &mut Fields) {
     set(pattern, "status", "True");
 }
 
+/// The percentage is set when it is converted: other metrics may be in annotations.
+pub(super) fn autoscaler_v1(object_: &mut Fields) {
+    let Some(spec) = object(object_, "spec") else { return };
+    set(spec, "minReplicas", 1);
+}
+
 fn autoscaler(object_: &mut Fields) {
     let Some(spec) = object(object_, "spec") else { return };
     set(spec, "minReplicas", 1);
