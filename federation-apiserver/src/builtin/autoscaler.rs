@@ -13,7 +13,7 @@ use metrics::{CURRENT, TARGET};
 use ordered::ordered;
 
 const V1: &str = "autoscaling/v1";
-const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
+pub(super) const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
 const CURRENT_METRICS: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
 const CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
 const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
@@ -23,7 +23,7 @@ const TOLERANCES: [&str; 2] = [
     "autoscaling.alpha.kubernetes.io/scale-up-tolerance",
 ];
 /// The percentage of the CPU that is aimed at where nothing is said.
-const DEFAULT_UTILIZATION: i64 = 80;
+pub(super) const DEFAULT_UTILIZATION: i64 = 80;
 
 /// An autoscaler as an `apiVersion` has it. One that is in that form stays as it is.
 fn convert_autoscaler(mut object: Value, api_version: &str) -> Value {
@@ -51,6 +51,7 @@ fn to_v1(object: &mut Value) {
     }
     let status = fields(object, "status");
     let current = list(status.remove("currentMetrics").unwrap_or_default());
+    status.entry("currentReplicas").or_insert_with(|| 0.into());
     let conditions = list(status.remove("conditions").unwrap_or_default());
     if let Some(used) = current.iter().rev().map(|one| &one["resource"]).find(|one| one["name"] == "cpu")
         && !used["current"]["averageUtilization"].is_null()
@@ -96,6 +97,10 @@ fn to_v2(object: &mut Value, kept: &mut Map<String, Value>) {
         spec.insert("behavior".to_owned(), behavior);
     }
     let status = fields(object, "status");
+    // Here it is left out where it is zero.
+    if status.get("currentReplicas").is_some_and(|replicas| *replicas == 0) {
+        status.remove("currentReplicas");
+    }
     let used = status.remove("currentCPUUtilizationPercentage").filter(|used| !used.is_null());
     let current = match (current, used) {
         (Some(current), _) => list(current).iter().map(|one| CURRENT.to_v2(one)).collect::<Vec<_>>().into(),
@@ -111,7 +116,8 @@ fn to_v2(object: &mut Value, kept: &mut Map<String, Value>) {
 /// Takes the annotations away that stand for fields.
 fn take_annotations(object: &mut Value) -> Map<String, Value> {
     let mut taken = Map::new();
-    let Some(annotations) = object["metadata"]["annotations"].as_object_mut() else { return taken };
+    let annotations = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
+    let Some(annotations) = annotations else { return taken };
     for name in [METRICS, CURRENT_METRICS, CONDITIONS, BEHAVIOR].into_iter().chain(TOLERANCES) {
         taken.extend(annotations.remove_entry(name));
     }
@@ -154,12 +160,18 @@ fn rules_of_go(value: &Value) -> Value {
         Value::Object(fields) => fields
             .iter()
             .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name[..1].to_lowercase() + &name[1..], rules_of_go(value)))
+            .map(|(name, value)| (in_json(name), rules_of_go(value)))
             .collect::<Map<_, _>>()
             .into(),
         Value::Array(all) => all.iter().map(rules_of_go).collect(),
         other => other.clone(),
     }
+}
+
+/// The name in JSON of a field of Go's.
+fn in_json(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn list(value: Value) -> Vec<Value> {
