@@ -1,12 +1,18 @@
 //! Replicas of the control plane: one leads, and another takes over when it dies, goes, or is paused.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use fedd::embedded::{Embedded, EmbeddedOptions};
+use fedd::settings;
+
 use k8s_openapi::api::coordination::v1::Lease;
+use kube::Client;
 use kube::api::Api;
-use testbed::{ApiServer, Testbed};
+use testbed::Testbed;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
@@ -27,7 +33,7 @@ struct Replica {
 }
 
 impl Replica {
-    fn start(host: &ApiServer, config: &std::path::Path) -> Self {
+    fn start(kubeconfig: &Path, config: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_fedd"))
             .args([
                 "controller",
@@ -39,7 +45,7 @@ impl Replica {
                 "json",
             ])
             .arg("--kubeconfig")
-            .arg(host.kubeconfig_path())
+            .arg(kubeconfig)
             .arg("--kubefed-config")
             .arg(config)
             .env_clear()
@@ -76,8 +82,8 @@ impl Replica {
     }
 }
 
-async fn holder(host: &ApiServer) -> String {
-    let leases: Api<Lease> = Api::namespaced(host.client(), "kube-federation-system");
+async fn holder(host: &Client) -> String {
+    let leases: Api<Lease> = Api::namespaced(host.clone(), "kube-federation-system");
     let lease = leases.get("fedd-controller").await.unwrap();
     lease.spec.and_then(|s| s.holder_identity).unwrap_or_default()
 }
@@ -86,6 +92,50 @@ async fn holder(host: &ApiServer) -> String {
 fn identity(line: &str) -> String {
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     line["identity"].as_str().unwrap().to_owned()
+}
+
+/// Replicas on the API server of a kubeconfig, until `silence` makes it answer no more.
+async fn replicas_take_over(kubeconfig: &Path, host: &Client, silence: impl AsyncFnOnce()) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    std::fs::write(&config, CONFIG).unwrap();
+
+    let mut first = Replica::start(kubeconfig, &config);
+    let leads = identity(&first.says("promoted as leader").await);
+    assert_eq!(holder(host).await, leads);
+    let mut second = Replica::start(kubeconfig, &config);
+    second.says("waits for the lease").await;
+
+    // Killed, it says nothing to anybody; the other waits the Lease out.
+    first.signal("-KILL");
+    first.ended().await;
+    assert_eq!(holder(host).await, leads);
+    let leads = identity(&second.says("promoted as leader").await);
+    assert_eq!(holder(host).await, leads);
+
+    // Paused, it loses the Lease to the next without knowing, and ends when it wakes up.
+    let mut third = Replica::start(kubeconfig, &config);
+    third.says("waits for the lease").await;
+    second.signal("-STOP");
+    let leads = identity(&third.says("promoted as leader").await);
+    second.signal("-CONT");
+    second.says("lost lease").await;
+    assert_eq!(second.ended().await.code(), Some(1));
+    assert_eq!(holder(host).await, leads);
+
+    // Asked to end, it gives the Lease away, and the next need not wait.
+    let mut fourth = Replica::start(kubeconfig, &config);
+    fourth.says("waits for the lease").await;
+    third.signal("-TERM");
+    assert_eq!(third.ended().await.code(), Some(0));
+    third.says("lease given away").await;
+    let leads = identity(&fourth.says("promoted as leader").await);
+    assert_eq!(holder(host).await, leads);
+
+    // Without an API server the Lease cannot be renewed.
+    silence().await;
+    fourth.says("not renewed within").await;
+    assert_eq!(fourth.ended().await.code(), Some(1));
 }
 
 #[tokio::test]
@@ -97,45 +147,26 @@ async fn one_replica_leads_and_another_takes_over() {
         .arg(host.kubeconfig_path())
         .status();
     assert!(install.await.unwrap().success());
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("config.yaml");
-    std::fs::write(&config, CONFIG).unwrap();
-
-    let mut first = Replica::start(&host, &config);
-    let leads = identity(&first.says("promoted as leader").await);
-    assert_eq!(holder(&host).await, leads);
-    let mut second = Replica::start(&host, &config);
-    second.says("waits for the lease").await;
-
-    // Killed, it says nothing to anybody; the other waits the Lease out.
-    first.signal("-KILL");
-    first.ended().await;
-    assert_eq!(holder(&host).await, leads);
-    let leads = identity(&second.says("promoted as leader").await);
-    assert_eq!(holder(&host).await, leads);
-
-    // Paused, it loses the Lease to the next without knowing, and ends when it wakes up.
-    let mut third = Replica::start(&host, &config);
-    third.says("waits for the lease").await;
-    second.signal("-STOP");
-    let leads = identity(&third.says("promoted as leader").await);
-    second.signal("-CONT");
-    second.says("lost lease").await;
-    assert_eq!(second.ended().await.code(), Some(1));
-    assert_eq!(holder(&host).await, leads);
-
-    // Asked to end, it gives the Lease away, and the next need not wait.
-    let mut fourth = Replica::start(&host, &config);
-    fourth.says("waits for the lease").await;
-    third.signal("-TERM");
-    assert_eq!(third.ended().await.code(), Some(0));
-    third.says("lease given away").await;
-    let leads = identity(&fourth.says("promoted as leader").await);
-    assert_eq!(holder(&host).await, leads);
-
-    // Without an API server the Lease cannot be renewed.
-    host.pause().await.unwrap();
-    fourth.says("not renewed within").await;
-    assert_eq!(fourth.ended().await.code(), Some(1));
+    replicas_take_over(&host.kubeconfig_path(), &host.client(), async || host.pause().await.unwrap()).await;
     host.resume().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_embedded_api_server_they_do_the_same() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let host = Embedded::start(EmbeddedOptions {
+        data: folder.path().join("fedd.db"),
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        hosts: Vec::new(),
+        namespace: "kube-federation-system".to_owned(),
+        types: Vec::new(),
+        settings: settings::written_out(),
+    })
+    .await
+    .unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, host.admin_kubeconfig().unwrap().to_string()).unwrap();
+    let client = host.client().clone();
+    replicas_take_over(&kubeconfig, &client, async || host.stop().await).await;
 }

@@ -4,6 +4,7 @@
 //! Names, verbs, subresources and keys are Kubernetes 1.36's, so that its clients, and a kube-apiserver that is started
 //! on the same store, find everything where they look for it.
 
+mod autoscaler;
 mod defaults;
 mod events;
 mod generation;

@@ -13,6 +13,7 @@
 //! | [`garbage`] | objects whose owners are gone |
 //! | [`compaction`] | the store: old revisions go |
 //! | [`accounts`] | each namespace's default account and authority certificate |
+//! | [`account_tokens`] | Secrets for tokens of accounts |
 //! | [`simulate`] | workloads of a simulated member, as if their pods ran |
 
 pub(crate) mod changes;
@@ -21,6 +22,7 @@ mod finalizers;
 mod hand;
 mod stored;
 
+pub mod account_tokens;
 pub mod accounts;
 pub mod bootstrap;
 pub mod compaction;

@@ -18,6 +18,7 @@ use crate::auth::{
     certificates, kubeconfig,
 };
 use crate::builtin::{self, Profile};
+use crate::control::account_tokens::AccountTokens;
 use crate::control::accounts::AccountControl;
 use crate::control::bootstrap::bootstrap;
 use crate::control::compaction::Compaction;
@@ -79,8 +80,8 @@ pub struct Options {
     pub plugins: Vec<Arc<dyn Plugin>>,
     /// How workloads behave, in a server with [`Profile::Member`] that has no nodes; `None`: nothing happens to them.
     pub simulation: Option<Behaviour>,
-    /// Every namespace gets its service account `default` and the authority's certificate, as from
-    /// kube-controller-manager.
+    /// Every namespace gets its service account `default` and the authority's certificate, and Secrets for tokens of
+    /// accounts get them, as from kube-controller-manager.
     pub accounts: bool,
     /// Authorities that are trusted to sign the certificates of webhooks that are configured without a `caBundle`.
     pub trusted: Arc<rustls::RootCertStore>,
@@ -221,7 +222,7 @@ impl EmbeddedServer {
         let api = Arc::new(ApiServer::new(
             Arc::clone(&rest),
             policy,
-            authenticators,
+            Arc::clone(&authenticators),
             settings,
             metrics,
             audit.clone(),
@@ -237,8 +238,9 @@ impl EmbeddedServer {
         tasks.spawn(DefinitionContentControl::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(Compaction::new(Arc::clone(&store), compact_every).run(stop.clone()));
         if accounts {
-            let authority = secrets.authority.certificate.clone();
+            let authority = &secrets.authority.certificate;
             tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));
+            tasks.spawn(AccountTokens::new(Arc::clone(&rest), authenticators, authority).run(stop.clone()));
         }
         if let Some(behaviour) = simulation {
             tasks.spawn(Simulation::new(rest, behaviour).run(stop.clone()));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod control {
+    mod account_tokens;
     mod accounts;
     mod bootstrap;
     mod compaction;

@@ -131,6 +131,9 @@ pub enum Error {
         /// The service account's name.
         account: String,
     },
+    /// The judging program failed, or said what it never says.
+    #[error("the program of Kubernetes' Go client: {0}")]
+    ClientGo(String),
     /// A line of the audit log is not an event.
     #[error("the audit log of {name} has a line that is not an event: {source}")]
     AuditLog {

@@ -68,6 +68,7 @@ var kinds = []kind{
 	in[authorization.SelfSubjectAccessReview]("authorization.k8s.io", "v1", "SelfSubjectAccessReview"),
 	in[authorization.SelfSubjectRulesReview]("authorization.k8s.io", "v1", "SelfSubjectRulesReview"),
 	in[authorization.SubjectAccessReview]("authorization.k8s.io", "v1", "SubjectAccessReview"),
+	in[autoscalingv1.HorizontalPodAutoscaler]("autoscaling", "v1", "HorizontalPodAutoscaler"),
 	in[autoscalingv1.Scale]("autoscaling", "v1", "Scale"),
 	in[autoscaling.HorizontalPodAutoscaler]("autoscaling", "v2", "HorizontalPodAutoscaler"),
 	in[batch.CronJob]("batch", "v1", "CronJob"),

@@ -72,7 +72,9 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
     };
     let (embedded, mut members) = tokio::try_join!(Embedded::start(options), Members::start())?;
     let kubeconfig = folder.join("kubeconfig");
-    write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
+    let mut access = embedded.admin_kubeconfig()?;
+    members.add_contexts(&mut access);
+    write_private(&kubeconfig, &access.to_string())?;
     let client = embedded.client().clone();
     let engine = EngineArgs::of_server(timeouts, false);
     let leading = Arc::new(Leading::default());

@@ -88,6 +88,7 @@ fn unwritten(within: &str, name: &str, field: &Field) -> Option<Value> {
 fn of_type(name: &str) -> Option<fn(&mut Fields)> {
     let (package, kind) = name.rsplit_once('.')?;
     match package {
+        "autoscaling.v1" if kind == "HorizontalPodAutoscaler" => Some(workloads::autoscaler_v1),
         "apps.v1" | "batch.v1" | "autoscaling.v2" | "policy.v1" => workloads::of_type(kind),
         "core.v1" => pods::of_type(kind)
             .or_else(|| network::of_type(kind))

@@ -10,6 +10,7 @@ const EVENTS: GroupVersion = gv("events.k8s.io", "v1", "io.k8s.api.events.v1");
 const AUTHENTICATION: GroupVersion = gv("authentication.k8s.io", "v1", "io.k8s.api.authentication.v1");
 const AUTHORIZATION: GroupVersion = gv("authorization.k8s.io", "v1", "io.k8s.api.authorization.v1");
 const AUTOSCALING: GroupVersion = gv("autoscaling", "v2", "io.k8s.api.autoscaling.v2");
+const AUTOSCALING_V1: GroupVersion = gv("autoscaling", "v1", "io.k8s.api.autoscaling.v1");
 const BATCH: GroupVersion = gv("batch", "v1", "io.k8s.api.batch.v1");
 const NETWORKING: GroupVersion = gv("networking.k8s.io", "v1", "io.k8s.api.networking.v1");
 const POLICY: GroupVersion = gv("policy", "v1", "io.k8s.api.policy.v1");
@@ -31,6 +32,7 @@ pub const GROUP_VERSIONS: &[GroupVersion] = &[
     AUTHENTICATION,
     AUTHORIZATION,
     AUTOSCALING,
+    AUTOSCALING_V1,
     BATCH,
     NETWORKING,
     POLICY,
@@ -252,6 +254,13 @@ pub const KINDS: &[Kind] = &[
         categories: &["all"],
         subresources: &[STATUS],
         ..Kind::new(&AUTOSCALING, "horizontalpodautoscalers", "HorizontalPodAutoscaler", Member)
+    },
+    Kind {
+        short_names: &["hpa"],
+        categories: &["all"],
+        subresources: &[STATUS],
+        stored_as: Some("autoscaling/v2"),
+        ..Kind::new(&AUTOSCALING_V1, "horizontalpodautoscalers", "HorizontalPodAutoscaler", Member)
     },
     Kind {
         short_names: &["cj"],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use structural_schema::Schema;
 
+use super::autoscaler::AutoscalerForms;
 use super::events::EventForms;
 use super::kind::{Kind, Profile};
 use super::strategy::merge_string_data;
@@ -45,10 +46,10 @@ fn resource(kind: &'static Kind) -> Resource {
         }),
         key_prefix: kind.key_prefix().unwrap_or_default().trim_end_matches('/').to_owned(),
         storage_version: kind.stored_as.map_or_else(|| kind.group_version.api_version(), str::to_owned),
-        conversion: if kind.kind == "Event" {
-            Conversion::By(Arc::new(EventForms))
-        } else {
-            Conversion::None
+        conversion: match kind.kind {
+            "Event" => Conversion::By(Arc::new(EventForms)),
+            "HorizontalPodAutoscaler" => Conversion::By(Arc::new(AutoscalerForms)),
+            _ => Conversion::None,
         },
         defaults_on_read: false,
         custom: false,

@@ -33,11 +33,12 @@ macro_rules! packed {
     };
 }
 
-static PACKED: [Packed; 16] = packed![
+static PACKED: [Packed; 17] = packed![
     "io.k8s.api.admissionregistration.v1",
     "io.k8s.api.apps.v1",
     "io.k8s.api.authentication.v1",
     "io.k8s.api.authorization.v1",
+    "io.k8s.api.autoscaling.v1",
     "io.k8s.api.autoscaling.v2",
     "io.k8s.api.batch.v1",
     "io.k8s.api.coordination.v1",

@@ -1,9 +1,6 @@
 //! What every namespace has: the service account `default`, and the authority's certificate in the ConfigMap
 //! `kube-root-ca.crt`. Whoever takes one away, or changes the certificate, finds it back, as with
 //! kube-controller-manager.
-//!
-//! Secrets of the type `kubernetes.io/service-account-token` are stored and not filled in: tokens come from the
-//! subresource `token` of a service account.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -97,6 +97,13 @@ pub(crate) const MEANT: &[Meant] = &[
     meant("#protobuf", "", "", "", FORMATS),
     meant("customresourcedefinitions", "/managedFields", "", "", STATUS_MANAGER),
     meant(
+        "GET /apis/autoscaling/v1",
+        "/storageVersionHash",
+        "",
+        "",
+        "the hash is for storage migration, which is not served",
+    ),
+    meant(
         "GET /apis/example.com/v1",
         "/storageVersionHash",
         "",

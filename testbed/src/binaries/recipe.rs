@@ -13,6 +13,8 @@ pub enum Binary {
     Kubectl,
     /// What serves an SQL database to API servers in etcd's place.
     Kine,
+    /// What judges an API server by Kubernetes' Go client.
+    ClientGo,
 }
 
 /// The Go module that holds a binary, as the repository's `tools` folder pins it.
@@ -23,6 +25,8 @@ pub(super) struct Module {
     path: &'static str,
     pub(super) go_mod: &'static str,
     pub(super) go_sum: &'static str,
+    /// Its own sources, by name; none where all of it comes from other modules.
+    pub(super) sources: &'static [(&'static str, &'static str)],
 }
 
 /// Compiled in, so that a test binary needs no source tree and the cache follows exactly what was pinned.
@@ -31,6 +35,7 @@ static KUBERNETES: Module = Module {
     path: "k8s.io/kubernetes",
     go_mod: include_str!("../../../tools/kubernetes/go.mod"),
     go_sum: include_str!("../../../tools/kubernetes/go.sum"),
+    sources: &[],
 };
 
 static ETCD: Module = Module {
@@ -38,6 +43,7 @@ static ETCD: Module = Module {
     path: "go.etcd.io/etcd/server/v3",
     go_mod: include_str!("../../../tools/etcd/go.mod"),
     go_sum: include_str!("../../../tools/etcd/go.sum"),
+    sources: &[],
 };
 
 static KINE: Module = Module {
@@ -45,12 +51,36 @@ static KINE: Module = Module {
     path: "github.com/k3s-io/kine",
     go_mod: include_str!("../../../tools/kine/go.mod"),
     go_sum: include_str!("../../../tools/kine/go.sum"),
+    sources: &[],
+};
+
+/// Sources of `tools/clientgo`.
+macro_rules! client_go {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../tools/clientgo/", $name)))),*]
+    };
+}
+
+static CLIENT_GO: Module = Module {
+    folder: "clientgo",
+    path: "k8s.io/client-go",
+    go_mod: include_str!("../../../tools/clientgo/go.mod"),
+    go_sum: include_str!("../../../tools/clientgo/go.sum"),
+    sources: client_go!(
+        "apply.go" "controller.go" "discovery.go" "dynamic.go" "election.go" "events.go" "expired.go" "federated.go" "follower.go" "forms.go" "informers.go" "main.go" "mask.go" "pages.go" "patches.go" "restart.go" "tokens.go" "trial.go" "widgets.go" "workloads.go" "writes.go"
+    ),
 };
 
 impl Binary {
     /// Every binary, the quickest to build first.
-    pub const ALL: [Self; 5] =
-        [Self::Etcd, Self::Kine, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl];
+    pub const ALL: [Self; 6] = [
+        Self::ClientGo,
+        Self::Etcd,
+        Self::Kine,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Kubectl,
+    ];
 
     /// The file's name.
     pub fn name(self) -> &'static str {
@@ -60,6 +90,7 @@ impl Binary {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::Kine => "kine",
+            Self::ClientGo => "clientgo",
         }
     }
 
@@ -72,6 +103,7 @@ impl Binary {
         match self {
             Self::Etcd => &ETCD,
             Self::Kine => &KINE,
+            Self::ClientGo => &CLIENT_GO,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => &KUBERNETES,
         }
     }
@@ -80,6 +112,7 @@ impl Binary {
     pub(super) fn package(self) -> String {
         match self {
             Self::Etcd | Self::Kine => self.module().path.to_owned(),
+            Self::ClientGo => ".".to_owned(),
             other => format!("{}/cmd/{}", KUBERNETES.path, other.name()),
         }
     }
@@ -88,7 +121,7 @@ impl Binary {
     /// scripts would otherwise report as v0.0.0 (k8s.io/component-base, `version/base.go`).
     pub(super) fn linker_flags(self) -> String {
         let mut flags = "-s -w".to_owned();
-        if !matches!(self, Self::Etcd | Self::Kine) {
+        if !matches!(self, Self::Etcd | Self::Kine | Self::ClientGo) {
             let version = self.version();
             let mut numbers = version.trim_start_matches('v').split('.');
             let values = [
@@ -122,9 +155,10 @@ impl Module {
         directive.unwrap_or_default().trim()
     }
 
-    /// A name for exactly these versions: the cache's folder.
+    /// A name for exactly these versions and sources: the cache's folder.
     pub(super) fn key(&self) -> String {
-        let text = self.go_mod.bytes().chain(self.go_sum.bytes());
+        let sources = self.sources.iter().flat_map(|(_, text)| text.bytes());
+        let text = self.go_mod.bytes().chain(self.go_sum.bytes()).chain(sources);
         format!("{}-{}-{:016x}", self.folder, self.version(), fnv1a(text))
     }
 }
@@ -157,11 +191,23 @@ mod tests {
 
     #[test]
     fn every_package_is_a_tool_of_its_module() {
-        for binary in Binary::ALL {
+        for binary in Binary::ALL.into_iter().filter(|binary| *binary != Binary::ClientGo) {
             let package = binary.package();
             let tool = |line: &str| line.trim().trim_start_matches("tool ") == package;
             assert!(binary.module().go_mod.lines().any(tool), "{package} is not pinned");
         }
+    }
+
+    #[test]
+    fn every_source_of_the_go_client_is_compiled_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/clientgo");
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.starts_with("go."))
+            .collect();
+        names.sort();
+        assert!(names.iter().eq(CLIENT_GO.sources.iter().map(|(name, _)| name)), "{names:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use federation_apiserver::auth::{MASTERS, StaticTokens, User};
+use federation_apiserver::auth::{Login, MASTERS, StaticTokens, User, kubeconfig};
 use federation_apiserver::builtin::Profile;
 use federation_apiserver::control::simulate::Behaviour;
 use federation_apiserver::{EmbeddedServer, Options, Secrets};
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use revision_store::MemoryStore;
+use serde_json::Value;
 
 /// Their names.
 pub(super) const NAMES: [&str; 3] = ["m1", "m2", "m3"];
@@ -63,6 +64,21 @@ impl Members {
             Some(member) => {
                 member.serve().await.with_context(|| format!("member {name}"))?;
                 Ok(format!("{name} is back"))
+            }
+        }
+    }
+
+    /// Adds each to a kubeconfig, as a context of its name.
+    pub(super) fn add_contexts(&self, config: &mut Value) {
+        for (name, member) in &self.0 {
+            let (url, authority) =
+                (format!("https://{}", member.address), &member.secrets.authority.certificate);
+            let mut own = kubeconfig(name, &url, authority, name, &Login::Token(&member.token));
+            for list in ["clusters", "users", "contexts"] {
+                let entries = own[list].as_array_mut().map(std::mem::take).unwrap_or_default();
+                if let Some(all) = config[list].as_array_mut() {
+                    all.extend(entries);
+                }
             }
         }
     }

@@ -143,18 +143,29 @@ fn cell(index: usize, place: &Place, object: &DynamicObject) -> String {
     }
 }
 
+/// What to try. Each line is one that a shell takes as it is.
 fn hints(kubeconfig: &str) -> String {
-    let mask = r#"{"spec":{"placementMask":{"topologies":[{"name":"rz00a"}]}}}"#;
-    let release = r#"[{"op":"replace","path":"/spec/template/spec/template/spec/containers/0/image","value":"example.org/web:2"}]"#;
+    let deployment = "kubectl -n bank patch federateddeployment web";
+    let mask =
+        |cells: &str| format!(r#"{deployment} --type merge -p '{{"spec":{{"placementMask":{cells}}}}}'"#);
+    let image = "/spec/template/spec/template/spec/containers/0/image";
+    let release = format!(r#"[{{"op":"replace","path":"{image}","value":"example.org/web:2"}}]"#);
+    let one = mask(r#"{"topologies":[{"name":"rz00a"}]}"#);
+    let two = mask(r#"{"topologies":[{"name":"rz00a"},{"name":"rz00b"}]}"#);
+    let all = mask("null");
     format!(
         "Try, in another terminal:\n  \
-         export KUBECONFIG={kubeconfig}\n  \
+         export KUBECONFIG='{kubeconfig}'\n  \
          kubectl -n bank get federateddeployments,federatedconfigmaps\n  \
          # a grey release: only rz00a may be touched\n  \
-         kubectl -n bank patch federateddeployment web --type merge -p '{mask}'\n  \
-         kubectl -n bank patch federateddeployment web --type json -p '{release}'\n  \
+         {one}\n  \
+         {deployment} --type json -p '{release}'\n  \
+         # then rz00b too\n  \
+         {two}\n  \
          # to all cells: take the mask away\n  \
-         kubectl -n bank patch federateddeployment web --type merge -p '{{\"spec\":{{\"placementMask\":null}}}}'\n  \
+         {all}\n  \
+         # what arrived at a member\n  \
+         kubectl --context m1 -n bank-rz00a get deployments,configmaps\n  \
          # the same object by cluster, as KubeFed has it\n  \
          kubectl -n bank get federateddeployments.v1beta1.types.kubefed.io web -o yaml\n\
          Here: stop m2 (a member is lost), start m2 (it is back), quit"

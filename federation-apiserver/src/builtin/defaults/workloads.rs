@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::autoscaler::{DEFAULT_UTILIZATION, METRICS};
 use super::{Fields, is_empty, object, set, text};
 
 pub(super) fn of_type(kind: &str) -> Option<fn(&mut Fields)> {
@@ -114,6 +115,17 @@ fn cron_job(object_: &mut Fields) {
 
 fn condition_pattern(pattern: &mut Fields) {
     set(pattern, "status", "True");
+}
+
+/// Other metrics than the CPU are in an annotation.
+pub(super) fn autoscaler_v1(object_: &mut Fields) {
+    let annotations = object_.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    let other_metrics = annotations.is_some_and(|all| all.get(METRICS).is_some());
+    let Some(spec) = object(object_, "spec") else { return };
+    set(spec, "minReplicas", 1);
+    if !other_metrics {
+        set(spec, "targetCPUUtilizationPercentage", DEFAULT_UTILIZATION);
+    }
 }
 
 fn autoscaler(object_: &mut Fields) {
