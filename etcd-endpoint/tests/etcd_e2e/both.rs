@@ -17,7 +17,7 @@ use crate::{normal::Normal, served::Served};
 
 /// The two.
 pub(crate) struct Both {
-    pub(crate) served: Served,
+    _served: Served,
     _testbed: Testbed,
     pub(crate) ours: EtcdClient,
     pub(crate) theirs: EtcdClient,
@@ -55,7 +55,7 @@ impl Both {
         let testbed = Testbed::start().await.unwrap();
         let served = Served::memory().await;
         let (ours, theirs) = (served.client().await, connect(&testbed.etcd_address()).await);
-        Self { served, _testbed: testbed, ours, theirs }
+        Self { _served: served, _testbed: testbed, ours, theirs }
     }
 
     pub(crate) fn compare<Q: Debug, T: Normal + Debug + PartialEq>(

@@ -3,7 +3,9 @@
 
 #[path = "../../../federation-apiserver/tests/differential_e2e/compare.rs"]
 mod compare;
+mod data;
 mod differential;
+mod embedded;
 #[path = "../../../federation-apiserver/tests/differential_e2e/generated.rs"]
 mod generated;
 #[path = "../../../federation-apiserver/tests/differential_e2e/masking.rs"]

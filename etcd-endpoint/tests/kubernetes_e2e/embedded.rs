@@ -1,0 +1,77 @@
+//! One store, served by the server of this project and by a kube-apiserver.
+
+use std::sync::Arc;
+
+use federation_apiserver::{EmbeddedServer, Options, Secrets, builtin::Profile};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api, Client, Config,
+    api::{DeleteParams, PostParams, WatchEvent, WatchParams},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use testbed::{ApiServerOptions, Testbed};
+
+use crate::{data::config_map, served::Served};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_writes_the_other_serves() {
+    let testbed = Testbed::start().await.unwrap();
+    let served = Served::sqlite().await;
+    let secrets = Secrets::generate(jiff::Timestamp::now()).unwrap();
+    let options = Options::new(Arc::clone(&served.store), Profile::Member, secrets);
+    let listen = Some(([127, 0, 0, 1], 0).into());
+    let embedded = EmbeddedServer::start(Options { listen, simulation: None, accounts: false, ..options })
+        .await
+        .unwrap();
+    let kubeconfig: Kubeconfig = serde_json::from_value(embedded.admin_kubeconfig("ours").unwrap()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let ours: Api<ConfigMap> = Api::default_namespaced(Client::try_from(config).unwrap());
+    ours.create(&PostParams::default(), &config_map("before", "first")).await.unwrap();
+
+    let options = ApiServerOptions {
+        etcd: Some(served.url.clone()),
+        // Its own form is protobuf; the server of this project stores JSON, and both read that.
+        flags: vec!["--etcd-prefix=/registry".to_owned(), "--storage-media-type=application/json".to_owned()],
+        ..ApiServerOptions::default()
+    };
+    let server = testbed.api_server_with("second", options).await.unwrap();
+    let theirs: Api<ConfigMap> = Api::default_namespaced(server.client());
+
+    for (writer, reader, name) in [(&ours, &theirs, "ours"), (&theirs, &ours, "theirs")] {
+        let found = reader.get("before").await.unwrap();
+        let from = found.metadata.resource_version.clone().unwrap();
+        let mut watch = reader.watch(&WatchParams::default(), &from).await.unwrap().boxed();
+        let mut next = async || match watch.try_next().await.unwrap().unwrap() {
+            WatchEvent::Added(object) => ("added", object),
+            WatchEvent::Modified(object) => ("modified", object),
+            WatchEvent::Deleted(object) => ("deleted", object),
+            other => panic!("{other:?}"),
+        };
+        let created = writer.create(&PostParams::default(), &config_map(name, "first")).await.unwrap();
+        assert_eq!(next().await, ("added", created.clone()));
+        let changed = ConfigMap { data: config_map(name, "second").data, ..created.clone() };
+        let changed = writer.replace(name, &PostParams::default(), &changed).await.unwrap();
+        assert_eq!(next().await, ("modified", changed.clone()));
+        // The other one's write expects the same revision.
+        let stale = reader.replace(name, &PostParams::default(), &created).await.unwrap_err();
+        assert!(matches!(&stale, kube::Error::Api(status) if status.code == 409), "{stale}");
+        let kept = ConfigMap { data: config_map(name, "third").data, ..changed };
+        reader.replace(name, &PostParams::default(), &kept).await.unwrap();
+        assert_eq!(next().await.0, "modified");
+        writer.delete(name, &DeleteParams::default()).await.unwrap();
+        assert_eq!(next().await.0, "deleted");
+        // So that the next turn's watch begins behind this one.
+        writer
+            .replace(
+                "before",
+                &PostParams::default(),
+                &ConfigMap { data: config_map("", name).data, ..found },
+            )
+            .await
+            .unwrap();
+        assert_eq!(next().await.0, "modified");
+    }
+    drop(server);
+    embedded.stop().await;
+}
