@@ -39,38 +39,37 @@ async fn what_one_writes_the_other_serves() {
     let theirs: Api<ConfigMap> = Api::default_namespaced(server.client());
 
     for (writer, reader, name) in [(&ours, &theirs, "ours"), (&theirs, &ours, "theirs")] {
-        let found = reader.get("before").await.unwrap();
-        let from = found.metadata.resource_version.clone().unwrap();
-        let mut watch = reader.watch(&WatchParams::default(), &from).await.unwrap().boxed();
-        let mut next = async || match watch.try_next().await.unwrap().unwrap() {
-            WatchEvent::Added(object) => ("added", object),
-            WatchEvent::Modified(object) => ("modified", object),
-            WatchEvent::Deleted(object) => ("deleted", object),
-            other => panic!("{other:?}"),
-        };
         let created = writer.create(&PostParams::default(), &config_map(name, "first")).await.unwrap();
-        assert_eq!(next().await, ("added", created.clone()));
+        assert_eq!(reader.get(name).await.unwrap(), created);
         let changed = ConfigMap { data: config_map(name, "second").data, ..created.clone() };
         let changed = writer.replace(name, &PostParams::default(), &changed).await.unwrap();
-        assert_eq!(next().await, ("modified", changed.clone()));
+        assert_eq!(reader.get(name).await.unwrap(), changed);
         // The other one's write expects the same revision.
         let stale = reader.replace(name, &PostParams::default(), &created).await.unwrap_err();
         assert!(matches!(&stale, kube::Error::Api(status) if status.code == 409), "{stale}");
-        let kept = ConfigMap { data: config_map(name, "third").data, ..changed };
-        reader.replace(name, &PostParams::default(), &kept).await.unwrap();
-        assert_eq!(next().await.0, "modified");
+        let third = ConfigMap { data: config_map(name, "third").data, ..changed };
+        let third = reader.replace(name, &PostParams::default(), &third).await.unwrap();
+        assert_eq!(writer.get(name).await.unwrap(), third);
         writer.delete(name, &DeleteParams::default()).await.unwrap();
-        assert_eq!(next().await.0, "deleted");
-        // So that the next turn's watch begins behind this one.
-        writer
-            .replace(
-                "before",
-                &PostParams::default(),
-                &ConfigMap { data: config_map("", name).data, ..found },
-            )
-            .await
-            .unwrap();
-        assert_eq!(next().await.0, "modified");
+        assert!(reader.get_opt(name).await.unwrap().is_none());
+    }
+
+    // What was done to one is told to those who watch the other.
+    let before = theirs.get("before").await.unwrap();
+    let from = before.metadata.resource_version.clone().unwrap();
+    let mut watch = theirs.watch(&WatchParams::default(), &from).await.unwrap().boxed();
+    let changed = ConfigMap { data: config_map("", "second").data, ..before };
+    let changed = ours.replace("before", &PostParams::default(), &changed).await.unwrap();
+    loop {
+        match watch.try_next().await.unwrap().unwrap() {
+            WatchEvent::Modified(object) if object.metadata.name.as_deref() == Some("before") => {
+                assert_eq!(object, changed);
+                break;
+            }
+            // The turns above are told first.
+            WatchEvent::Added(_) | WatchEvent::Modified(_) | WatchEvent::Deleted(_) => {}
+            other => panic!("{other:?}"),
+        }
     }
     drop(server);
     embedded.stop().await;
