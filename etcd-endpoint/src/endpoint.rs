@@ -95,7 +95,8 @@ impl Endpoint {
         self.shared.member
     }
 
-    /// The header of an answer at a revision.
+    /// The header of an answer at a revision, as a message's field is.
+    #[allow(clippy::unnecessary_wraps, reason = "fields that are messages are optional in the protocol")]
     pub(crate) fn header(&self, revision: Revision) -> Option<ResponseHeader> {
         Some(ResponseHeader {
             cluster_id: self.shared.cluster,

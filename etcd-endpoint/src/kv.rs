@@ -124,7 +124,9 @@ impl Endpoint {
             });
             let existed = before.is_some();
             let outcome = match decision.write.clone() {
-                None => Outcome { after: before.clone(), before, existed, revision: got.revision },
+                None => {
+                    Outcome { after: before.clone(), before, existed, wrote: false, revision: got.revision }
+                }
                 Some(write) => match self.write(write.clone(), decision.lease).await {
                     Ok(Written { revision }) => {
                         let after = after(write, got.entry.as_ref(), revision);
@@ -132,6 +134,7 @@ impl Endpoint {
                             after: after.map(|entry| (entry, decision.lease)),
                             before,
                             existed,
+                            wrote: true,
                             revision,
                         }
                     }

@@ -74,7 +74,7 @@ impl Lease for Endpoint {
             let none = LeaseTimeToLiveResponse { header, id, ttl: -1, ..LeaseTimeToLiveResponse::default() };
             return Ok(Response::new(none));
         };
-        let ttl = i64::try_from(left.left).unwrap_or(i64::MAX);
+        let ttl = i64::try_from(left.seconds).unwrap_or(i64::MAX);
         let shown = |key: &String| keys::shown(key).to_owned().into();
         let keys = if with_keys { left.keys.iter().map(shown).collect() } else { Vec::new() };
         let granted_ttl = left.granted.into();

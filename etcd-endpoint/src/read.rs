@@ -45,7 +45,7 @@ pub(crate) async fn read(store: &dyn Store, span: &Span, reading: Reading) -> Re
             loop {
                 match read_many(store, many, reading).await {
                     Err(StoreError::Compacted { .. }) if reading.at.is_none() && attempt < ATTEMPTS => {
-                        attempt += 1
+                        attempt += 1;
                     }
                     done => return done,
                 }

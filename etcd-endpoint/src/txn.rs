@@ -57,6 +57,8 @@ pub(crate) struct Outcome {
     pub(crate) after: Option<(Entry, i64)>,
     /// Whether there was a key before it.
     pub(crate) existed: bool,
+    /// Whether something was written.
+    pub(crate) wrote: bool,
     /// The revision of the write, or at which was read.
     pub(crate) revision: Revision,
 }
@@ -64,7 +66,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// That of a write over a revision, where nobody asked what was there.
     pub(crate) fn of_write(revision: Revision) -> Self {
-        Self { before: None, after: None, existed: true, revision }
+        Self { before: None, after: None, existed: true, wrote: true, revision }
     }
 }
 

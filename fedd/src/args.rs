@@ -45,6 +45,9 @@ pub enum Command {
     /// Run the whole federation in one process, on one file, with an API server of its own
     #[command(long_about = cmd::serve::ABOUT)]
     Serve(cmd::serve::ServeArgs),
+    /// Serve etcd's API over a datastore, for stock kube-apiservers
+    #[command(long_about = cmd::etcd_endpoint::ABOUT)]
+    EtcdEndpoint(cmd::etcd_endpoint::EtcdEndpointArgs),
     /// Run the control plane: controllers and webhooks
     #[command(long_about = cmd::run::ABOUT)]
     Run(cmd::run::RunArgs),

@@ -5,6 +5,7 @@ pub mod crds;
 pub mod datastore;
 pub mod disable;
 pub mod enable;
+pub mod etcd_endpoint;
 pub mod install;
 pub mod join;
 pub mod permissions;
@@ -34,6 +35,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Run(args) => Box::pin(run::run(args)).await,
         Command::Quickstart(args) => Box::pin(quickstart::run(args)).await,
         Command::Serve(args) => Box::pin(serve::run(args)).await,
+        Command::EtcdEndpoint(args) => Box::pin(etcd_endpoint::run(args)).await,
         Command::Controller(args) => Box::pin(run::controller(args)).await,
         Command::Webhook(args) => Box::pin(run::webhook(args)).await,
         Command::Install(args) => Box::pin(install::run(args)).await,

@@ -70,6 +70,11 @@ impl Testbed {
         self.shared.supervisor.root()
     }
 
+    /// The address of the testbed's etcd: `unix:///PATH`.
+    pub fn etcd_address(&self) -> String {
+        self.shared.etcd.address()
+    }
+
     pub(crate) fn supervisor(&self) -> &Arc<Supervisor> {
         &self.shared.supervisor
     }

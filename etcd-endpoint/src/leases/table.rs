@@ -35,7 +35,7 @@ struct Lease {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Left {
     /// Seconds that are left.
-    pub(crate) left: u64,
+    pub(crate) seconds: u64,
     /// Seconds that it was granted for.
     pub(crate) granted: u32,
     /// Its keys, as the store has them.
@@ -132,7 +132,7 @@ impl Table {
         self.find(lease, now)?;
         let lease = self.leases.get(&lease)?;
         Some(Left {
-            left: (lease.end - now.instant).as_secs(),
+            seconds: (lease.end - now.instant).as_secs(),
             granted: lease.seconds,
             keys: lease.keys.keys().cloned().collect(),
         })
@@ -215,7 +215,7 @@ mod tests {
         table.written("c", 9, 0);
         assert_eq!((table.of("b", 8), table.of("b", 6), table.of("c", 9)), (Some(two), None, None));
         assert_eq!(table.renew(one, now(50, start)), Some((60, vec![("a".to_owned(), 5)])));
-        assert_eq!(table.left(one, now(70, start)).unwrap().left, 40);
+        assert_eq!(table.left(one, now(70, start)).unwrap().seconds, 40);
         assert_eq!(table.all(now(70, start)), [one], "the other one has ended");
         assert_eq!(table.revoke(one, now(70, start)), Some(vec![("a".to_owned(), 5)]));
         assert_eq!(table.revoke(one, now(70, start)), None);

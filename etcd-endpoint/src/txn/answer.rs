@@ -11,8 +11,11 @@ use crate::{
 
 /// The answers, in the order of the operations: a read behind the write sees it.
 pub(super) fn answers(operations: &[Operation], outcome: &Outcome) -> Vec<ResponseOp> {
-    let header =
-        || Some(ResponseHeader { revision: keys::revision(outcome.revision), ..ResponseHeader::default() });
+    let header = |is_written: bool| {
+        // A read before the write is of the revision before it.
+        let revision = outcome.revision - u64::from(outcome.wrote && !is_written);
+        Some(ResponseHeader { revision: keys::revision(revision), ..ResponseHeader::default() })
+    };
     let before = || outcome.before.as_ref().map(|(entry, lease)| keys::key_value(entry, *lease));
     let mut is_written = false;
     let answers = operations.iter().map(|operation| {
@@ -24,15 +27,15 @@ pub(super) fn answers(operations: &[Operation], outcome: &Outcome) -> Vec<Respon
                 let entries = Vec::from_iter(seen.as_ref().map(|(entry, _)| entry.clone()));
                 let found = Found { count: entries.len() as u64, entries, revision: outcome.revision };
                 let mut answer = query.answer(found, |_| lease);
-                answer.header = header();
+                answer.header = header(is_written);
                 ResponseUnion::ResponseRange(answer)
             }
             Operation::Put(put) => ResponseUnion::ResponsePut(PutResponse {
-                header: header(),
+                header: header(is_written),
                 prev_kv: if put.previous { before() } else { None },
             }),
             Operation::Delete { previous, .. } => ResponseUnion::ResponseDeleteRange(DeleteRangeResponse {
-                header: header(),
+                header: header(is_written),
                 deleted: i64::from(outcome.existed),
                 prev_kvs: if *previous { before().into_iter().collect() } else { Vec::new() },
             }),

@@ -20,8 +20,8 @@ pub(super) struct Wanted {
     pub(super) id: Option<i64>,
     pub(super) progress_notify: bool,
     pub(super) previous: bool,
-    without_puts: bool,
-    without_deletes: bool,
+    /// Kinds of events that it is not told of.
+    without: Vec<EventKind>,
 }
 
 impl Wanted {
@@ -38,25 +38,25 @@ impl Wanted {
             0 => None,
             from => Some(Revision::try_from(from).map_err(|_negative| status::compacted())?),
         };
-        let without = |filter: FilterType| request.filters.contains(&(filter as i32));
+        let without = request.filters.iter().filter_map(|filter| match FilterType::try_from(*filter) {
+            Ok(FilterType::Noput) => Some(EventKind::Put),
+            Ok(FilterType::Nodelete) => Some(EventKind::Delete),
+            // As etcd: it may be of a later version of the protocol.
+            Err(_) => None,
+        });
         Ok(Self {
             span,
             from,
             id: (request.watch_id != 0).then_some(request.watch_id),
             progress_notify: request.progress_notify,
             previous: request.prev_kv,
-            without_puts: without(FilterType::Noput),
-            without_deletes: without(FilterType::Nodelete),
+            without: without.collect(),
         })
     }
 
     /// Whether it is told of an event.
     pub(super) fn wants(&self, event: &Event) -> bool {
-        let filtered = match event.kind {
-            EventKind::Put => self.without_puts,
-            EventKind::Delete => self.without_deletes,
-        };
-        !filtered
+        !self.without.contains(&event.kind)
             && self.from.is_none_or(|from| event.revision() >= from)
             && self.span.contains(&event.entry.key)
     }

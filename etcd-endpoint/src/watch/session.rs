@@ -122,7 +122,7 @@ impl Session {
         if let Some(id) = wanted {
             return (!is_taken(id)).then_some(id);
         }
-        let id = (self.next_id..).find(|id| !is_taken(*id))?;
+        let id = (self.next_id..i64::MAX).find(|id| !is_taken(*id))?;
         self.next_id = id + 1;
         Some(id)
     }

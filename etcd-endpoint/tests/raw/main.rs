@@ -2,4 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 mod client;
+mod pages;
+mod restart;
 mod served;
+mod tls;
