@@ -183,3 +183,28 @@ fn write_error(error: WriteError, at: &At<'_>) -> ApiError {
         other => ApiError::new(Reason::RequestEntityTooLarge, other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use revision_store::StoreError;
+
+    use super::store_error;
+
+    #[test]
+    fn a_store_that_is_away_may_be_asked_again_and_an_unknown_outcome_is_no_failure_to_repeat() {
+        let (waited, problem) = (Duration::from_secs(10), "connection refused".into());
+        let place = "mysql://fedd@db:3306/fedd".into();
+        let away = store_error(StoreError::Unavailable { place, attempt: "a write", waited, problem });
+        assert_eq!((away.code(), away.reason()), (503, "ServiceUnavailable"));
+        assert_eq!(away.retry_after_seconds(), Some(1));
+
+        let (place, problem) = ("mysql://fedd@db:3306/fedd".into(), "connection refused".into());
+        let unknown = store_error(StoreError::Unknown { place, waited, problem });
+        assert_eq!((unknown.code(), unknown.reason()), (500, "InternalError"));
+        assert_eq!(unknown.retry_after_seconds(), None);
+        let status = unknown.to_value();
+        assert!(status["message"].as_str().unwrap().contains("it is unknown whether"), "{status}");
+    }
+}

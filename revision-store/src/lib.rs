@@ -8,7 +8,8 @@
 //!
 //! [`Store`] says what every backend does. [`SqliteStore`] keeps everything in one file, with the table of
 //! [kine](https://github.com/k3s-io/kine), so that kine and a stock kube-apiserver can serve the same file later.
-//! [`MemoryStore`] keeps it in memory and behaves the same; tests run on it.
+//! [`MysqlStore`] keeps it in a database of MySQL, MariaDB or OceanBase, for any number of processes at once.
+//! [`Datastore`] names either. [`MemoryStore`] keeps it in memory and behaves the same; tests run on it.
 //!
 //! ```
 //! use bytes::Bytes;

@@ -39,7 +39,7 @@ pub trait Store: Send + Sync + 'static {
     /// The newest revision.
     async fn revision(&self) -> Result<Revision, StoreError>;
 
-    /// Ends all watches, finishes what is being written and gives the file free. Every later call answers
+    /// Ends all watches, finishes what is being written and gives the file or the connections free. Every later call answers
     /// [`StoreError::Closed`].
     async fn close(&self);
 }

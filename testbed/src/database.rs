@@ -6,6 +6,7 @@ mod oceanbase;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -165,9 +166,13 @@ impl Database {
         Ok(())
     }
 
-    /// Makes the server hang (SIGSTOP).
+    /// Makes the server hang (SIGSTOP), and waits until it does: its threads stop one after the other.
     pub async fn pause(&self) -> Result<()> {
-        self.signal("STOP").await
+        self.signal("STOP").await?;
+        while self.shared.process.lock().as_ref().is_some_and(|process| !process.is_stopped()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
     }
 
     /// Lets a paused server go on (SIGCONT).

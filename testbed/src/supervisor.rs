@@ -136,6 +136,15 @@ impl Process {
         self.supervisor.ask(&format!("signal {} {signal}", self.id)).map(drop)
     }
 
+    /// Whether none of its threads runs, by a signal. Always true where there is no /proc to ask.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.id)) else { return true };
+        threads.flatten().all(|thread| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit(')').next().is_none_or(|rest| rest.starts_with(" T") || rest.is_empty())
+        })
+    }
+
     /// Whether it has ended by itself. Always false where there is no /proc to ask.
     pub(crate) fn has_ended(&self) -> bool {
         match std::fs::read_to_string(format!("/proc/{}/stat", self.id)) {
