@@ -65,7 +65,7 @@ async fn replicas() -> (Database, [Home; 2], [Serving; 2]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_move_between_replicas_and_a_database_that_is_away_is_said_to_be() {
     let (database, homes, serving) = replicas().await;
-    let first = homes[0].client().await;
+    let first = client_of(&homes[0], &homes[1]).await;
     let second = client_of(&homes[1], &homes[0]).await;
     let at = |client: &Client| Api::<ConfigMap>::namespaced(client.clone(), "default");
 
