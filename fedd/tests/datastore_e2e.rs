@@ -154,7 +154,8 @@ async fn mariadb_program(name: &str, folder: &Path) -> PathBuf {
         return name.into();
     }
     let run = format!(
-        "cd '{}' && apt-get download mariadb-client-core >/dev/null 2>&1 && dpkg-deb -x mariadb-client-core_*.deb .",
+        "cd '{}' && apt-get download mariadb-client-core mariadb-client >/dev/null 2>&1 && \
+         for package in *.deb; do dpkg-deb -x \"$package\" .; done",
         folder.display()
     );
     assert!(Command::new("sh").args(["-c", &run]).status().await.unwrap().success(), "no {name} to be had");
@@ -181,8 +182,10 @@ async fn a_database_is_backed_up_while_it_is_served_and_restored() {
 
     let script = folder.path().join("fedd.sql");
     std::fs::write(&script, dump.stdout).unwrap();
-    let load = format!("CREATE DATABASE restored; USE restored; SOURCE {}", script.display());
-    let loaded = Command::new(client).args(common).args(["-e", &load]).status();
+    let made = Command::new(&client).args(common).args(["-e", "CREATE DATABASE restored"]).status();
+    assert!(within("the new database", made).await.unwrap().success());
+    let backup = std::fs::File::open(script).unwrap();
+    let loaded = Command::new(&client).args(common).arg("restored").stdin(backup).status();
     assert!(within("the restore", loaded).await.unwrap().success());
     sound(&database.url("restored")).await;
     assert_eq!(kept(&Home::on(&database.url("restored"))).await, object);

@@ -38,8 +38,10 @@ async fn client_of(replica: &Home, kubeconfig: &Home) -> Client {
     let mut kubeconfig = Kubeconfig::read_from(kubeconfig.kubeconfig()).unwrap();
     let url = format!("https://{}", replica.address());
     kubeconfig.clusters[0].cluster.as_mut().unwrap().server = Some(url);
-    let config =
-        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let options = KubeConfigOptions::default();
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    // What it is answered is to be seen.
+    config.default_retry = false;
     Client::try_from(config).unwrap()
 }
 
