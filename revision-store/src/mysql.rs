@@ -176,6 +176,13 @@ impl Shared {
         self.readers.run(&self.connector, read).await
     }
 
+    /// Whether a read found what has not been published yet. A database may show a write a moment before it is durable; if
+    /// it dies in that moment, another write gets the revision. So such a read is done again, at that revision, when it
+    /// has been published.
+    fn is_ahead(&self, extent: Extent, at: Option<Revision>) -> bool {
+        at.unwrap_or(extent.newest) > self.publisher.hub.revision()
+    }
+
     /// Judges what a read found when the table was this far: what it told of has been published, and was all there.
     /// Returns the revision that was read.
     async fn judge(&self, extent: Extent, at: Option<Revision>) -> Result<Revision, StoreError> {
@@ -220,28 +227,54 @@ impl Store for MysqlStore {
     }
 
     async fn get(&self, key: &str, at: Option<Revision>) -> Result<Got, StoreError> {
-        let (entry, extent) = self
-            .shared
-            .read(|connection| {
-                let key = key.to_owned();
-                Box::pin(async move { queries::get(connection, &key, at).await })
-            })
-            .await?;
-        self.shared.judge(extent, at).await?;
-        self.shared.reached(extent.newest).await?;
-        Ok(Got { entry, revision: extent.newest })
+        let mut read_at = at;
+        loop {
+            let (entry, extent) = self
+                .shared
+                .read(|connection| {
+                    let key = key.to_owned();
+                    Box::pin(async move { queries::get(connection, &key, read_at).await })
+                })
+                .await?;
+            let ahead = self.shared.is_ahead(extent, read_at);
+            match (self.shared.judge(extent, read_at).await, at) {
+                (Ok(revision), _) if ahead => read_at = Some(revision),
+                (Ok(revision), _) => {
+                    self.shared.reached(extent.newest).await?;
+                    let revision = if at.is_none() { revision } else { extent.newest };
+                    return Ok(Got { entry, revision });
+                }
+                // A compaction came between two reads: the newest is read again.
+                (Err(StoreError::Compacted { .. }), None) => read_at = None,
+                (Err(error), _) => return Err(error),
+            }
+        }
     }
 
     async fn list(&self, range: Range) -> Result<Page, StoreError> {
+        let mut read_at = range.at;
         loop {
             let (entries, extent) = self
                 .shared
                 .read(|connection| {
-                    let range = range.clone();
+                    let range = Range { at: read_at, ..range.clone() };
                     Box::pin(async move { queries::list(connection, &range).await })
                 })
                 .await?;
-            let revision = self.shared.judge(extent, range.at).await?;
+            let ahead = self.shared.is_ahead(extent, read_at);
+            let revision = match (self.shared.judge(extent, read_at).await, range.at) {
+                (Ok(revision), _) if ahead => {
+                    read_at = Some(revision);
+                    continue;
+                }
+                (Ok(revision), _) => revision,
+                // A compaction came between two reads: the newest is read again.
+                (Err(StoreError::Compacted { .. }), None) => {
+                    read_at = None;
+                    continue;
+                }
+                (Err(error), _) => return Err(error),
+            };
             let last = if entries.len() == range.limit { entries.last() } else { None };
             let Some(last) = last else { return Ok(Page { entries, revision, remaining: 0 }) };
             let (remaining, extent) = self
@@ -256,7 +289,7 @@ impl Store for MysqlStore {
             match (self.shared.judge(extent, Some(revision)).await, range.at) {
                 (Ok(_), _) => return Ok(Page { entries, revision, remaining }),
                 // A compaction came between the two reads: the newest is read again.
-                (Err(StoreError::Compacted { .. }), None) => {}
+                (Err(StoreError::Compacted { .. }), None) => read_at = None,
                 (Err(error), _) => return Err(error),
             }
         }
