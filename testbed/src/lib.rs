@@ -37,6 +37,7 @@ mod error;
 mod etcd;
 mod kine;
 mod log_tail;
+mod network_proxy;
 mod ports;
 mod readiness;
 mod supervisor;
@@ -45,7 +46,9 @@ mod testbed;
 pub use api_server::{ApiServer, ApiServerOptions};
 pub use audit::AuditedWrite;
 pub use binaries::{Binary, kubectl_path};
+pub use certificates::Identity;
 pub use controller_manager::ControllerManager;
 pub use error::{Error, Result};
+pub use network_proxy::{FrontEnd, NetworkProxy, ProxyAgent, ProxyServer};
 
 pub use crate::testbed::Testbed;

@@ -13,6 +13,12 @@ pub enum Binary {
     Kubectl,
     /// What serves an SQL database to API servers in etcd's place.
     Kine,
+    /// The server of the Kubernetes API server network proxy.
+    ProxyServer,
+    /// The agent of the Kubernetes API server network proxy.
+    ProxyAgent,
+    /// The client that the Kubernetes API server network proxy is tested with.
+    ProxyTestClient,
 }
 
 /// The Go module that holds a binary, as the repository's `tools` folder pins it.
@@ -47,10 +53,25 @@ static KINE: Module = Module {
     go_sum: include_str!("../../../tools/kine/go.sum"),
 };
 
+static NETWORK_PROXY: Module = Module {
+    folder: "network-proxy",
+    path: "sigs.k8s.io/apiserver-network-proxy",
+    go_mod: include_str!("../../../tools/network-proxy/go.mod"),
+    go_sum: include_str!("../../../tools/network-proxy/go.sum"),
+};
+
 impl Binary {
     /// Every binary, the quickest to build first.
-    pub const ALL: [Self; 5] =
-        [Self::Etcd, Self::Kine, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl];
+    pub const ALL: [Self; 8] = [
+        Self::Etcd,
+        Self::Kine,
+        Self::ProxyServer,
+        Self::ProxyAgent,
+        Self::ProxyTestClient,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Kubectl,
+    ];
 
     /// The file's name.
     pub fn name(self) -> &'static str {
@@ -60,6 +81,9 @@ impl Binary {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::Kine => "kine",
+            Self::ProxyServer => "proxy-server",
+            Self::ProxyAgent => "proxy-agent",
+            Self::ProxyTestClient => "proxy-test-client",
         }
     }
 
@@ -72,6 +96,7 @@ impl Binary {
         match self {
             Self::Etcd => &ETCD,
             Self::Kine => &KINE,
+            Self::ProxyServer | Self::ProxyAgent | Self::ProxyTestClient => &NETWORK_PROXY,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => &KUBERNETES,
         }
     }
@@ -80,6 +105,9 @@ impl Binary {
     pub(super) fn package(self) -> String {
         match self {
             Self::Etcd | Self::Kine => self.module().path.to_owned(),
+            Self::ProxyServer => format!("{}/cmd/server", NETWORK_PROXY.path),
+            Self::ProxyAgent => format!("{}/cmd/agent", NETWORK_PROXY.path),
+            Self::ProxyTestClient => format!("{}/cmd/test-client", NETWORK_PROXY.path),
             other => format!("{}/cmd/{}", KUBERNETES.path, other.name()),
         }
     }
@@ -88,7 +116,7 @@ impl Binary {
     /// scripts would otherwise report as v0.0.0 (k8s.io/component-base, `version/base.go`).
     pub(super) fn linker_flags(self) -> String {
         let mut flags = "-s -w".to_owned();
-        if !matches!(self, Self::Etcd | Self::Kine) {
+        if self.module().folder == KUBERNETES.folder {
             let version = self.version();
             let mut numbers = version.trim_start_matches('v').split('.');
             let values = [
