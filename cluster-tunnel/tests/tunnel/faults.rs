@@ -68,7 +68,7 @@ async fn tunnels_memory_and_descriptors_return_to_the_start() {
                 0 => drop(stream),
                 // Asks for much and goes away with most of it unread.
                 1 => {
-                    let _ = stream.write_all(b"send 3000000\n").await;
+                    let _ = stream.write_all(b"send 1500000\n").await;
                     let _ = stream.receive().await;
                 }
                 2 => {
