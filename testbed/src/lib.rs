@@ -49,6 +49,6 @@ pub use binaries::{Binary, kubectl_path};
 pub use certificates::Identity;
 pub use controller_manager::ControllerManager;
 pub use error::{Error, Result};
-pub use network_proxy::{FrontEnd, NetworkProxy, ProxyAgent, ProxyServer};
+pub use network_proxy::{FrontEnd, NetworkProxy, ProxyAddress, ProxyAgent, ProxyServer};
 
 pub use crate::testbed::Testbed;

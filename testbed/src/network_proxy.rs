@@ -33,6 +33,15 @@ impl FrontEnd {
     }
 }
 
+/// Where a server's clients come in.
+#[derive(Debug, Clone, Copy)]
+pub enum ProxyAddress<'a> {
+    /// A Unix socket.
+    Unix(&'a Path),
+    /// A port of 127.0.0.1 with TLS, for which the client has a certificate. Below 49152.
+    Tls(u16),
+}
+
 /// Certificates and a temporary folder for network proxies. No API server is needed.
 ///
 /// As with a [`Testbed`](crate::Testbed), everything ends with the last handle or with this process.
@@ -151,27 +160,45 @@ impl NetworkProxy {
     }
 
     /// Runs the test client to its end: `requests` GETs of `url` at once, each through a tunnel of its own, by the
-    /// front end on `socket`. With success, the bodies are in its standard error.
+    /// front end at `address`. With success, the bodies are in its standard error.
     pub async fn test_client(
         &self,
-        socket: &Path,
+        address: ProxyAddress<'_>,
         front_end: FrontEnd,
         url: &http::Uri,
         requests: usize,
     ) -> Result<Output> {
-        let flags = [
+        let way = match address {
+            ProxyAddress::Unix(socket) => vec![
+                "--proxy-host=".to_owned(),
+                "--proxy-port=0".to_owned(),
+                format!("--proxy-uds={}", socket.display()),
+            ],
+            ProxyAddress::Tls(port) => {
+                let folder = self.supervisor.make_folder("test-client")?;
+                let authority = write(&folder.join("ca.crt"), self.ca_pem())?;
+                let (certificate, key) =
+                    write_identity(&folder, &self.client_identity("test-client", "clients")?)?;
+                vec![
+                    "--proxy-host=127.0.0.1".to_owned(),
+                    format!("--proxy-port={port}"),
+                    format!("--ca-cert={authority}"),
+                    format!("--client-cert={certificate}"),
+                    format!("--client-key={key}"),
+                ]
+            }
+        };
+        let mut flags = vec![
             "-v=4".to_owned(),
             "--logtostderr=true".to_owned(),
             format!("--mode={}", front_end.mode()),
-            "--proxy-host=".to_owned(),
-            "--proxy-port=0".to_owned(),
-            format!("--proxy-uds={}", socket.display()),
             format!("--request-proto={}", url.scheme_str().unwrap_or("http")),
             format!("--request-host={}", url.host().unwrap_or_default()),
             format!("--request-port={}", url.port_u16().unwrap_or(80)),
             format!("--request-path={}", url.path()),
             format!("--test-requests={requests}"),
         ];
+        flags.extend(way);
         blocking(move || {
             let binary = Binary::ProxyTestClient.path()?;
             Command::new(&binary).args(flags).output().map_err(|source| Error::file(&binary, source))

@@ -50,7 +50,7 @@ async fn gets_writes_and_watches_of_a_real_api_server_go_through_both_kinds_of_a
         loop {
             match watch.try_next().await.unwrap().unwrap() {
                 WatchEvent::Added(object) if object.metadata.name.as_deref() == Some(&name) => break,
-                WatchEvent::Added(_) => {}
+                WatchEvent::Added(_) | WatchEvent::Bookmark(_) => {}
                 other => panic!("{other:?}"),
             }
         }

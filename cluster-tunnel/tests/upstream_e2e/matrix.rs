@@ -89,7 +89,7 @@ async fn carries_traffic(bed: &NetworkProxy, backend: &Backend, pair: &Pair) {
 
     // Upstream's own client.
     let url = format!("http://{address}/by-upstream").parse().unwrap();
-    let output = bed.test_client(pair.socket(), pair.front_end, &url, 5).await.unwrap();
+    let output = bed.test_client(pair.test_client_address(), pair.front_end, &url, 5).await.unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{log}");
     assert_eq!(log.matches("this is /by-upstream").count(), 5, "{log}");

@@ -3,7 +3,10 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -19,7 +22,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
-use testbed::{FrontEnd, Identity, NetworkProxy, ProxyAgent, ProxyServer};
+use testbed::{FrontEnd, Identity, NetworkProxy, ProxyAddress, ProxyAgent, ProxyServer};
 use tokio::task::JoinHandle;
 
 use crate::bed::{cluster, until};
@@ -41,7 +44,7 @@ pub struct Pair {
 }
 
 pub enum ServerEnd {
-    Ours { server: TunnelServer, socket: PathBuf },
+    Ours { server: TunnelServer, socket: PathBuf, port: u16 },
     Upstream(ProxyServer),
 }
 
@@ -111,7 +114,18 @@ impl Pair {
             ServerEnd::Upstream(server) => server.socket(),
         }
     }
+
+    /// Where upstream's own client asks. Over a Unix socket its gRPC names the socket's path as the authority, which
+    /// HTTP/2 here refuses.
+    pub fn test_client_address(&self) -> ProxyAddress<'_> {
+        match &self.server {
+            ServerEnd::Ours { port, .. } if self.front_end == FrontEnd::Grpc => ProxyAddress::Tls(*port),
+            _ => ProxyAddress::Unix(self.socket()),
+        }
+    }
 }
+
+static TRIED: AtomicU16 = AtomicU16::new(0);
 
 async fn ours(bed: &NetworkProxy, name: &str, front_end: FrontEnd) -> (ServerEnd, u16) {
     let mut settings = ServerSettings::new(name);
@@ -125,14 +139,25 @@ async fn ours(bed: &NetworkProxy, name: &str, front_end: FrontEnd) -> (ServerEnd
     let clients = Listener::unix(socket.clone()).await.unwrap();
     let serving = server.clone();
     tokio::spawn(async move { serving.serve_agents(agents).await });
-    let serving = server.clone();
-    tokio::spawn(async move {
-        match front_end {
-            FrontEnd::HttpConnect => serving.serve_connect(clients).await,
-            FrontEnd::Grpc => serving.serve_grpc(clients).await,
+    let by_tls = loop {
+        // Upstream's client refuses the ports that port 0 gives.
+        let port =
+            15_000 + u16::try_from(std::process::id() % 100).unwrap() * 10 + TRIED.fetch_add(1, Relaxed);
+        if let Ok(listener) = Listener::tcp(([127, 0, 0, 1], port).into(), Some(server_tls(bed))).await {
+            break listener;
         }
-    });
-    (ServerEnd::Ours { server, socket }, port)
+    };
+    let client_port = by_tls.address().unwrap().port();
+    for clients in [clients, by_tls] {
+        let serving = server.clone();
+        tokio::spawn(async move {
+            match front_end {
+                FrontEnd::HttpConnect => serving.serve_connect(clients).await,
+                FrontEnd::Grpc => serving.serve_grpc(clients).await,
+            }
+        });
+    }
+    (ServerEnd::Ours { server, socket, port: client_port }, port)
 }
 
 pub fn agent_settings(bed: &NetworkProxy, port: u16, target: SocketAddr) -> AgentSettings {
