@@ -64,8 +64,8 @@ struct Socket {
 struct Agent {
     core: AgentCore,
     sockets: BTreeMap<ConnectId, Socket>,
-    to_agent: FairQueue,
-    to_server: FairQueue,
+    downward: FairQueue,
+    upward: FairQueue,
 }
 
 struct World {
@@ -118,8 +118,8 @@ impl World {
         let agent = Agent {
             core: AgentCore::new(settings, targets, peer),
             sockets: BTreeMap::new(),
-            to_agent: FairQueue::default(),
-            to_server: FairQueue::default(),
+            downward: FairQueue::default(),
+            upward: FairQueue::default(),
         };
         self.agents.insert(link, agent);
         self.server(ClusterEvent::LinkOpened { link, extension: peer });
@@ -135,7 +135,7 @@ impl World {
             match action {
                 ClusterAction::Send { link, frame } => {
                     if let Some(agent) = self.agents.get_mut(&link) {
-                        agent.to_agent.push(frame);
+                        agent.downward.push(frame);
                     }
                 }
                 ClusterAction::Opened { tunnel, credit } => {
@@ -170,7 +170,7 @@ impl World {
         let Some(agent) = self.agents.get_mut(&link) else { return };
         for action in agent.core.handle(event, self.now) {
             match action {
-                AgentAction::Send(frame) => agent.to_server.push(frame),
+                AgentAction::Send(frame) => agent.upward.push(frame),
                 AgentAction::Connect { id, .. } => {
                     agent.sockets.insert(id, Socket::default());
                 }
@@ -193,7 +193,7 @@ impl World {
     /// One frame of a link arrives, in one direction or the other. False if none was under way.
     fn carry(&mut self, link: LinkId, down: bool) -> bool {
         let Some(agent) = self.agents.get_mut(&link) else { return false };
-        let queue = if down { &mut agent.to_agent } else { &mut agent.to_server };
+        let queue = if down { &mut agent.downward } else { &mut agent.upward };
         let Some(frame) = queue.pop() else { return false };
         let sent = match &frame {
             Frame::Data { id, bytes } => Some((*id, bytes.len() as u64)),
@@ -326,8 +326,8 @@ impl World {
             966..969 => self.agent(link, AgentEvent::Drain),
             // Frames that nobody should send.
             969..990 => {
-                let id = ConnectId(self.chance.below(4) as i64 + 1_000_000);
-                let random = self.chance.below(self.last + 2) as i64;
+                let id = ConnectId(self.chance.below(4).cast_signed() + 1_000_000);
+                let random = self.chance.below(self.last + 2).cast_signed();
                 let frame = match self.chance.below(6) {
                     0 => Frame::Data { id, bytes: "nobody's".into() },
                     1 => Frame::CloseResponse { id, error: "nobody's".to_owned() },
@@ -394,7 +394,7 @@ impl World {
         assert_eq!((state.open, state.dialling, state.closing), (0, 0, 0));
         for (link, agent) in &self.agents {
             assert_eq!((agent.core.tunnels(), agent.sockets.len()), (0, 0), "{link:?}");
-            assert!(agent.to_agent.is_empty() && agent.to_server.is_empty());
+            assert!(agent.downward.is_empty() && agent.upward.is_empty());
         }
         let none_is_open = self.clients.values().all(|client| client.closed.is_some());
         assert!(none_is_open, "a client was never told of the end");

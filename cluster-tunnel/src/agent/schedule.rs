@@ -101,7 +101,7 @@ mod tests {
         let pauses: Vec<_> = (0..200).map(pause).collect();
         for tenth in 1..10 {
             let range = Duration::from_millis(200 * tenth)..=Duration::from_millis(200 * (tenth + 1));
-            let count = pauses.iter().filter(|pause| range.contains(pause)).count();
+            let count = pauses.iter().filter(|pause| range.contains(*pause)).count();
             assert!((5..45).contains(&count), "{count} of 200 agents come back in {range:?}");
         }
     }

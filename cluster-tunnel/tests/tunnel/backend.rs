@@ -153,12 +153,12 @@ async fn send(writer: &mut (impl AsyncWrite + Unpin), count: u64) -> io::Result<
 
 /// The bytes from `offset` on of a text that no shift or gap leaves the same: a prime number of them, again and again.
 pub fn pattern(offset: u64, length: usize) -> Vec<u8> {
-    const PERIOD: usize = 65_521;
+    const PERIOD: u16 = 65_521;
     static TEXT: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
-        (0..PERIOD as u32).map(|at| (at.wrapping_mul(0x9e37_79b1) >> 24).to_le_bytes()[0]).collect()
+        (0..u32::from(PERIOD)).map(|at| (at.wrapping_mul(0x9e37_79b1) >> 24).to_le_bytes()[0]).collect()
     });
-    let begin = usize::try_from(offset % PERIOD as u64).unwrap();
-    let mut bytes = Vec::with_capacity(length + PERIOD);
+    let begin = usize::try_from(offset % u64::from(PERIOD)).unwrap();
+    let mut bytes = Vec::with_capacity(length + TEXT.len());
     bytes.extend_from_slice(&TEXT[begin..]);
     while bytes.len() < length {
         bytes.extend_from_slice(&TEXT);
