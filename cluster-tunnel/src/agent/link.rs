@@ -91,6 +91,7 @@ async fn open_without_limit(shared: &Arc<Shared>) -> Result<Linked, LinkError> {
     let mut client = AgentServiceClient::with_origin(Http2(sender), settings.server.origin()?)
         .max_decoding_message_size(MESSAGE);
     let hub = Arc::new(AgentHub::new(Arc::clone(&shared.ended)));
+    let open = Open(Arc::clone(&hub));
     let mut request = Request::new(Outgoing::new(Arc::clone(&hub), Arc::clone(shared)));
     headers(settings, request.metadata_mut())?;
     for server in shared.links.lock().keys() {
@@ -109,7 +110,7 @@ async fn open_without_limit(shared: &Arc<Shared>) -> Result<Linked, LinkError> {
     let count = count.parse().map_err(|_| LinkError::Header(metadata::SERVER_COUNT))?;
     let peer = header(extension::HEADER).ok().and_then(Extension::from_header);
     hub.begin(AgentCore::new(settings.core.clone(), settings.targets.clone(), peer));
-    let task = Box::pin(run(Arc::clone(shared), Arc::clone(&hub), response.into_inner(), tasks));
+    let task = Box::pin(run(Arc::clone(shared), open, response.into_inner(), tasks));
     Ok(Linked { server, count, link: Link { hub }, task })
 }
 
@@ -132,12 +133,8 @@ fn headers(settings: &AgentSettings, headers: &mut MetadataMap) -> Result<(), Li
 }
 
 /// Takes what the server sends until the stream ends. Connections are tasks of the link and end with it.
-async fn run(
-    shared: Arc<Shared>,
-    hub: Arc<AgentHub>,
-    mut packets: Streaming<Packet>,
-    mut tasks: JoinSet<()>,
-) {
+async fn run(shared: Arc<Shared>, open: Open, mut packets: Streaming<Packet>, mut tasks: JoinSet<()>) {
+    let hub = &open.0;
     if shared.drain.is_cancelled() {
         hub.handle(AgentEvent::Drain);
     }
@@ -160,13 +157,22 @@ async fn run(
                     shared.counters.received.fetch_add(bytes.len() as u64, Relaxed);
                 }
                 for connect in hub.handle(AgentEvent::Received(frame)) {
-                    tasks.spawn(serve(shared.settings.core.dial, Arc::clone(&hub), connect));
+                    tasks.spawn(serve(shared.settings.core.dial, Arc::clone(hub), connect));
                 }
             }
             Err(error) => tracing::debug!(%error, "a packet of a server was passed over"),
         }
     }
-    hub.close();
+}
+
+/// Ends what is sent to the server, however the stream is let go: HTTP/2 sends it by a task of its own, which would
+/// keep the connection.
+struct Open(Arc<AgentHub>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// One tunnel: connects, then copies.

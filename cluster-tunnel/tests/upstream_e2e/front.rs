@@ -83,11 +83,10 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     tokio::spawn(async move {
         while let Ok(Some(packet)) = incoming.message().await {
             match Frame::try_from(packet) {
-                Ok(Frame::Data { bytes, .. }) => {
-                    if writer.write_all(&bytes).await.is_err() {
-                        return;
-                    }
-                }
+                Ok(Frame::Data { bytes, .. }) => match writer.write_all(&bytes).await {
+                    Ok(()) => {}
+                    Err(_) => return,
+                },
                 Ok(Frame::CloseResponse { .. }) => break,
                 _ => {}
             }
