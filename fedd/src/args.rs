@@ -75,6 +75,9 @@ pub enum Command {
     /// Take a member out of the federation
     #[command(long_about = cmd::unjoin::ABOUT)]
     Unjoin(cmd::unjoin::UnjoinArgs),
+    /// Check a federation's data, or copy them to another database
+    #[command(long_about = cmd::datastore::ABOUT)]
+    Datastore(cmd::datastore::DatastoreArgs),
     /// Print the version
     Version(cmd::version::VersionArgs),
     /// Print a completion script for a shell

@@ -2,6 +2,7 @@
 
 pub mod completion;
 pub mod crds;
+pub mod datastore;
 pub mod disable;
 pub mod enable;
 pub mod install;
@@ -42,6 +43,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Disable(args) => Box::pin(disable::run(args)).await,
         Command::Join(args) => Box::pin(join::run(args)).await,
         Command::Unjoin(args) => Box::pin(unjoin::run(args)).await,
+        Command::Datastore(args) => Box::pin(datastore::run(args)).await,
         Command::Version(args) => version::run(&args),
         Command::Completion(args) => completion::run(&args),
     }

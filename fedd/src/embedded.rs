@@ -1,36 +1,46 @@
 //! The federation's own API server, in this process: what `fedd serve` has instead of a kubeconfig.
 
 mod admission;
+mod audit;
 mod conversion;
 mod data;
+mod shared_secrets;
+mod storage;
+mod trusted;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use federation_apiserver::audit::Audit;
 use federation_apiserver::auth::{MASTERS, User};
 use federation_apiserver::builtin::Profile;
-use federation_apiserver::{EmbeddedServer, InProcess, Options};
+use federation_apiserver::{EmbeddedServer, InProcess, Options, Secrets};
 use federation_model::{DefaultType, KubeFedConfigSpec, Scope, Settings};
+use jiff::Timestamp;
 use kube::Client;
-use revision_store::{SqliteStore, Store};
+use revision_store::Store;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::admission::Admission;
+pub use self::audit::AuditArgs;
 use self::conversion::Forms;
 pub(crate) use self::data::write_private;
 pub use self::data::{DataFolder, default_data};
+pub use self::storage::{Opened, Storage};
 use crate::manifest::Federation;
+use crate::metrics::Metrics;
 use crate::webhook::state::Lookups;
 use crate::{apply, settings, yaml};
 
 /// What the federation's API server is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EmbeddedOptions {
-    /// The database file.
-    pub data: PathBuf,
+    /// Where objects are.
+    pub store: Arc<dyn Store>,
+    /// What it is known by: the same in every replica.
+    pub secrets: Secrets,
     /// Where it listens.
     pub listen: SocketAddr,
     /// Further names and addresses that its certificate is for.
@@ -41,6 +51,10 @@ pub struct EmbeddedOptions {
     pub types: Vec<DefaultType>,
     /// The settings of a federation that has none yet.
     pub settings: KubeFedConfigSpec,
+    /// What is recorded of requests.
+    pub audit: Option<Audit>,
+    /// What the controllers count, which the server serves beside its own.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The federation's API server, ready to be used and administered.
@@ -56,32 +70,35 @@ pub struct Embedded {
 const USER: &str = "system:fedd";
 
 impl Embedded {
-    /// Opens the data, starts the server and makes it a federation.
+    /// Starts the server and makes it a federation. Replicas of one store may do so at once.
     ///
     /// # Errors
     /// The data or the address cannot be used.
     pub async fn start(options: EmbeddedOptions) -> anyhow::Result<Self> {
-        let folder = DataFolder::of(&options.data)?;
-        // Its errors name the file.
-        let store = SqliteStore::open(&options.data).await?;
-        let secrets = folder.secrets().context("keys of the API server")?;
         let (forms, admission) = (Arc::new(Forms::default()), Arc::new(Admission::default()));
-        let made = Options::new(Arc::new(store) as Arc<dyn Store>, Profile::Federation, secrets);
+        let made = Options::new(Arc::clone(&options.store), Profile::Federation, options.secrets.clone());
         let mut server_settings = made.settings.clone();
-        server_settings.yaml =
-            Some(|bytes| yaml::parse(&String::from_utf8_lossy(bytes)).map_err(|error| error.to_string()));
+        server_settings.yaml = Some(yaml::SERVED);
         let server = EmbeddedServer::start(Options {
             converters: forms.clone(),
             plugins: vec![admission.clone()],
             listen: Some(options.listen),
             hosts: options.hosts.clone(),
+            trusted: trusted::system_roots().await,
+            audit: options.audit.clone(),
+            metrics: vec![options.metrics.clone()],
             settings: server_settings,
             ..made
         })
         .await?;
         let user = User::new(USER, [MASTERS]).authenticated();
         let client = Client::new(InProcess::new(server.api().clone(), user), "default");
-        install(&client, &options).await?;
+        while let Err(error) = install(&client, &options).await {
+            // Each round, one of the replicas that start at once gets further.
+            if !is_conflict(&error) {
+                return Err(error);
+            }
+        }
         let settings = settings::load(&client, &options.namespace, None).await?;
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         let only_namespace = (settings.scope == Scope::Namespaced).then_some(options.namespace.as_str());
@@ -116,12 +133,23 @@ impl Embedded {
         Ok(self.server.admin_kubeconfig("fedd")?)
     }
 
+    /// When the server's certificate was made: the administrator's is to be made anew with it.
+    pub fn renewals(&self) -> watch::Receiver<Timestamp> {
+        self.server.renewals()
+    }
+
     /// Ends it: requests under way are answered, and the data is closed.
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.lookups.join_next().await.is_some() {}
         self.server.stop().await;
     }
+}
+
+/// Whether another replica wrote the same object at the same time.
+fn is_conflict(error: &anyhow::Error) -> bool {
+    let answers = error.chain().filter_map(|cause| cause.downcast_ref::<kube::Error>());
+    answers.into_iter().any(|answer| matches!(answer, kube::Error::Api(status) if status.code == 409))
 }
 
 /// Makes the server a federation, as `fedd install` does; what is there stays.

@@ -6,6 +6,9 @@ use clap::Parser as _;
 
 use fedd::args::Cli;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // Before anything can open a connection: the process has one provider of cryptography.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

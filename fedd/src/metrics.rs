@@ -4,12 +4,13 @@
 //! has left the federation has no series any more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use federation_apiserver::metrics::Exposition;
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
@@ -58,7 +59,15 @@ pub struct Metrics {
     health_time: Histogram,
     /// The clusters that have series, each with the actions that failed there.
     of_clusters: Mutex<BTreeMap<String, BTreeSet<&'static str>>>,
-    core: OnceLock<Arc<Core>>,
+    turn: Arc<Mutex<Turn>>,
+}
+
+/// What is read when asked for. A replica that leads again has another claim and another engine.
+#[derive(Default)]
+struct Turn {
+    claim: Option<Claim>,
+    /// Gone when its engine has ended.
+    core: Weak<Core>,
 }
 
 /// Upper bounds, in seconds. KubeFed's begin at 10 ms; a write here takes less, so there are finer ones.
@@ -84,7 +93,7 @@ impl Default for Metrics {
             cluster_states: Family::default(),
             health_time: histogram(),
             of_clusters: Mutex::default(),
-            core: OnceLock::new(),
+            turn: Arc::default(),
         };
         {
             let mut registry = metrics.registry.lock();
@@ -126,22 +135,21 @@ impl Default for Metrics {
                 "Version of fedd",
                 Info::new([("version", env!("CARGO_PKG_VERSION"))]),
             );
+            registry.register_collector(Box::new(AtScrape(metrics.turn.clone())));
         }
         metrics
     }
 }
 
 impl Metrics {
-    /// Adds what is read from an engine when asked for: queue lengths, and which clusters there are. A process has one.
-    pub fn follow(&self, core: Arc<Core>) {
-        // A second one would have series of its own; the clusters are the same.
-        let _ = self.core.set(core.clone());
-        self.registry.lock().register_collector(Box::new(Engine(core)));
+    /// The engine whose queues and clusters are read when asked for, until it ends or another is followed.
+    pub fn follow(&self, core: &Arc<Core>) {
+        self.turn.lock().core = Arc::downgrade(core);
     }
 
-    /// Adds whether this replica leads, which is read from its claim when asked for.
+    /// The claim by which this replica leads or does not, which is read when asked for.
     pub fn follow_claim(&self, claim: Claim) {
-        self.registry.lock().register_collector(Box::new(Leader(claim)));
+        self.turn.lock().claim = Some(claim);
     }
 
     /// Everything, in OpenMetrics' text form.
@@ -149,12 +157,9 @@ impl Metrics {
     /// # Errors
     /// None in practice: text is written to memory.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
-        if let Some(core) = self.core.get() {
-            let clusters = core.clusters();
-            self.forget_clusters(|name| clusters.get(name).is_none());
-        }
         let mut text = String::new();
-        encode(&mut text, &self.registry.lock())?;
+        self.write(&mut text)?;
+        encode_eof(&mut text)?;
         Ok(text)
     }
 
@@ -173,6 +178,18 @@ impl Metrics {
             }
             false
         });
+    }
+}
+
+/// Beside those of the API server, in a process that has both.
+impl Exposition for Metrics {
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let core = self.turn.lock().core.upgrade();
+        if let Some(core) = core {
+            let clusters = core.clusters();
+            self.forget_clusters(|name| clusters.get(name).is_none());
+        }
+        encode_registry(out, &self.registry.lock())
     }
 }
 
@@ -215,20 +232,30 @@ fn result(ok: bool) -> &'static str {
     if ok { "success" } else { "error" }
 }
 
-/// What is read from an engine on scrape.
-struct Engine(Arc<Core>);
+/// Reads the engine and the claim of the present turn.
+struct AtScrape(Arc<Mutex<Turn>>);
 
-impl std::fmt::Debug for Engine {
+impl std::fmt::Debug for AtScrape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").finish_non_exhaustive()
+        f.debug_struct("AtScrape").finish_non_exhaustive()
     }
 }
 
-impl Collector for Engine {
+impl Collector for AtScrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let (claim, core) = {
+            let turn = self.0.lock();
+            (turn.claim.clone(), turn.core.upgrade())
+        };
+        if let Some(claim) = claim {
+            let help = "1 while this replica leads";
+            let leader = encoder.encode_descriptor("fedd_leader", help, None, MetricType::Gauge)?;
+            ConstGauge::new(i64::from(claim.is_held())).encode(leader)?;
+        }
+        let Some(core) = core else { return Ok(()) };
         let mut queues =
             encoder.encode_descriptor("workqueue_depth", "Items that wait", None, MetricType::Gauge)?;
-        for (name, length) in self.0.queue_lengths() {
+        for (name, length) in core.queue_lengths() {
             let labels = [("name", name.as_str())];
             ConstGauge::new(number(length)).encode(queues.encode_family(&labels)?)?;
         }
@@ -238,19 +265,7 @@ impl Collector for Engine {
             None,
             MetricType::Gauge,
         )?;
-        ConstGauge::new(number(self.0.clusters().iter().count())).encode(joined)
-    }
-}
-
-/// Whether this replica leads.
-#[derive(Debug)]
-struct Leader(Claim);
-
-impl Collector for Leader {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let help = "1 while this replica leads";
-        let leader = encoder.encode_descriptor("fedd_leader", help, None, MetricType::Gauge)?;
-        ConstGauge::new(i64::from(self.0.is_held())).encode(leader)
+        ConstGauge::new(number(core.clusters().iter().count())).encode(joined)
     }
 }
 

@@ -1,7 +1,16 @@
 //! YAML that people read or write. The only module that names the YAML library, so that it can be changed here alone.
 
+use federation_apiserver::body::{Parsed, Yaml};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// YAML for an API server. What is given twice is noted, and no error.
+pub const SERVED: Yaml = Yaml {
+    read: |bytes| {
+        Parsed::read(serde_yaml::Deserializer::from_slice(bytes)).map_err(|error| error.to_string())
+    },
+    write: |value| print(value).map_err(|error| error.to_string()),
+};
 
 /// Why a text is no YAML, or not the YAML that was expected; with line and column.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +71,15 @@ mod tests {
     #[test]
     fn empty_documents_are_left_out() {
         assert_eq!(parse_stream::<Value>("---\n---\na: 1\n---\n# nothing\n").unwrap(), [json!({"a": 1})]);
+    }
+
+    #[test]
+    fn an_api_server_is_told_what_is_given_twice() {
+        let parsed = (SERVED.read)(b"a: 1\nb: {c: 1, c: 2}\na: 3\n").unwrap();
+        assert_eq!(parsed.value, json!({"a": 3, "b": {"c": 2}}));
+        assert_eq!(parsed.duplicates, ["b.c", "a"]);
+        assert_eq!((SERVED.write)(&json!({"b": "1", "a": [true]})).unwrap(), "a:\n- true\nb: '1'\n");
+        assert!((SERVED.read)(b"a: [").is_err());
     }
 
     #[test]

@@ -8,25 +8,31 @@ mod bank;
 mod process;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use bank::{Bank, FEDERATION};
-use fedd::embedded::{Embedded, EmbeddedOptions};
+use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
 use fedd::manifest::choose_types;
 use fedd::settings;
+
 use tempfile::TempDir;
 
 /// A federation's API server in this process, with its file in a folder, and no controllers.
 async fn start() -> (Embedded, TempDir, Bank) {
     let folder = tempfile::tempdir().unwrap();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let Opened { store, secrets, .. } = Storage::file(folder.path().join("fedd.db")).open().await.unwrap();
     let options = EmbeddedOptions {
-        data: folder.path().join("fedd.db"),
+        store,
+        secrets,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         hosts: Vec::new(),
         namespace: FEDERATION.to_owned(),
         types: choose_types(Some(&["configmaps".to_owned()])).unwrap(),
         settings: settings::written_out(),
+        audit: None,
+        metrics: Arc::default(),
     };
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let embedded = Embedded::start(options).await.unwrap();
     let bank = Bank::new(embedded.client().clone());
     bank.tenants().await;

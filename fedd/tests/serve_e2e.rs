@@ -413,3 +413,40 @@ async fn what_it_writes_is_its_owners_alone() {
     }
     assert!(seen >= 7, "folder, database, keys and kubeconfig: {seen}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_scrape_shows_all_and_requests_are_recorded() {
+    let home = Home::new();
+    let file = |name: &str| home.folder().join(name);
+    let policy = json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+        "rules": [{"level": "RequestResponse", "resources": [{"resources": ["namespaces"]}], "verbs": ["create"]}]});
+    std::fs::write(file("policy.yaml"), policy.to_string()).unwrap();
+    let flags = [
+        format!("--audit-policy-file={}", file("policy.yaml").display()),
+        format!("--audit-log-path={}", file("audit.log").display()),
+        "--audit-log-maxsize=1".to_owned(),
+        "--audit-log-maxbackup=2".to_owned(),
+    ];
+    let serving = home.serve_with(&flags).await;
+    let client = home.client().await;
+    let made: Namespace = serde_json::from_value(json!({"metadata": {"name": "recorded"}})).unwrap();
+    Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &made).await.unwrap();
+
+    let scrape = http::Request::get("/metrics").body(Vec::new()).unwrap();
+    let text = client.request_text(scrape).await.unwrap();
+    for name in ["apiserver_request_total{", "revision_store_revision ", "fedd_build_info{", "fedd_leader 1"]
+    {
+        assert!(text.lines().any(|line| line.starts_with(name)), "{name}: {text}");
+    }
+    assert_eq!(text.matches("# EOF").count(), 1);
+
+    // When it has ended, everything is on the disk.
+    assert_eq!(serving.terminated().await.code(), Some(0));
+    let log = std::fs::read_to_string(file("audit.log")).unwrap();
+    let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let event = events.iter().find(|event| event["objectRef"]["name"] == "recorded").unwrap();
+    assert_eq!(event["user"]["username"], "fedd:admin");
+    assert_eq!(event["responseStatus"]["code"], 201);
+    assert_eq!(event["responseObject"]["metadata"]["name"], "recorded");
+    assert_eq!(std::fs::metadata(file("audit.log")).unwrap().permissions().mode() & 0o777, 0o600);
+}

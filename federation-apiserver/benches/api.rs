@@ -39,6 +39,10 @@ use embedded::Embedded;
 use loads::{Bench, Measured};
 use real::Real;
 
+// The one that fedd has.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const OBJECTS: usize = 2_000;
 const CLIENTS: usize = 32;
 const WATCHERS: usize = 20;

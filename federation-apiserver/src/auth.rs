@@ -49,7 +49,7 @@ pub use identity_review::{TokenQuestion, self_review, token_review};
 pub use kubeconfig::{Login, kubeconfig};
 pub use policy::{Decision, Holdings, MissingRole, Policy, RbacKind};
 pub use refusal::Refusal;
-pub use role::{AggregationRule, LabelSelector, Role, RoleMeta, SelectorRequirement};
+pub use role::{AggregationRule, Role, RoleMeta};
 pub use rule::PolicyRule;
 pub use tls::server_config;
 pub use token::{TokenKeys, Verified};

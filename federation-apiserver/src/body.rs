@@ -22,14 +22,30 @@ impl Parsed {
     /// # Errors
     /// What is wrong with it, as a `BadRequest`.
     pub fn json(bytes: &[u8]) -> Result<Self, ApiError> {
-        let mut duplicates = Vec::new();
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let place = Place { path: &Path::Root, duplicates: &mut duplicates };
-        let value = place.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(
-            |error| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}")),
-        )?;
+        Self::read(&mut reader).and_then(|parsed| reader.end().map(|()| parsed)).map_err(|error| {
+            ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+        })
+    }
+
+    /// Reads a document of any format.
+    ///
+    /// # Errors
+    /// The format's own, or a number that JSON cannot have.
+    pub fn read<'de, D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let mut duplicates = Vec::new();
+        let value = Place { path: &Path::Root, duplicates: &mut duplicates }.deserialize(reader)?;
         Ok(Self { value, duplicates })
     }
+}
+
+/// YAML, read and written by a library of the embedding program's choice.
+#[derive(Clone, Copy, Debug)]
+pub struct Yaml {
+    /// Reads one document; [`Parsed::read`] makes it of a deserializer. What is wrong with it is told to the client.
+    pub read: fn(&[u8]) -> Result<Parsed, String>,
+    /// Writes one document.
+    pub write: fn(&Value) -> Result<String, String>,
 }
 
 impl From<Value> for Parsed {

@@ -7,6 +7,7 @@ mod converters;
 mod custom;
 mod names;
 mod rules;
+pub(crate) mod scale;
 mod served;
 mod status;
 

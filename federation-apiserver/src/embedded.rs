@@ -7,13 +7,15 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::RwLock;
 use revision_store::{Store, StoreError};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Plugin;
+use crate::audit::Audit;
 use crate::auth::{
     Authenticators, CertificatesError, Identity, Login, MASTERS, Policy, StaticTokens, TokenError, TokenKeys,
-    certificates, kubeconfig, server_config,
+    certificates, kubeconfig,
 };
 use crate::builtin::{self, Profile};
 use crate::control::accounts::AccountControl;
@@ -27,17 +29,17 @@ use crate::control::policy::PolicyControl;
 use crate::control::simulate::services::ServiceAddresses;
 use crate::control::simulate::{Behaviour, Simulation};
 use crate::definition::{Converters, Definitions};
+use crate::metrics::{Exposition, MeasuredStore, Metrics};
 use crate::resource::Catalog;
 use crate::rest::Rest;
-use crate::server::{ApiServer, Listener, Settings, serve};
+use crate::server::{ApiServer, Listener, Renewal, Settings, serve};
 use crate::status::ApiError;
 use crate::webhook::{AdmissionWebhooks, ConversionWebhooks, FollowConfigurations};
 
 /// The name by which tokens of service accounts say who issued them, and for whom they are: kube-apiserver's default.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
-/// How long certificates live that the server makes for itself and its administrator. They are made anew at every
-/// start.
+/// How long certificates live that the server makes for itself and its administrator.
 const CERTIFICATE_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// What a server is known by from one start to the next. Whoever has it is the server: it is kept as secretly as the
@@ -88,6 +90,13 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// Further names and addresses that its certificate is for.
     pub hosts: Vec<String>,
+    /// How long certificates live that it makes for itself and its administrator. They are made anew at every start,
+    /// and its own when a third of its life is left. Default a year.
+    pub certificate_life: SignedDuration,
+    /// What is recorded of requests; `None`: nothing.
+    pub audit: Option<Audit>,
+    /// Metrics of other parts of the program, served beside its own.
+    pub metrics: Vec<Arc<dyn Exposition>>,
     /// Limits and times.
     pub settings: Settings,
 }
@@ -107,6 +116,9 @@ impl Options {
             tokens: StaticTokens::default(),
             listen: None,
             hosts: Vec::new(),
+            certificate_life: CERTIFICATE_LIFE,
+            audit: None,
+            metrics: Vec::new(),
             settings: Settings::default(),
         }
     }
@@ -145,7 +157,10 @@ pub struct EmbeddedServer {
     api: Arc<ApiServer>,
     address: Option<SocketAddr>,
     secrets: Secrets,
+    certificate_life: SignedDuration,
+    renewals: watch::Receiver<Timestamp>,
     store: Arc<dyn Store>,
+    audit: Option<Audit>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -159,7 +174,9 @@ impl EmbeddedServer {
         let Options {
             store, profile, secrets, converters, mut plugins, simulation, accounts, trusted, ..
         } = options;
-        let Options { tokens, listen, hosts, mut settings, .. } = options;
+        let Options { tokens, listen, hosts, certificate_life, audit, metrics, mut settings, .. } = options;
+        let metrics = Arc::new(Metrics::new(metrics));
+        let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));
         plugins.insert(0, Arc::new(NamespaceLifecycle::new(Arc::clone(&store))));
@@ -168,8 +185,12 @@ impl EmbeddedServer {
         }
         let mut webhooks = FollowConfigurations::new(Arc::clone(&store), Arc::clone(&trusted));
         webhooks.load().await;
-        let asked = webhooks.configurations();
-        plugins.push(Arc::new(AdmissionWebhooks::new(asked, Arc::clone(&catalog), Arc::clone(&store))));
+        plugins.push(Arc::new(AdmissionWebhooks::new(
+            webhooks.configurations(),
+            Arc::clone(&catalog),
+            Arc::clone(&store),
+            Arc::clone(&metrics),
+        )));
         let rest = Arc::new(Rest::new(Arc::clone(&store), catalog, plugins));
         let policy = Arc::new(RwLock::new(Policy::default()));
         bootstrap(Arc::clone(&rest), profile).await.map_err(EmbeddedError::Bootstrap)?;
@@ -179,9 +200,15 @@ impl EmbeddedServer {
         let mut definitions = Definitions::new(Arc::clone(&rest), Arc::new(converters));
         definitions.load().await;
 
+        let (made, authority) = (Timestamp::now(), secrets.authority.clone());
+        let mut renewal = Renewal { authority, hosts, life: certificate_life, now: Timestamp::now };
         let listener = match listen {
             None => None,
-            Some(address) => Some(bind(address, hosts, &secrets).await?),
+            Some(address) => {
+                renewal.hosts = all_hosts(address, renewal.hosts);
+                let listener = Listener::bind(address, Arc::new(renewal.make()?)).await;
+                Some(listener.map_err(|source| EmbeddedError::Listen { address, source })?)
+            }
         };
         let address = listener.as_ref().and_then(|listener| listener.address().ok());
         if let Some(address) = address {
@@ -191,7 +218,14 @@ impl EmbeddedServer {
         let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
         let authenticators = Arc::new(Authenticators { tokens, keys, anonymous: true });
         let compact_every = settings.compaction;
-        let api = Arc::new(ApiServer::new(Arc::clone(&rest), policy, authenticators, settings));
+        let api = Arc::new(ApiServer::new(
+            Arc::clone(&rest),
+            policy,
+            authenticators,
+            settings,
+            metrics,
+            audit.clone(),
+        ));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -209,10 +243,12 @@ impl EmbeddedServer {
         if let Some(behaviour) = simulation {
             tasks.spawn(Simulation::new(rest, behaviour).run(stop.clone()));
         }
+        let (renewed, renewals) = watch::channel(made);
         if let Some(listener) = listener {
+            tasks.spawn(renewal.run(made, listener.tls(), renewed, stop.clone()));
             tasks.spawn(serve(Arc::clone(&api), listener, stop.clone()));
         }
-        Ok(Self { api, address, secrets, store, stop, tasks })
+        Ok(Self { api, address, secrets, certificate_life, renewals, store, audit, stop, tasks })
     }
 
     /// The server, for requests of this process.
@@ -231,11 +267,17 @@ impl EmbeddedServer {
     /// The certificate cannot be made.
     pub fn admin_kubeconfig(&self, name: &str) -> Result<serde_json::Value, CertificatesError> {
         let authority = &self.secrets.authority;
-        let client =
-            certificates::client(authority, "fedd:admin", MASTERS, Timestamp::now(), CERTIFICATE_LIFE)?;
+        let (now, life) = (Timestamp::now(), self.certificate_life);
+        let client = certificates::client(authority, "fedd:admin", MASTERS, now, life)?;
         let url = self.address.map(reachable).map(|address| format!("https://{address}")).unwrap_or_default();
         let login = Login::Certificate(&client);
         Ok(kubeconfig(name, &url, &authority.certificate, "admin", &login))
+    }
+
+    /// When its certificate was made, anew each time it is renewed. Whoever keeps the administrator's kubeconfig makes
+    /// that anew too.
+    pub fn renewals(&self) -> watch::Receiver<Timestamp> {
+        self.renewals.clone()
     }
 
     /// The certificate by which clients know the server, as PEM.
@@ -248,6 +290,10 @@ impl EmbeddedServer {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
         self.store.close().await;
+        if let Some(Audit { log, .. }) = self.audit.take() {
+            // It is on the disk, or in the terminal, in a moment.
+            let _ = tokio::task::spawn_blocking(move || log.close()).await;
+        }
     }
 }
 
@@ -269,11 +315,8 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-async fn bind(
-    address: SocketAddr,
-    mut hosts: Vec<String>,
-    secrets: &Secrets,
-) -> Result<Listener, EmbeddedError> {
+/// All names and addresses by which clients of this machine may reach the server, and those that were given.
+fn all_hosts(address: SocketAddr, mut hosts: Vec<String>) -> Vec<String> {
     hosts
         .extend(["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default.svc"].map(str::to_owned));
     if !address.ip().is_unspecified() {
@@ -281,8 +324,5 @@ async fn bind(
     }
     hosts.sort_unstable();
     hosts.dedup();
-    let authority = &secrets.authority;
-    let serving = certificates::serving(authority, "fedd", hosts, Timestamp::now(), CERTIFICATE_LIFE)?;
-    let tls = server_config(&serving, Some(&authority.certificate))?;
-    Listener::bind(address, Arc::new(tls)).await.map_err(|source| EmbeddedError::Listen { address, source })
+    hosts
 }

@@ -11,11 +11,13 @@
 //! | [`rest`] | the verbs |
 //! | [`admission`], [`webhook`] | what may still be said to a write |
 //! | [`control`] | the parts that act by themselves |
+//! | [`metrics`], [`audit`] | what is counted, and what is recorded |
 //! | [`discovery`], [`openapi`], [`table`], [`select`], [`status`] | documents, tables, selectors, errors |
 //!
 //! What it has of Kubernetes' API and what it has not is in the project's docs/api-conformance.md.
 
 pub mod admission;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod builtin;
@@ -25,6 +27,7 @@ pub mod definition;
 pub mod discovery;
 mod embedded;
 mod in_process;
+pub mod metrics;
 pub mod object;
 pub mod openapi;
 mod ownership;

@@ -53,14 +53,18 @@ impl Forms for ServedForms<'_> {
     }
 }
 
-/// The fields that a request to this part of an object cannot set.
+/// The fields that a request to this part of an object cannot set: `GetResetFields` of the strategies in
+/// `k8s.io/kubernetes/pkg/registry` and `k8s.io/apiextensions-apiserver/pkg/registry`.
 fn ignored(at: &At<'_>) -> FieldSet {
-    match at.subresource {
-        Some("status") if at.resource.custom => FieldSet::of_fields(&[&["metadata"], &["spec"]]),
-        Some("status") if at.resource.kind == "Deployment" => {
-            FieldSet::of_fields(&[&["metadata", "labels"], &["spec"]])
-        }
-        Some("status") => FieldSet::of_fields(&[&["spec"]]),
+    match (at.subresource, at.resource.kind.as_str()) {
+        (Some("status"), _) if at.resource.custom => FieldSet::of_fields(&[&["metadata"], &["spec"]]),
+        (Some("status"), "Deployment") => FieldSet::of_fields(&[&["metadata", "labels"], &["spec"]]),
+        (Some("status"), "Pod") => FieldSet::of_fields(&[
+            &["spec"],
+            &["metadata", "deletionTimestamp"],
+            &["metadata", "ownerReferences"],
+        ]),
+        (Some("status"), _) => FieldSet::of_fields(&[&["spec"]]),
         _ if at.resource.status => FieldSet::of_fields(&[&["status"]]),
         _ => FieldSet::new(),
     }

@@ -1,6 +1,5 @@
 //! What the server serves: resources, and the catalog of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -41,8 +40,8 @@ pub trait Rules: Send + Sync {
     /// What the server keeps on an update, whatever the client wrote: the part that another subresource owns, and the
     /// generation. `subresource` is empty for the object's own path. With its defaults.
     fn prepare_update(&self, subresource: &str, object: &mut Value, old: &Value);
-    /// What is wrong with an object; with the old one on an update.
-    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError>;
+    /// What is wrong with an object; with the old one on an update, through the subresource or the object's own path.
+    fn validate(&self, subresource: &str, object: &Value, old: Option<&Value>) -> Vec<FieldError>;
     /// What the server sets in an object whose deletion begins.
     fn prepare_delete(&self, _object: &mut Value, _now: jiff::Timestamp) {}
     /// Whether something else than finalizers in the metadata keeps an object that is to go.
@@ -148,36 +147,48 @@ pub(crate) fn api_version(group: &str, version: &str) -> String {
     if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }
 
-/// Group, version and plural name.
-type Path = (String, String, String);
-
-/// All resources at one moment, in order of group, version and name.
+/// All resources at one moment.
 #[derive(Clone, Default)]
 pub struct Served {
-    resources: BTreeMap<Path, Arc<Resource>>,
+    /// In order of group, version and plural name, each once.
+    resources: Vec<Arc<Resource>>,
 }
 
 impl Served {
     /// The resource at a path.
     pub fn get(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
-        // A lookup by borrowed parts would want a key type of its own; a request costs far more than this.
-        self.resources.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+        self.place(group, version, plural).ok().map(|place| &self.resources[place])
+    }
+
+    /// Where a resource is, or would be.
+    fn place(&self, group: &str, version: &str, plural: &str) -> Result<usize, usize> {
+        self.resources
+            .binary_search_by(|one| (&*one.group, &*one.version, &*one.plural).cmp(&(group, version, plural)))
+    }
+
+    fn put(&mut self, resource: Resource) {
+        let place = self.place(&resource.group, &resource.version, &resource.plural);
+        let resource = Arc::new(resource);
+        match place {
+            Ok(place) => self.resources[place] = resource,
+            Err(place) => self.resources.insert(place, resource),
+        }
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.resources.values()
+        self.resources.iter()
     }
 
     /// A resource for each group and plural name, in one of its versions.
     pub fn one_version_each(&self) -> impl Iterator<Item = &Arc<Resource>> {
         let mut seen = std::collections::HashSet::new();
-        self.resources.values().filter(move |resource| seen.insert(resource.key_prefix.clone()))
+        self.resources.iter().filter(move |resource| seen.insert(resource.key_prefix.clone()))
     }
 
     /// The resource of a kind.
     pub fn of_kind(&self, group: &str, version: &str, kind: &str) -> Option<&Arc<Resource>> {
-        self.resources.values().find(|r| r.group == group && r.version == version && r.kind == kind)
+        self.resources.iter().find(|r| r.group == group && r.version == version && r.kind == kind)
     }
 }
 
@@ -198,11 +209,8 @@ impl Catalog {
     pub fn replace(&self, group: &str, plural: &str, versions: Vec<Resource>) {
         let _one_at_a_time = self.change.lock();
         let mut served = Served::clone(&self.served.load());
-        served.resources.retain(|(g, _, p), _| g != group || p != plural);
-        for resource in versions {
-            let path = (resource.group.clone(), resource.version.clone(), resource.plural.clone());
-            served.resources.insert(path, Arc::new(resource));
-        }
+        served.resources.retain(|one| one.group != group || one.plural != plural);
+        versions.into_iter().for_each(|resource| served.put(resource));
         self.served.store(Arc::new(served));
     }
 
@@ -210,10 +218,7 @@ impl Catalog {
     pub fn extend(&self, resources: impl IntoIterator<Item = Resource>) {
         let _one_at_a_time = self.change.lock();
         let mut served = Served::clone(&self.served.load());
-        for resource in resources {
-            let path = (resource.group.clone(), resource.version.clone(), resource.plural.clone());
-            served.resources.insert(path, Arc::new(resource));
-        }
+        resources.into_iter().for_each(|resource| served.put(resource));
         self.served.store(Arc::new(served));
     }
 }

@@ -158,6 +158,11 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
         StoreError::Compacted { .. } => {
             ApiError::expired("The resourceVersion for the provided list is too old.")
         }
+        // Neither a success nor a failure to be tried again blindly.
+        unknown @ StoreError::Unknown { .. } => {
+            tracing::error!(error = %unknown, "the outcome of a write is unknown");
+            ApiError::internal(unknown)
+        }
         other => {
             tracing::error!(error = %other, "the store failed");
             ApiError::new(Reason::ServiceUnavailable, format!("the data store failed: {other}"))

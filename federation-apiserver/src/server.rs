@@ -1,25 +1,35 @@
 //! The API over HTTP: from a request to its answer.
 
 mod answer;
+mod asked;
 mod authorize;
 mod body;
+mod exchange;
 mod listen;
 mod paths;
+mod renewal;
 mod resources;
 mod reviews;
+mod sent;
 mod settings;
 mod tokens;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use self::asked::Asked;
+use self::exchange::Exchange;
+use self::sent::Sent;
+use crate::audit::Audit;
 use crate::auth::{Authenticators, ClientCertificate, Credentials, Live, Policy, Reference, User};
+use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
 use crate::request::Target;
 use crate::resource::Served;
@@ -27,7 +37,9 @@ use crate::rest::{Caller, Rest};
 use crate::status::{ApiError, Reason};
 
 pub use body::Body;
+pub use exchange::PeerAddress;
 pub use listen::{Listener, serve};
+pub(crate) use renewal::Renewal;
 pub use settings::Settings;
 
 /// A certificate that a client has shown, verified. It is in the request's extensions.
@@ -40,6 +52,8 @@ pub struct ApiServer {
     pub(crate) policy: Arc<RwLock<Policy>>,
     pub(crate) authenticators: Arc<Authenticators>,
     pub(crate) settings: Settings,
+    metrics: Arc<Metrics>,
+    audit: Option<Audit>,
     /// Places for watches.
     watches: Arc<Semaphore>,
     /// Places for other requests.
@@ -49,17 +63,24 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// A server over the verbs, with who may use them.
+    /// A server over the verbs, with who may use them, and what is counted and recorded of it.
     pub fn new(
         rest: Arc<Rest>,
         policy: Arc<RwLock<Policy>>,
         authenticators: Arc<Authenticators>,
         settings: Settings,
+        metrics: Arc<Metrics>,
+        audit: Option<Audit>,
     ) -> Self {
+        if let Some(audit) = &audit {
+            metrics.follow_audit(audit.log.clone());
+        }
         Self {
             rest,
             policy,
             authenticators,
+            metrics,
+            audit,
             watches: Arc::new(Semaphore::new(settings.watches)),
             in_flight: Semaphore::new(settings.in_flight),
             stopping: CancellationToken::new(),
@@ -71,6 +92,11 @@ impl ApiServer {
     /// The verbs.
     pub fn rest(&self) -> &Arc<Rest> {
         &self.rest
+    }
+
+    /// What has been counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Ends all watches: clients come back, or go on with another replica.
@@ -90,11 +116,18 @@ impl ApiServer {
             authorization: authorization.and_then(|value| value.to_str().ok()),
         };
         let now = (self.rest.now)();
-        match self.authenticators.authenticate(credentials, now, |reference| self.live(reference)).await {
+        let known =
+            self.authenticators.authenticate(credentials, now, |reference| self.live(reference)).await;
+        self.metrics.authenticated(known.is_ok());
+        match known {
             Ok(user) => self.handle_as(user, request).await,
             Err(error) => {
                 tracing::debug!(%error, "a request is refused");
-                answer::failure(&ApiError::unauthorized(), false)
+                let (parts, _) = request.into_parts();
+                let exchange = Exchange::begin(self, None, &Asked::of(&parts), &parts);
+                let mut response = answer::failure(&ApiError::unauthorized(), false);
+                exchange.unauthenticated(&mut response);
+                response
             }
         }
     }
@@ -105,28 +138,55 @@ impl ApiServer {
         B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
     {
         let (parts, body) = request.into_parts();
+        let asked = Asked::of(&parts);
+        let mut exchange = Exchange::begin(self, Some(&user), &asked, &parts);
+        let answered = self.answer(user, &parts, body, &asked, &mut exchange).await;
+        let response = answered.unwrap_or_else(|error| answer::failure(&error, false));
+        let response = exchange.answered(&asked, response);
+        match self.settings.yaml {
+            Some(yaml) if asked.is_negotiated() && self.accept(&parts).is_ok_and(|accept| accept.yaml) => {
+                answer::in_yaml(response, yaml)
+            }
+            _ => response,
+        }
+    }
+
+    async fn answer<B>(
+        &self,
+        user: User,
+        parts: &Parts,
+        body: B,
+        asked: &Asked<'_>,
+        exchange: &mut Exchange,
+    ) -> Result<Response<Body>, ApiError>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
+    {
         let agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
         let agent = agent.unwrap_or("unknown").to_owned();
-        let target = Target::of(parts.uri.path());
-        let user = match self.authorize(&user, &parts, &target) {
-            Ok(acting) => acting.unwrap_or(user),
-            Err(error) => return answer::failure(&error, false),
-        };
+        let user = self.authorize(&user, &parts.headers, asked, exchange)?.unwrap_or(user);
         let Ok(_place) = self.in_flight.try_acquire() else {
             let error = ApiError::new(Reason::TooManyRequests, "too many requests, please try again later");
-            return answer::failure(&error.retry_after(1), false);
+            return Err(error.retry_after(1));
         };
+        let _counted = (!asked.is_watch()).then(|| self.metrics.in_flight(asked.writes()));
         let caller = Caller::new(user, agent);
         let answered = match self.read(body).await {
-            Ok(body) => match &target {
-                Target::Resource(path) => self.resource(&parts, path, body, &caller).await,
-                Target::Path(path) => self.path(&parts, path).await,
-            },
+            Ok(body) => {
+                exchange.request(asked.has_object(), || {
+                    let sent = Sent { parts, body: &body, yaml: self.settings.yaml };
+                    sent.recorded(asked.path())
+                });
+                match &asked.target {
+                    Target::Resource(path) => self.resource(parts, path, &asked.query, body, &caller).await,
+                    Target::Path(path) => self.path(parts, path, &asked.query).await,
+                }
+            }
             Err(error) => Err(error),
         };
         let mut response = answered.unwrap_or_else(|error| answer::failure(&error, false));
         answer::warn(&mut response, &caller.take_warnings());
-        response
+        Ok(response)
     }
 
     /// The body, unless it is longer than the limit.

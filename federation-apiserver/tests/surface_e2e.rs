@@ -293,7 +293,7 @@ async fn created_objects(real: &Real, differences: &mut Vec<String>) {
                 node_ports.iter().filter_map(Value::as_u64).map(|port| u16::try_from(port).unwrap());
             builtin::service::assign(&mut ours, &mut address, &mut || ports.next());
         }
-        let errors = builtin::validate(kind, &ours, None);
+        let errors = builtin::validate(kind, "", &ours, None);
         if !errors.is_empty() {
             differences.push(format!("{title}: refused here: {errors:?}"));
         }
@@ -475,7 +475,7 @@ fn refusal(kind: &Kind, object: &Value, old: Option<&Value>) -> BTreeSet<(String
             builtin::prepare_create(kind, &mut object);
         }
     }
-    let errors = builtin::validate(kind, &object, old);
+    let errors = builtin::validate(kind, "", &object, old);
     errors.into_iter().map(|error| (error.cause.reason().to_owned(), error.field, error.message)).collect()
 }
 

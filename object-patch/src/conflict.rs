@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use structural_schema::go_text::quote;
+
 use crate::field_set::Path;
-use crate::go_text::quote;
 use crate::managed_fields::{Manager, Operation};
 
 /// A field that is applied with another value than its owner gave it.

@@ -6,10 +6,10 @@
 mod document;
 
 use serde_json::{Map, Value};
+use structural_schema::go_text::json_kind;
 
 use crate::depth::{self, MAX_DEPTH, is_deeper_than};
 use crate::error::PatchError;
-use crate::go_text::json_kind;
 use document::{Place, find};
 
 /// The most operations that a patch may have.

@@ -21,7 +21,6 @@ mod conflict;
 mod depth;
 mod error;
 pub mod field_set;
-mod go_text;
 pub mod json_patch;
 pub mod managed_fields;
 mod merge_patch;

@@ -1,10 +1,10 @@
 //! JSON merge patch, RFC 7396.
 
 use serde_json::{Map, Value};
+use structural_schema::go_text::{MAP_TYPE, json_kind};
 
 use crate::depth;
 use crate::error::PatchError;
-use crate::go_text;
 
 /// Applies a merge patch.
 ///
@@ -25,8 +25,8 @@ pub fn merge_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
         Value::Null => Err(PatchError::BadRequest("Invalid JSON Patch".to_owned())),
         other => Err(PatchError::BadRequest(format!(
             "error decoding patch: json: cannot unmarshal {} into Go value of type {}",
-            go_text::json_kind(other),
-            go_text::MAP_TYPE,
+            json_kind(other),
+            MAP_TYPE,
         ))),
     }
 }

@@ -12,10 +12,10 @@ mod order;
 
 use serde_json::{Map, Value};
 use structural_schema::SchemaRef;
+use structural_schema::go_text::{self, json_kind};
 
 use crate::depth;
 use crate::error::PatchError;
-use crate::go_text;
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -35,7 +35,7 @@ pub fn strategic_merge(object: &Value, patch: &Value, schema: SchemaRef<'_>) -> 
         other => {
             return Err(PatchError::BadRequest(format!(
                 "json: cannot unmarshal {} into Go value of type {}",
-                go_text::json_kind(other),
+                json_kind(other),
                 go_text::MAP_TYPE,
             )));
         }
@@ -56,7 +56,9 @@ fn lookup<'a>(schema: SchemaRef<'a>, name: &str) -> Result<SchemaRef<'a>, PatchE
 }
 
 fn wrong_type(expected: &str, found: &Value) -> PatchError {
-    PatchError::Internal(format!("expected a {expected}, but received a {}", go_text::type_name(found)))
+    // The type of nothing is printed as a text, which it is not.
+    let found = if found.is_null() { "%!s(<nil>)" } else { go_text::type_name(found) };
+    PatchError::Internal(format!("expected a {expected}, but received a {found}"))
 }
 
 fn no_merge_key(element: &Map<String, Value>, key: &str) -> PatchError {

@@ -23,8 +23,8 @@ pub(crate) fn fill_structs(object: &mut Value, resource: &Resource<'_>) {
 }
 
 /// The same, and the zero values and nulls of fields that Go writes even when they are not set: those that the schema
-/// requires, such as `spec.containers` of a Pod. They matter to comparisons, and belong into no object. An object of
-/// another kind is as it is.
+/// requires, such as `spec.containers` of a Pod. They matter to comparisons, and belong into no object. A field
+/// that is null although the schema does not require it is as good as absent. An object of another kind is as it is.
 pub(crate) fn filled<'v>(object: &'v Value, resource: &Resource<'_>) -> Cow<'v, Value> {
     let mut filled = Cow::Borrowed(object);
     if let Some(schema) = resource.forms.schema(resource.api_version)
@@ -32,6 +32,7 @@ pub(crate) fn filled<'v>(object: &'v Value, resource: &Resource<'_>) -> Cow<'v, 
     {
         let unset: Unset =
             |holder, name, field| empty_struct(holder, name, field).or_else(|| zero(holder, name, field));
+        drop_nulls(filled.to_mut(), schema, MAX_DEPTH);
         fill(filled.to_mut(), schema, unset, MAX_DEPTH);
     }
     filled
@@ -55,6 +56,29 @@ fn zero(holder: SchemaRef<'_>, name: &str, field: SchemaRef<'_>) -> Option<Value
         (Some(Kind::Object | Kind::Array), None) => Some(Value::Null),
         (_, Some(default)) if [json!(""), json!(0), json!(false)].contains(default) => Some(default.clone()),
         _ => None,
+    }
+}
+
+fn drop_nulls(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    match value {
+        Value::Array(items) => {
+            if let Some(schema) = schema.items() {
+                items.iter_mut().for_each(|item| drop_nulls(item, schema, depth));
+            }
+        }
+        Value::Object(fields) => {
+            fields.retain(|name, field| !field.is_null() || schema.property(name).is_none());
+            for (name, field) in schema.properties() {
+                if let Some(value) = fields.get_mut(name) {
+                    drop_nulls(value, field, depth);
+                }
+            }
+            if let Some(values) = schema.values() {
+                fields.values_mut().for_each(|value| drop_nulls(value, values, depth));
+            }
+        }
+        _ => {}
     }
 }
 

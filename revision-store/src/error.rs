@@ -1,10 +1,10 @@
 //! What can go wrong.
 
-use std::{error::Error, path::PathBuf, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use thiserror::Error;
 
-use crate::{Entry, Revision};
+use crate::{Entry, Place, Revision};
 
 /// Why a store gave no answer.
 #[derive(Debug, Clone, Error)]
@@ -21,48 +21,107 @@ pub enum StoreError {
         /// The newest revision.
         current: Revision,
     },
+    /// The database could not be asked in time. A write that is answered with this was not done and will not be.
+    #[error(
+        "{place} is unavailable: {attempt} did not succeed within {} ({problem}); see that the database runs and \
+         can be reached, and try again", seconds(.waited)
+    )]
+    Unavailable {
+        /// The database.
+        place: Place,
+        /// What was tried, as a noun: `a write`, `a read`.
+        attempt: &'static str,
+        /// For how long.
+        waited: Duration,
+        /// What the last attempt was answered with.
+        problem: Arc<str>,
+    },
+    /// The connection broke while a write was being committed, and the database did not come back in time to say what
+    /// became of it. It may have been done, be done now, or never be done.
+    #[error(
+        "it is unknown whether {place} has done the write: the connection broke while it was being committed, and for \
+         {} nobody could say ({problem}); read the key before writing again", seconds(.waited)
+    )]
+    Unknown {
+        /// The database.
+        place: Place,
+        /// How long it was tried to find out.
+        waited: Duration,
+        /// What the last attempt was answered with.
+        problem: Arc<str>,
+    },
     /// There is no space left. Nothing that was acknowledged is lost.
-    #[error("no space left for {}: free some, then write again; what was acknowledged is safe", .path.display())]
+    #[error("no space left for {place}: free some, then write again; what was acknowledged is safe")]
     Full {
-        /// The database file.
-        path: PathBuf,
+        /// The database or its file.
+        place: Place,
     },
     /// The file or its folder cannot be written.
     #[error(
-        "{} cannot be written: give this user the right to write the file and its folder, and mount it writable",
-        .path.display()
+        "{place} cannot be written: give this user the right to write the file and its folder, and mount it writable"
     )]
     ReadOnly {
         /// The database file.
-        path: PathBuf,
+        place: Place,
+    },
+    /// The database does not let this user in, or do what has to be done.
+    #[error("{place} refuses this user ({problem}): {}", remedy(.statements))]
+    NoRights {
+        /// The database.
+        place: Place,
+        /// What it said.
+        problem: Arc<str>,
+        /// SQL statements that somebody with the right to make tables can run instead; empty where the user itself
+        /// or its password is not accepted.
+        statements: String,
+    },
+    /// A newer version of this program has changed the tables.
+    #[error(
+        "the tables in {place} are of version {found} and this program knows up to {known}: run the newer program, or \
+         restore a backup from before it ran"
+    )]
+    NewerSchema {
+        /// The database.
+        place: Place,
+        /// The version of the tables.
+        found: u64,
+        /// The newest version that this program knows.
+        known: u64,
     },
     /// Another process has the file.
-    #[error("{} is in use by another process{}: stop that one or name another file", .path.display(), holder(*.process))]
+    #[error("{place} is in use by another process{}: stop that one or name another file", holder(*.process))]
     Locked {
         /// The database file.
-        path: PathBuf,
+        place: Place,
         /// The other process' number, where it left it.
         process: Option<u32>,
     },
     /// The file is not a database of this kind, or it is damaged.
     #[error(
-        "{} is not a sound database ({detail}): keep a copy of it and restore a backup, or name another file",
-        .path.display()
+        "{place} is not a sound database ({detail}): keep a copy of it and restore a backup, or name another one"
     )]
     Corrupt {
-        /// The database file.
-        path: PathBuf,
+        /// The database or its file.
+        place: Place,
         /// What was found.
         detail: String,
+    },
+    /// Somebody's data is where there is to be none.
+    #[error("{place} has data already ({rows} rows): name an empty one, or have what is there deleted first")]
+    NotEmpty {
+        /// The database or its file.
+        place: Place,
+        /// How many rows there are, those of a new table not counted.
+        rows: u64,
     },
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,
     /// Anything else that the file system or the database said.
-    #[error("cannot use {}", .path.display())]
+    #[error("cannot use {place}")]
     Io {
-        /// The database file.
-        path: PathBuf,
+        /// The database or its file.
+        place: Place,
         /// What was said.
         #[source]
         source: Arc<dyn Error + Send + Sync>,
@@ -73,7 +132,19 @@ fn holder(process: Option<u32>) -> String {
     process.map_or_else(String::new, |process| format!(" ({process})"))
 }
 
-/// Why a write was not done. The store is as it was before.
+fn seconds(waited: &Duration) -> String {
+    format!("{:.1} s", waited.as_secs_f64())
+}
+
+fn remedy(statements: &str) -> String {
+    if statements.is_empty() {
+        "name a user and password that it accepts".to_owned()
+    } else {
+        format!("have its administrator run\n{statements}")
+    }
+}
+
+/// Why a write was not done. The store is as it was before, except for [`StoreError::Unknown`].
 #[derive(Debug, Clone, Error)]
 pub enum WriteError {
     /// A key that was to be created exists.

@@ -58,17 +58,29 @@ impl Hub {
         self.state.lock().published
     }
 
-    /// Makes committed events known. They follow each other and what was published before.
-    pub(crate) fn publish(&self, events: impl IntoIterator<Item = Arc<Event>>) {
+    /// Makes committed events known. They follow what was published before, and are all up to the revision `upto`.
+    pub(crate) fn publish(&self, events: impl IntoIterator<Item = Arc<Event>>, upto: Revision) {
         let mut woken = Vec::new();
         {
             let state = &mut *self.state.lock();
             for event in events {
-                state.published = event.revision();
                 state.subscribers.offer(&event, &mut woken);
                 state.recent.push(event);
             }
+            state.published = state.published.max(upto);
         }
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Goes on after a revision although what led there is not known here: all watches read the history.
+    pub(crate) fn jump(&self, to: Revision) {
+        let woken = {
+            let state = &mut *self.state.lock();
+            state.published = state.published.max(to);
+            state.recent = Recent::after(state.published);
+            state.subscribers.leave_behind();
+            state.subscribers.wake_all()
+        };
         woken.into_iter().for_each(Waker::wake);
     }
 

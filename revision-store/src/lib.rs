@@ -27,6 +27,9 @@
 //! # });
 //! ```
 
+mod batch;
+mod check;
+mod datastore;
 mod entry;
 mod error;
 mod event;
@@ -35,19 +38,29 @@ mod hub;
 mod leases;
 mod limits;
 mod memory;
+mod mysql;
+mod place;
 mod prefix;
 mod read;
+mod row;
+mod rows;
 mod sqlite;
 mod step;
 mod store;
 mod watch;
 mod write;
 
+pub use check::{Check, Checked, Finding};
+pub use datastore::{Datastore, DatastoreError};
 pub use entry::{Entry, Revision};
 pub use error::{StoreError, WriteError};
 pub use event::{Event, EventKind, WatchItem};
 pub use memory::MemoryStore;
+pub use mysql::{MysqlAddress, MysqlOptions, MysqlPassword, MysqlServer, MysqlStore, MysqlTls};
+pub use place::Place;
 pub use read::{Got, Page, Range};
+pub use row::Row;
+pub use rows::Rows;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::Store;
 pub use watch::Watch;

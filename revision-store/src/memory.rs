@@ -80,7 +80,7 @@ impl Shared {
         let (revision, lease) = (event.revision(), event.entry.lease);
         state.leases.written(&event.entry.key, revision, lease, Instant::now());
         // Under the lock, so that events are published in the order of their revisions.
-        self.hub.publish([event]);
+        self.hub.publish([event], revision);
         if lease > 0 {
             if !std::mem::replace(&mut state.expiring, true) {
                 tokio::spawn(expiry::run(Arc::downgrade(self), Arc::clone(&self.deadlines)));

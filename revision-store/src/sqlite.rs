@@ -9,6 +9,7 @@ mod open;
 mod options;
 mod queries;
 mod readers;
+mod rows;
 mod table;
 mod writer;
 
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 pub use options::SqliteOptions;
 use parking_lot::Mutex;
 use readers::Readers;
+pub(crate) use rows::{import, rows};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use writer::Request;

@@ -43,6 +43,14 @@ impl Write {
             Self::Create { key, .. } | Self::Update { key, .. } | Self::Delete { key, .. } => key,
         }
     }
+
+    /// How many bytes it carries.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Create { key, value, .. } | Self::Update { key, value, .. } => key.len() + value.len(),
+            Self::Delete { key, .. } => key.len(),
+        }
+    }
 }
 
 /// A write that is done and durable.

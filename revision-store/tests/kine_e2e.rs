@@ -1,7 +1,7 @@
-//! The file changes hands: from this store to kine with a stock kube-apiserver, and back.
+//! The data change hands: from this store to kine with a stock kube-apiserver, and back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -9,9 +9,9 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams, ObjectMeta, PostParams},
 };
-use revision_store::{EventKind, Range, Revision, SqliteStore, Store, WatchItem, Write};
+use revision_store::{Datastore, EventKind, Range, Revision, Store, WatchItem, Write};
 use serde_json::json;
-use testbed::{ApiServerOptions, Testbed};
+use testbed::{ApiServerOptions, Database, DatabaseKind, Testbed};
 
 const PREFIX: &str = "/registry/configmaps/default/";
 /// More than one page of the listing that kube-apiserver fills its cache with.
@@ -37,11 +37,11 @@ fn stored(name: &str, value: &str) -> bytes::Bytes {
     object.to_string().into()
 }
 
-async fn write(store: &SqliteStore, write: Write) -> Revision {
+async fn write(store: &Arc<dyn Store>, write: Write) -> Revision {
     store.write(write).await.unwrap().revision
 }
 
-async fn create(store: &SqliteStore, name: &str, value: &str) -> Revision {
+async fn create(store: &Arc<dyn Store>, name: &str, value: &str) -> Revision {
     write(store, Write::Create { key: key(name), value: stored(name, value), lease: 0 }).await
 }
 
@@ -64,9 +64,30 @@ fn with_value(name: &str, value: &str) -> ConfigMap {
 async fn kine_and_a_kube_apiserver_go_on_with_the_file_and_give_it_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.db");
+    let datastore = Datastore::Sqlite(path.clone());
+    changes_hands(datastore, ApiServerOptions { sqlite: Some(path), ..ApiServerOptions::default() }).await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn kine_and_a_kube_apiserver_go_on_with_the_database_and_give_it_back() {
+    let database = Database::start(DatabaseKind::MariaDb).await.unwrap();
+    let datastore = Datastore::parse(&database.url("fedd")).unwrap();
+    let mysql = Some(database.kine_endpoint("fedd"));
+    changes_hands(datastore, ApiServerOptions { mysql, ..ApiServerOptions::default() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kine_and_a_kube_apiserver_go_on_with_an_oceanbase_and_give_it_back() {
+    let database = Database::start(DatabaseKind::OceanBase).await.unwrap();
+    let datastore = Datastore::parse(&database.url("fedd")).unwrap();
+    let mysql = Some(database.kine_endpoint("fedd"));
+    changes_hands(datastore, ApiServerOptions { mysql, ..ApiServerOptions::default() }).await;
+}
+
+/// `successor`: how a kube-apiserver is started on the same data.
+async fn changes_hands(datastore: Datastore, successor: ApiServerOptions) {
     // What this store writes: objects, one of them changed, one gone, one gone and back, history compacted.
-    let store = SqliteStore::open(&path).await.unwrap();
+    let store = datastore.open().await.unwrap();
     let mut expected = BTreeMap::new();
     for i in 0..OBJECTS {
         let name = format!("object-{i:03}");
@@ -93,8 +114,7 @@ async fn kine_and_a_kube_apiserver_go_on_with_the_file_and_give_it_back() {
 
     // What kube-apiserver sees of it through kine, and what it writes.
     let testbed = Testbed::start().await.unwrap();
-    let options = ApiServerOptions { sqlite: Some(path.clone()), ..ApiServerOptions::default() };
-    let server = testbed.api_server_with("successor", options).await.unwrap();
+    let server = testbed.api_server_with("successor", successor).await.unwrap();
     let objects: Api<ConfigMap> = Api::default_namespaced(server.client());
     let ours = |object: &ConfigMap| object.metadata.name.as_deref().unwrap().starts_with("object-");
     let listed = objects.list(&ListParams::default()).await.unwrap();
@@ -116,7 +136,7 @@ async fn kine_and_a_kube_apiserver_go_on_with_the_file_and_give_it_back() {
     drop(testbed);
 
     // What this store reads of it.
-    let store = SqliteStore::open(&path).await.unwrap();
+    let store = datastore.open().await.unwrap();
     let page = store.list(Range::prefix(key("object-"))).await.unwrap();
     let revisions = |entries: &[revision_store::Entry]| -> BTreeMap<String, Revision> {
         entries
@@ -139,7 +159,8 @@ async fn kine_and_a_kube_apiserver_go_on_with_the_file_and_give_it_back() {
     let mut gone = Vec::new();
     while last < newest {
         let Some(Ok(WatchItem::Event(event))) = watch.next().await else { panic!("the watch ended") };
-        assert_eq!(event.revision(), last + 1);
+        // kine may have taken numbers for nothing.
+        assert!(event.revision() > last);
         last = event.revision();
         if event.kind == EventKind::Delete && event.entry.key.starts_with(PREFIX) {
             gone.push((event.entry.key, event.entry.value));

@@ -59,6 +59,7 @@ struct Variant {
     id: usize,
     of: usize,
     patch: Patch,
+    map_type: Option<MapType>,
     default: Option<Value>,
 }
 
@@ -104,6 +105,7 @@ impl<'a> Compiler<'a> {
             let definition = self.arena[variant.of].clone();
             self.arena[variant.id] = Node {
                 patch: variant.patch,
+                map_type: variant.map_type.unwrap_or(definition.map_type),
                 default: variant.default.or(definition.default.clone()),
                 ..definition
             };
@@ -118,15 +120,16 @@ impl<'a> Compiler<'a> {
         if let Some(target) = reference(object) {
             let id = self.definition(target, path)?;
             // Published schemas put what belongs to the field beside the reference; the definition is shared.
-            let field = Patch::of(object);
-            if field == Patch::default() && !object.contains_key("default") {
+            let (patch, map_type) = (Patch::of(object), map_type(object));
+            if patch == Patch::default() && map_type.is_none() && !object.contains_key("default") {
                 return Ok(id);
             }
             self.arena.push(Node::default());
             let field = Variant {
                 id: self.arena.len() - 1,
                 of: id,
-                patch: field,
+                patch,
+                map_type,
                 default: object.get("default").cloned(),
             };
             self.variants.push(field);
@@ -147,11 +150,7 @@ impl<'a> Compiler<'a> {
             kind: kind(object, path)?,
             nullable: flag("nullable"),
             list_type: list_type(object),
-            map_type: if text("x-kubernetes-map-type") == Some("atomic") {
-                MapType::Atomic
-            } else {
-                MapType::Granular
-            },
+            map_type: map_type(object).unwrap_or_default(),
             patch: Patch::of(object),
             preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
             embedded: flag("x-kubernetes-embedded-resource"),
@@ -276,6 +275,15 @@ fn kind(object: &Map<String, Value>, path: &str) -> Result<Option<Kind>, Compile
             return Err(CompileError::UnknownType { path: path.to_owned(), found: other.to_owned() });
         }
     }))
+}
+
+/// How an object merges, where the schema says so.
+fn map_type(object: &Map<String, Value>) -> Option<MapType> {
+    match object.get("x-kubernetes-map-type")?.as_str()? {
+        "atomic" => Some(MapType::Atomic),
+        "granular" => Some(MapType::Granular),
+        _ => None,
+    }
 }
 
 fn list_type(object: &Map<String, Value>) -> ListType {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::go_text::json;
+use crate::go_text::{Encoder, json};
 use crate::node::{ListType, SchemaRef};
 
 /// The elements of an old list by their keys.
@@ -45,7 +45,7 @@ fn composite_key(element: &Value, keys: &[String]) -> Option<String> {
             Value::Null | Value::Array(_) | Value::Object(_) => return None,
             scalar => {
                 composite.push('\0');
-                composite.push_str(&json(scalar));
+                composite.push_str(&json(scalar, Encoder::Standard));
             }
         }
     }

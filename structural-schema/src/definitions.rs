@@ -33,3 +33,31 @@ impl Definitions {
         self.schemas.get(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::node::MapType;
+
+    #[test]
+    fn what_stands_beside_a_reference_is_the_fields_own() {
+        let definitions = json!({
+            "Holder": {"type": "object", "properties": {
+                "whole": {"$ref": "#/definitions/Held", "x-kubernetes-map-type": "atomic"},
+                "wrapped": {"allOf": [{"$ref": "#/definitions/Held"}], "x-kubernetes-map-type": "atomic", "default": {}},
+                "parts": {"$ref": "#/definitions/Held"},
+                "split": {"$ref": "#/definitions/Whole", "x-kubernetes-map-type": "granular"},
+                "kept": {"$ref": "#/definitions/Whole", "default": {}},
+            }},
+            "Held": {"type": "object", "properties": {"a": {"type": "string"}}},
+            "Whole": {"type": "object", "x-kubernetes-map-type": "atomic"},
+        });
+        let definitions = Definitions::compile(definitions.as_object().unwrap()).unwrap();
+        let root = definitions.get("Holder").unwrap().root();
+        let of = |name: &str| root.property(name).unwrap().node().map_type;
+        assert_eq!(["whole", "wrapped", "kept"].map(of), [MapType::Atomic; 3]);
+        assert_eq!(["parts", "split"].map(of), [MapType::Granular; 2]);
+    }
+}

@@ -21,10 +21,13 @@ pub(crate) fn prune_metadata(schema: SchemaRef<'_>, value: &mut Value, unknown: 
                 if schema.node().embedded && name == "metadata" {
                     unknown.in_field(name, |unknown| keep_known_fields(field, unknown));
                 }
-                if let Some(schema) = schema.field(name)
-                    && schema.node().has_embedded
-                {
-                    unknown.in_field(name, |unknown| prune_metadata(schema, field, unknown));
+                let Some(below) = schema.field(name).filter(|below| below.node().has_embedded) else {
+                    continue;
+                };
+                if schema.property(name).is_some() {
+                    unknown.in_field(name, |unknown| prune_metadata(below, field, unknown));
+                } else {
+                    unknown.in_key(name, |unknown| prune_metadata(below, field, unknown));
                 }
             }
         }

@@ -1,8 +1,14 @@
 //! Values in the forms in which an API server, a Go program, prints them.
 
+mod json;
+mod plain;
+
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
+
+pub use json::{Encoder, json, json_string};
+pub use plain::{LIST_TYPE, MAP_TYPE, plain, plain_list, plain_map, source, type_name};
 
 /// A number as Go's decoder holds it: an int64 where it is written as one and fits, else a float64.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,13 +62,13 @@ pub(crate) fn float_text(float: f64) -> String {
         let exponent_sign = if exponent < 0 { '-' } else { '+' };
         return format!("{sign}{first}{point}{rest}e{exponent_sign}{:02}", exponent.abs());
     }
-    format!("{sign}{}", plain(&digits, exponent))
+    format!("{sign}{}", without_exponent(&digits, exponent))
 }
 
 /// `strconv.FormatFloat(f, 'f', -1, 64)`: never with an exponent.
 pub(crate) fn float_plain(float: f64) -> String {
     let (negative, digits, exponent) = decimal(float);
-    format!("{}{}", if negative { "-" } else { "" }, plain(&digits, exponent))
+    format!("{}{}", if negative { "-" } else { "" }, without_exponent(&digits, exponent))
 }
 
 /// Sign, shortest digits, and the exponent of the first digit.
@@ -72,7 +78,7 @@ fn decimal(float: f64) -> (bool, String, i32) {
     (float.is_sign_negative(), mantissa.replace('.', ""), exponent.parse().unwrap_or(0))
 }
 
-fn plain(digits: &str, exponent: i32) -> String {
+fn without_exponent(digits: &str, exponent: i32) -> String {
     let point = exponent + 1;
     let Ok(whole) = usize::try_from(point) else {
         return format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize));
@@ -129,94 +135,17 @@ pub fn json_kind(value: &Value) -> &'static str {
     }
 }
 
-/// `json.Marshal`: keys in order, `<`, `>` and `&` escaped.
-pub(crate) fn json(value: &Value) -> String {
-    let mut text = String::new();
-    write_json(value, &mut text);
-    text
-}
-
-fn write_json(value: &Value, text: &mut String) {
-    match value {
-        Value::Null => text.push_str("null"),
-        Value::Bool(bool) => _ = write!(text, "{bool}"),
-        Value::Number(number) => match Num::of(number) {
-            Num::Int(int) => _ = write!(text, "{int}"),
-            Num::Float(float) => text.push_str(&json_float(float)),
-        },
-        Value::String(string) => write_json_string(string, text),
-        Value::Array(elements) => {
-            text.push('[');
-            for (index, element) in elements.iter().enumerate() {
-                if index > 0 {
-                    text.push(',');
-                }
-                write_json(element, text);
-            }
-            text.push(']');
-        }
-        Value::Object(fields) => {
-            let mut sorted: Vec<_> = fields.iter().collect();
-            sorted.sort_unstable_by_key(|(name, _)| *name);
-            text.push('{');
-            for (index, (name, field)) in sorted.into_iter().enumerate() {
-                if index > 0 {
-                    text.push(',');
-                }
-                write_json_string(name, text);
-                text.push(':');
-                write_json(field, text);
-            }
-            text.push('}');
-        }
-    }
-}
-
-fn json_float(float: f64) -> String {
-    let size = float.abs();
-    if size != 0.0 && !(1e-6..1e21).contains(&size) {
-        let (negative, digits, exponent) = decimal(float);
-        let (first, rest) = digits.split_at(1);
-        let point = if rest.is_empty() { "" } else { "." };
-        let plus = if exponent > 0 { "+" } else { "" };
-        return format!("{}{first}{point}{rest}e{plus}{exponent}", if negative { "-" } else { "" });
-    }
-    float_plain(float)
-}
-
-fn write_json_string(string: &str, text: &mut String) {
-    text.push('"');
-    for char in string.chars() {
-        match char {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\u{8}' => text.push_str("\\b"),
-            '\u{c}' => text.push_str("\\f"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                _ = write!(text, "\\u{:04x}", u32::from(char));
-            }
-            _ => text.push(char),
-        }
-    }
-    text.push('"');
-}
-
 /// A value as it stands in a field error: scalars as they are printed, strings quoted, the rest as JSON.
 pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::String(string) => quote(string),
         Value::Number(number) => Num::of(number).text(),
-        other => json(other),
+        other => json(other, Encoder::Standard),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json as value;
-
     use super::*;
 
     #[test]
@@ -236,9 +165,6 @@ mod tests {
         }
         assert_eq!(float_plain(1.5e22), "15000000000000000000000");
         assert_eq!(float_plain(1.5e-7), "0.00000015");
-        assert_eq!(json(&value!(1e21)), "1e+21");
-        assert_eq!(json(&value!(1.5e-7)), "1.5e-7");
-        assert_eq!(json(&value!(u64::MAX)), "18446744073709552000");
     }
 
     #[test]
@@ -247,6 +173,5 @@ mod tests {
             quote("a\"b\\\n\u{1}\u{7f}é\u{a0}\u{200b}\u{1f600}"),
             "\"a\\\"b\\\\\\n\\x01\\x7fé\\u00a0\\u200b😀\""
         );
-        assert_eq!(json(&value!({"b": "<&>", "a": [1, null]})), r#"{"a":[1,null],"b":"\u003c\u0026\u003e"}"#);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::field_error::{Cause, FieldError};
-use crate::go_text::{Num, json};
+use crate::go_text::{Encoder, Num, json};
 use crate::node::{ListType, SchemaRef};
 use crate::path::Path;
 
@@ -55,7 +55,7 @@ fn validate_map(elements: &[Value], keys: &[String], path: &Path<'_>, errors: &m
     let texts = identities.iter().map(|identity| match keys {
         // A single key is compared by itself.
         [key] => identity.get(key).map_or_else(String::new, told_apart),
-        _ => json(identity),
+        _ => json(identity, Encoder::Standard),
     });
     for index in repeated(texts) {
         let field = Path::Index(path, index).field();
@@ -73,8 +73,10 @@ fn identity(element: &Value, keys: &[String]) -> Value {
 /// and objects it is.
 fn told_apart(value: &Value) -> String {
     match value {
-        Value::Number(number) if matches!(Num::of(number), Num::Float(_)) => format!("float {}", json(value)),
-        other => json(other),
+        Value::Number(number) if matches!(Num::of(number), Num::Float(_)) => {
+            format!("float {}", json(value, Encoder::Standard))
+        }
+        other => json(other, Encoder::Standard),
     }
 }
 

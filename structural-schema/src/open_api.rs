@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::correlate::{OldElements, old_field};
 use crate::field_error::FieldError;
-use crate::go_text::quote;
+use crate::go_text::{Encoder, json, quote};
 use crate::keywords::Keywords;
 use crate::node::{Additional, SchemaRef};
 use crate::path::{NIL, Path};
@@ -253,7 +253,7 @@ impl Check<'_> {
         }
         if keywords.unique_items {
             let mut seen = HashSet::with_capacity(count);
-            if !elements.iter().all(|element| seen.insert(crate::go_text::json(element))) {
+            if !elements.iter().all(|element| seen.insert(json(element, Encoder::Standard))) {
                 let text = "shouldn't contain duplicates".to_owned();
                 self.report(path, text, |field, text| FieldError::invalid_text(field, "", text));
             }

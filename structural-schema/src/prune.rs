@@ -64,6 +64,14 @@ impl UnknownFields {
         self.path.truncate(length);
     }
 
+    pub(crate) fn in_key(&mut self, key: &str, visit: impl FnOnce(&mut Self)) {
+        let length = self.path.len();
+        // Writing to a String does not fail.
+        let _ = write!(self.path, "[{key}]");
+        visit(self);
+        self.path.truncate(length);
+    }
+
     pub(crate) fn in_element(&mut self, index: usize, visit: impl FnOnce(&mut Self)) {
         let length = self.path.len();
         // Writing to a String does not fail.

@@ -15,8 +15,13 @@ use parking_lot::Mutex;
 use tokio::sync::Mutex as Turn;
 
 use crate::{
-    AuditedWrite, Binary, ControllerManager, Error, Result, Testbed, audit, blocking::blocking,
-    certificates::Certificates, kine::Kine, ports::free_port, readiness::ready, supervisor::Process,
+    AuditedWrite, Binary, ControllerManager, Error, Result, Testbed, audit,
+    blocking::blocking,
+    certificates::Certificates,
+    kine::{self, Kine},
+    ports::free_port,
+    readiness::ready,
+    supervisor::Process,
 };
 
 /// How often a start is tried again because someone else took the port.
@@ -33,6 +38,8 @@ pub struct ApiServerOptions {
     /// An SQLite file with kine's table that holds the server's data under the prefix `/registry`, in the place of the
     /// testbed's etcd. A kine serves it as long as the server is held.
     pub sqlite: Option<PathBuf>,
+    /// The same in a MySQL database, by kine's endpoint: [`Database::kine_endpoint`](crate::Database::kine_endpoint).
+    pub mysql: Option<String>,
     /// The address of an etcd in the place of the testbed's own, such as one that syncs its writes to the disk.
     pub etcd: Option<String>,
 }
@@ -74,8 +81,9 @@ impl ApiServer {
             audit::write_policy(&folder)?;
         }
 
-        let kine = match &options.sqlite {
-            Some(file) => Some(Kine::start(testbed.supervisor(), name, file).await?),
+        let endpoint = options.mysql.clone().or_else(|| options.sqlite.as_deref().map(kine::sqlite));
+        let kine = match &endpoint {
+            Some(endpoint) => Some(Kine::start(testbed.supervisor(), name, endpoint).await?),
             None => None,
         };
         let store = match &kine {

@@ -1,6 +1,7 @@
 //! Where the servers' binaries come from.
 
 mod build;
+mod packages;
 mod progress;
 mod recipe;
 
@@ -9,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use packages::{Program, mariadb, oceanbase};
 pub use recipe::Binary;
 
 use crate::{Error, Result, blocking::blocking};

@@ -44,6 +44,24 @@ pub enum Error {
         /// The last lines of the output.
         tail: String,
     },
+    /// A database server's package could not be fetched.
+    #[error("cannot fetch {server}: {command} failed: {detail}")]
+    Fetch {
+        /// `mariadb` or `oceanbase`.
+        server: &'static str,
+        /// What was run.
+        command: String,
+        /// What it said.
+        detail: String,
+    },
+    /// A database's first files could not be made.
+    #[error("cannot make a database of {server}: {detail}")]
+    Initialise {
+        /// `mariadb`.
+        server: &'static str,
+        /// The end of what it said.
+        detail: String,
+    },
     /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
     File {

@@ -1,4 +1,4 @@
-//! A kine on an SQLite file, in etcd's place.
+//! A kine on an SQLite file or a MySQL database, in etcd's place.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,14 +22,14 @@ pub(crate) struct Kine {
 }
 
 impl Kine {
-    /// Starts it for the server of this name.
-    pub(crate) async fn start(supervisor: &Arc<Supervisor>, server: &str, file: &Path) -> Result<Self> {
+    /// Starts it for the server of this name, on what kine calls an endpoint.
+    pub(crate) async fn start(supervisor: &Arc<Supervisor>, server: &str, endpoint: &str) -> Result<Self> {
         let binary = blocking(|| Binary::Kine.path()).await?;
         // No server's name holds a dot.
         let name = format!("{server}.kine");
         let socket = supervisor.make_folder(&name)?.join("client");
         check_socket_path(&socket)?;
-        let process = supervisor.run(&name, &binary, &flags(file, &socket))?;
+        let process = supervisor.run(&name, &binary, &flags(endpoint, &socket))?;
         // It opens its socket when the database is ready.
         ready(&name, &process, async || {
             UnixStream::connect(&socket).await.map(drop).map_err(|error| error.to_string())
@@ -44,12 +44,17 @@ impl Kine {
     }
 }
 
-fn flags(file: &Path, socket: &Path) -> Vec<String> {
-    // kine's own defaults for a file that it is not told of (`pkg/drivers/sqlite`), durable at each commit.
+/// The endpoint of a file, with kine's own defaults for one that it is not told of (`pkg/drivers/sqlite`), durable at
+/// each commit.
+pub(crate) fn sqlite(file: &Path) -> String {
     let parameters = "_journal_mode=WAL&_busy_timeout=30000&_synchronous=FULL&_txlock=immediate";
+    format!("sqlite://{}?{parameters}", file.display())
+}
+
+fn flags(endpoint: &str, socket: &Path) -> Vec<String> {
     vec![
         format!("--listen-address=unix://{}", socket.display()),
-        format!("--endpoint=sqlite://{}?{parameters}", file.display()),
+        format!("--endpoint={endpoint}"),
         // Otherwise on every interface.
         "--metrics-bind-address=0".to_owned(),
     ]

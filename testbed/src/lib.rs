@@ -8,6 +8,8 @@
 //! holds; when the handles are dropped, a test panics, or this process is killed with SIGKILL, the shell kills the
 //! servers and removes the folder.
 //!
+//! A [`Database`] is a MariaDB or an OceanBase server by itself, with an empty database; it ends as an API server does.
+//!
 //! The binaries come from `KUBEBUILDER_ASSETS` or are built once from Go modules that are pinned in the repository's
 //! `tools` folder; see [`Binary::path`].
 //!
@@ -33,6 +35,7 @@ mod binaries;
 mod blocking;
 mod certificates;
 mod controller_manager;
+mod database;
 mod error;
 mod etcd;
 mod kine;
@@ -48,6 +51,7 @@ pub use audit::AuditedWrite;
 pub use binaries::{Binary, kubectl_path};
 pub use certificates::Identity;
 pub use controller_manager::ControllerManager;
+pub use database::{Database, DatabaseKind};
 pub use error::{Error, Result};
 pub use network_proxy::{FrontEnd, NetworkProxy, ProxyAddress, ProxyAgent, ProxyServer};
 

@@ -3,12 +3,12 @@
 use std::{io::Read, process::ExitCode};
 
 use anyhow::{Context, bail};
-use testbed::{Binary, Testbed};
+use testbed::{Binary, DatabaseKind, Testbed};
 
 const USAGE: &str = "\
 usage:
   testbed build            build (or find) etcd, kine, the network proxy, kube-apiserver, kube-controller-manager
-                           and kubectl
+                           and kubectl, fetch MariaDB and OceanBase
   testbed path BINARY      print the path of one of them, built if need be
   testbed serve NAME...    run an API server per name and print their kubeconfigs' paths, until standard input ends";
 
@@ -25,7 +25,13 @@ fn main() -> ExitCode {
 fn run(arguments: Vec<String>) -> anyhow::Result<()> {
     let mut arguments = arguments.into_iter();
     match (arguments.next().as_deref(), arguments.collect::<Vec<_>>().as_slice()) {
-        (Some("build"), []) => Binary::ALL.into_iter().try_for_each(print_path),
+        (Some("build"), []) => {
+            Binary::ALL.into_iter().try_for_each(print_path)?;
+            DatabaseKind::ALL.into_iter().try_for_each(|kind| {
+                println!("{}", kind.path()?.display());
+                Ok(())
+            })
+        }
         (Some("path"), [name]) => {
             let known = Binary::ALL.into_iter().find(|binary| binary.name() == name);
             print_path(known.with_context(|| format!("no binary is named {name:?}\n{USAGE}"))?)

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::members::Members;
 use self::table::Live;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
-use crate::embedded::{Embedded, EmbeddedOptions, write_private};
+use crate::embedded::{Embedded, EmbeddedOptions, Opened, Storage, write_private};
 use crate::manifest::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
@@ -57,19 +57,24 @@ pub async fn run(args: QuickstartArgs) -> anyhow::Result<()> {
 
 async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationToken) -> anyhow::Result<()> {
     let types: Vec<String> = TYPES.map(str::to_owned).into();
+    let metrics = Arc::new(Metrics::default());
+    let Opened { store, secrets, .. } = Storage::file(folder.join("fedd.db")).open().await?;
     let options = EmbeddedOptions {
-        data: folder.join("fedd.db"),
+        store,
+        secrets,
         listen: ([127, 0, 0, 1], 0).into(),
         hosts: Vec::new(),
         namespace: DEFAULT_FEDERATION_NAMESPACE.to_owned(),
         types: choose_types(Some(&types))?,
         settings: quick_settings(),
+        audit: None,
+        metrics: metrics.clone(),
     };
     let (embedded, mut members) = tokio::try_join!(Embedded::start(options), Members::start())?;
     let kubeconfig = folder.join("kubeconfig");
     write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
     let client = embedded.client().clone();
-    let engine = EngineArgs::alone(timeouts);
+    let engine = EngineArgs::of_server(timeouts, false);
     let leading = Arc::new(Leading::default());
     let controllers = {
         let (leading, client, stop) = (leading.clone(), client.clone(), stop.clone());
@@ -77,7 +82,6 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
         tokio::spawn(async move {
             // Whatever they end by, the rest ends with them.
             let _guard = stop.clone().drop_guard();
-            let metrics = Arc::new(Metrics::default());
             leading.run(client, DEFAULT_FEDERATION_NAMESPACE, &engine, settings, metrics, &stop).await
         })
     };

@@ -75,9 +75,9 @@ pub struct MemberTimeoutArgs {
 }
 
 impl EngineArgs {
-    /// For the only process that has the data: nobody else can lead.
-    pub(crate) fn alone(timeouts: MemberTimeoutArgs) -> Self {
-        Self { leader_elect: false, timeouts, rest_config_qps: None, rest_config_burst: None }
+    /// For a process with an API server of its own. If no other process has the data, nobody else can lead.
+    pub(crate) fn of_server(timeouts: MemberTimeoutArgs, is_shared: bool) -> Self {
+        Self { leader_elect: is_shared, timeouts, rest_config_qps: None, rest_config_burst: None }
     }
 }
 

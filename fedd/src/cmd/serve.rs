@@ -1,4 +1,4 @@
-//! `fedd serve`: the whole federation in one process, on one file.
+//! `fedd serve`: the whole federation in one process, on one file or a database.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,20 +6,22 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use tracing::info;
+use revision_store::Datastore;
+use tracing::{info, warn};
 
 use super::crds::TypesArgs;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
-use crate::embedded::{DataFolder, Embedded, EmbeddedOptions, default_data, write_private};
+use crate::embedded::{AuditArgs, Embedded, EmbeddedOptions, Opened, Storage, default_data, write_private};
 use crate::metrics::Metrics;
 use crate::output::note;
 use crate::settings;
 
 /// What `--help` says first.
-pub const ABOUT: &str = "Run the whole federation in one process, on one file: API server, controllers, conversion and admission. No Kubernetes is \
-    needed under it.\n\n\
-    The file is made at the first start, with the definitions, types and settings of `fedd install`; keys and an \
-    administrator's kubeconfig are written beside it. SIGTERM and SIGINT end it when what is under way is done; what was \
+pub const ABOUT: &str = "Run the whole federation in one process, on one file or a database: API server, controllers, conversion and admission. \
+    No Kubernetes is needed under it.\n\n\
+    The data are made at the first start, with the definitions, types and settings of `fedd install`; keys and an \
+    administrator's kubeconfig are written beside the file. On a database, any number of replicas serve; one of them runs \
+    the controllers, another when it is gone, and the keys are in the database. SIGTERM and SIGINT end it when what is under way is done; what was \
     acknowledged is safe even if it is killed.";
 
 /// Flags of `fedd serve`.
@@ -27,6 +29,7 @@ pub const ABOUT: &str = "Run the whole federation in one process, on one file: A
 #[command(after_help = "Examples:\n  \
         fedd serve\n  \
         fedd serve --data /var/lib/fedd/fedd.db --listen 0.0.0.0:6443 --hostname fedd.example.org\n  \
+        fedd serve --datastore 'mysql://fedd@db.example.org:3306/fedd?password-file=/etc/fedd/password'\n  \
         kubectl --kubeconfig ~/.local/share/fedd/fedd.kubeconfig get federatedtypeconfigs -A")]
 pub struct ServeArgs {
     /// The server.
@@ -35,6 +38,9 @@ pub struct ServeArgs {
     /// Which types.
     #[command(flatten)]
     pub types: TypesArgs,
+    /// What is recorded of requests.
+    #[command(flatten)]
+    pub audit: AuditArgs,
     /// The controllers.
     #[command(flatten)]
     pub timeouts: MemberTimeoutArgs,
@@ -47,6 +53,15 @@ pub struct ServerArgs {
     /// The database file [default: $XDG_DATA_HOME/fedd/fedd.db, else ~/.local/share/fedd/fedd.db]
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
+    /// The database instead of a file: mysql://USER@HOST:PORT/DATABASE, where any number of replicas may serve the same
+    /// data (MySQL, MariaDB, OceanBase); sqlite:///PATH is the same as --data PATH. See docs/datastore.md
+    #[arg(long, value_name = "URL", value_parser = Datastore::parse, conflicts_with = "data", env = "FEDD_DATASTORE",
+          hide_env_values = true)]
+    pub datastore: Option<Datastore>,
+    /// Folder with the server's keys: ca.crt, ca.key and service-account.key; made if they are not there. Replicas need
+    /// the same ones [default: beside the data file; in the database of --datastore]
+    #[arg(long, value_name = "FOLDER")]
+    pub secrets_dir: Option<PathBuf>,
     /// Address that the API server listens on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:6443")]
     pub listen: SocketAddr,
@@ -63,15 +78,15 @@ pub struct ServerArgs {
 }
 
 impl ServerArgs {
-    /// The file of the data.
-    pub fn data(&self) -> PathBuf {
-        self.data.clone().unwrap_or_else(default_data)
+    fn storage(&self) -> Storage {
+        let file = || Datastore::Sqlite(self.data.clone().unwrap_or_else(default_data));
+        Storage::new(self.datastore.clone().unwrap_or_else(file), self.secrets_dir.clone())
     }
 
-    fn kubeconfig(&self, data: &Path) -> anyhow::Result<PathBuf> {
+    fn kubeconfig(&self, storage: &Storage) -> anyhow::Result<PathBuf> {
         match &self.kubeconfig_out {
             Some(path) => Ok(path.clone()),
-            None => Ok(DataFolder::of(data)?.beside(".kubeconfig")),
+            None => Ok(storage.folder()?.beside(".kubeconfig")),
         }
     }
 }
@@ -83,28 +98,35 @@ impl ServerArgs {
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals().context("cannot take signals")?;
     let work = async {
-        let data = args.server.data();
-        let kubeconfig = args.server.kubeconfig(&data)?;
+        let metrics = Arc::new(Metrics::default());
+        let storage = args.server.storage();
+        let kubeconfig = args.server.kubeconfig(&storage)?;
+        let Opened { store, secrets, is_shared } = storage.open().await?;
         let embedded = Embedded::start(EmbeddedOptions {
-            data: data.clone(),
+            store,
+            secrets,
             listen: args.server.listen,
             hosts: args.server.hostnames.clone(),
             namespace: args.server.federation_namespace.clone(),
             types: args.types.chosen()?,
             settings: settings::written_out(),
+            audit: args.audit.open()?,
+            metrics: metrics.clone(),
         })
         .await?;
         write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
         let address = embedded.address().map(|address| address.to_string()).unwrap_or_default();
-        info!(address, data = %data.display(), version = env!("CARGO_PKG_VERSION"), "fedd serves");
-        note(&format!("fedd serves https://{address} from {}; try:", data.display()));
+        info!(address, data = %storage, version = env!("CARGO_PKG_VERSION"), "fedd serves");
+        note(&format!("fedd serves https://{address} from {storage}; try:"));
         note(&format!("  kubectl --kubeconfig {} get federatedtypeconfigs -A", kubeconfig.display()));
         let (client, settings) = (embedded.client().clone(), embedded.settings().clone());
-        let engine = EngineArgs::alone(args.timeouts);
-        let leading = Arc::new(Leading::default());
+        let engine = EngineArgs::of_server(args.timeouts, is_shared);
         let namespace = &args.server.federation_namespace;
-        let metrics = Arc::new(Metrics::default());
-        let outcome = leading.run(client, namespace, &engine, settings, metrics, &shutdown.gently).await;
+        let running = Leading::run_in_turns(client, namespace, &engine, settings, metrics, &shutdown.gently);
+        let outcome = tokio::select! {
+            outcome = running => outcome,
+            never = keep_kubeconfig(&embedded, &kubeconfig) => match never {},
+        };
         embedded.stop().await;
         info!("fedd has ended");
         outcome
@@ -113,4 +135,19 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         outcome = work => outcome,
         () = shutdown.now.cancelled() => bail!("ended at once by a second signal"),
     }
+}
+
+/// Writes the administrator's kubeconfig anew each time the server's certificate is renewed; without end.
+async fn keep_kubeconfig(embedded: &Embedded, path: &Path) -> std::convert::Infallible {
+    let mut renewals = embedded.renewals();
+    while renewals.changed().await.is_ok() {
+        let written =
+            embedded.admin_kubeconfig().and_then(|kubeconfig| write_private(path, &kubeconfig.to_string()));
+        match written {
+            Ok(()) => info!(path = %path.display(), "the administrator's kubeconfig is renewed"),
+            Err(error) => warn!("the administrator's kubeconfig cannot be renewed: {error:#}"),
+        }
+    }
+    // The server is ending, and with it everything else.
+    std::future::pending().await
 }

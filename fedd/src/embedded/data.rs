@@ -45,41 +45,49 @@ impl DataFolder {
         self.data.with_file_name(name)
     }
 
-    /// The server's keys, made at the first start. Whoever can read them can be the server and every user of it.
+    /// The server's keys, in a folder beside the database.
     ///
     /// # Errors
-    /// They cannot be read or written, or some are missing.
+    /// As for [`secrets_in`].
     pub fn secrets(&self) -> anyhow::Result<Secrets> {
-        let folder = self.beside(".keys");
-        let path = |name: &str| folder.join(name);
-        let files = [path("ca.crt"), path("ca.key"), path("service-account.key")];
-        let there = files.iter().filter(|file| file.exists()).count();
-        if there == files.len() {
-            let read = |file: &PathBuf| {
-                fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
-            };
-            let authority = Identity { certificate: read(&files[0])?, key: read(&files[1])? };
-            return Ok(Secrets { authority, token_key: read(&files[2])? });
-        }
-        if there > 0 {
-            bail!(
-                "{} holds some keys but not all of ca.crt, ca.key and service-account.key: put the missing ones back, or \
-                 remove the folder, and clients need new kubeconfigs",
-                folder.display()
-            );
-        }
-        let secrets = Secrets::generate(Timestamp::now())?;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let Identity { certificate, key } = &secrets.authority;
-        for (file, text) in files.iter().zip([certificate, key, &secrets.token_key]) {
-            write_private(file, text)?;
-        }
-        Ok(secrets)
+        secrets_in(&self.beside(".keys"))
     }
+}
+
+/// The server's keys in a folder, made at the first start. Whoever can read them can be the server and every user of
+/// it.
+///
+/// # Errors
+/// They cannot be read or written, or some are missing.
+pub(super) fn secrets_in(folder: &Path) -> anyhow::Result<Secrets> {
+    let path = |name: &str| folder.join(name);
+    let files = [path("ca.crt"), path("ca.key"), path("service-account.key")];
+    let there = files.iter().filter(|file| file.exists()).count();
+    if there == files.len() {
+        let read = |file: &PathBuf| {
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+        };
+        let authority = Identity { certificate: read(&files[0])?, key: read(&files[1])? };
+        return Ok(Secrets { authority, token_key: read(&files[2])? });
+    }
+    if there > 0 {
+        bail!(
+            "{} holds some keys but not all of ca.crt, ca.key and service-account.key: put the missing ones back, or \
+                 remove the folder, and clients need new kubeconfigs",
+            folder.display()
+        );
+    }
+    let secrets = Secrets::generate(Timestamp::now())?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let Identity { certificate, key } = &secrets.authority;
+    for (file, text) in files.iter().zip([certificate, key, &secrets.token_key]) {
+        write_private(file, text)?;
+    }
+    Ok(secrets)
 }
 
 /// Writes a file that only its owner can read, whole or not at all.

@@ -1,10 +1,12 @@
 //! `fedd serve` as a process, and members in the test's own.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use federation_apiserver::builtin::Profile;
 use federation_apiserver::{EmbeddedServer, Options, Secrets};
@@ -30,17 +32,37 @@ pub(crate) async fn client(kubeconfig: &Path) -> Client {
     Client::try_from(config).unwrap()
 }
 
-/// A folder with a federation's data, which is served or not.
+/// A folder with a federation's data, or of a replica that has them in a database; it is served or not.
 pub(crate) struct Home {
     folder: TempDir,
+    datastore: Option<String>,
     /// Where it is served: at the same address after every start, so that clients go on.
     listen: SocketAddr,
+    /// What its environment has.
+    environment: Vec<(String, String)>,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), listen: listener.local_addr().unwrap() }
+        let listen = listener.local_addr().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), datastore: None, listen, environment: Vec::new() }
+    }
+
+    /// The same, served with this in its environment.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A replica on a database.
+    pub(crate) fn on(datastore: &str) -> Self {
+        Self { datastore: Some(datastore.to_owned()), ..Self::new() }
+    }
+
+    /// Where it is served.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listen
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -57,15 +79,25 @@ impl Home {
 
     fn command(&self, data: &Path, listen: SocketAddr) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fedd"));
-        command.arg("serve").arg("--data").arg(data).args(["--listen", &listen.to_string()]);
+        command.arg("serve").args(["--listen", &listen.to_string()]);
+        match &self.datastore {
+            Some(datastore) => command.args(["--datastore", datastore]),
+            None => command.arg("--data").arg(data),
+        };
         command.args(["--types", "configmaps,deployments.apps"]).arg("--kubeconfig-out");
-        command.arg(self.kubeconfig()).env_clear().kill_on_drop(true);
+        command.arg(self.kubeconfig()).env_clear().envs(self.environment.iter().cloned()).kill_on_drop(true);
         command
     }
 
     /// Starts it, and waits until it serves.
     pub(crate) async fn serve(&self) -> Serving {
-        let mut child = self.command(&self.data(), self.listen).stderr(Stdio::piped()).spawn().unwrap();
+        self.serve_with(&[]).await
+    }
+
+    /// Starts it with further flags, and waits until it serves.
+    pub(crate) async fn serve_with(&self, flags: &[String]) -> Serving {
+        let mut command = self.command(&self.data(), self.listen);
+        let mut child = command.args(flags).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         within("it serves", async {
@@ -130,10 +162,39 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    /// Waits until it has logged these words, so often.
+    pub(crate) async fn says(&self, words: &str, times: usize) {
+        let said = || self.log.lock().iter().filter(|line| line.contains(words)).count();
+        within(words, async {
+            while said() < times {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    }
+
+    /// Waits until it or another one has logged these words.
+    pub(crate) async fn says_or(&self, other: &Self, words: &str) {
+        tokio::select! {
+            () = self.says(words, 1) => {}
+            () = other.says(words, 1) => {}
+        }
+    }
+
+    /// Whether it has logged these words.
+    pub(crate) fn has_said(&self, words: &str) -> bool {
+        self.log.lock().iter().any(|line| line.contains(words))
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) async fn terminated(mut self) -> ExitStatus {
-        let id = self.child.id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("-TERM");
         within("it ends", self.child.wait()).await.unwrap()
     }
 

@@ -15,7 +15,12 @@ pub fn rules<'a>(role: &Role, all: impl IntoIterator<Item = &'a Role>) -> Option
     let rules = aggregation
         .cluster_role_selectors
         .iter()
-        .flat_map(|selector| others.iter().filter(|other| selector.matches(&other.metadata.labels)))
+        .flatten()
+        .flat_map(|selector| {
+            others
+                .iter()
+                .filter(|other| selector.matches_by(|key| other.metadata.labels.get(key).map(String::as_str)))
+        })
         .flat_map(|other| other.rules.iter())
         .filter(|rule| seen.insert(*rule))
         .cloned()

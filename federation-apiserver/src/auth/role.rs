@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use crate::auth::{PolicyRule, rule::null_is_empty};
+use crate::select::LabelSelector;
 
 /// A Role or a ClusterRole: what matters of it to authorization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -33,56 +34,15 @@ pub struct RoleMeta {
 }
 
 /// Which ClusterRoles' rules a ClusterRole takes over.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AggregationRule {
-    /// A role that any of these selects is taken.
-    #[serde(deserialize_with = "null_is_empty")]
-    pub cluster_role_selectors: Vec<LabelSelector>,
+    /// A role that any of these selects is taken; `None` is one that cannot be read, and selects nothing.
+    #[serde(deserialize_with = "selectors")]
+    pub cluster_role_selectors: Vec<Option<LabelSelector>>,
 }
 
-/// A selector over labels; the empty one selects everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct LabelSelector {
-    /// Labels that must have these values.
-    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
-    /// Further requirements, all of which must hold.
-    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
-    pub match_expressions: Vec<SelectorRequirement>,
-}
-
-/// One requirement on one label.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SelectorRequirement {
-    /// The label.
-    pub key: String,
-    /// `In`, `NotIn`, `Exists` or `DoesNotExist`. Anything else matches nothing.
-    pub operator: String,
-    /// The values of `In` and `NotIn`.
-    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
-}
-
-impl LabelSelector {
-    /// Whether labels satisfy the selector.
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-            && self.match_expressions.iter().all(|requirement| requirement.matches(labels))
-    }
-}
-
-impl SelectorRequirement {
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let value = labels.get(&self.key);
-        match self.operator.as_str() {
-            "In" => value.is_some_and(|value| self.values.contains(value)),
-            "NotIn" => value.is_none_or(|value| !self.values.contains(value)),
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            _ => false,
-        }
-    }
+fn selectors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Option<LabelSelector>>, D::Error> {
+    let selectors: Vec<serde_json::Value> = null_is_empty(deserializer)?;
+    Ok(selectors.iter().map(LabelSelector::of_object).collect())
 }

@@ -55,9 +55,8 @@ fn visit(types: &Types, shape: &Shape, value: &mut Value) {
     }
 }
 
-/// What an absent field is written as: a declared default, the zero value of a field that is always written, or null
-/// where a list, map or time is always written.
-fn unwritten(within: &str, name: &str, field: &Field) -> Option<Value> {
+/// Whether a list or time is written, as null, although nobody has to give it.
+pub(super) fn is_always_written(within: &str, name: &str) -> bool {
     const NULL: [(&str, &str); 9] = [
         ("autoscaling.v2.HorizontalPodAutoscalerStatus", "currentMetrics"),
         ("core.v1.Event", "eventTime"),
@@ -69,7 +68,13 @@ fn unwritten(within: &str, name: &str, field: &Field) -> Option<Value> {
         ("rbac.v1.ClusterRole", "rules"),
         ("rbac.v1.Role", "rules"),
     ];
-    if NULL.contains(&(within, name)) {
+    NULL.contains(&(within, name))
+}
+
+/// What an absent field is written as: a declared default, the zero value of a field that is always written, or null
+/// where a list, map or time is always written.
+fn unwritten(within: &str, name: &str, field: &Field) -> Option<Value> {
+    if is_always_written(within, name) {
         return Some(Value::Null);
     }
     match field.shape {

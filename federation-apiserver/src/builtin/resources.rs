@@ -100,9 +100,10 @@ impl Rules for BuiltinRules {
         prepare_update(self.kind, subresource, object, old);
     }
 
-    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-        validate(self.kind, object, old)
+    fn validate(&self, subresource: &str, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        validate(self.kind, subresource, object, old)
     }
+
     fn prepare_delete(&self, object: &mut Value, _now: jiff::Timestamp) {
         if self.is_of_namespaces() {
             object["status"]["phase"] = "Terminating".into();

@@ -33,6 +33,7 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
         "Pod" => prepare_pod(fields),
         "Job" => select_by_uid(fields),
         "DaemonSet" => count_templates(fields, 1),
+        "Role" | "ClusterRole" => no_rules_are_null(fields),
         "PersistentVolumeClaim" => add_text(fields, "/metadata", "finalizers", PVC_PROTECTION),
         "PersistentVolume" => add_text(fields, "/metadata", "finalizers", PV_PROTECTION),
         _ => {}
@@ -49,9 +50,19 @@ pub fn prepare_update(kind: &Kind, subresource: &str, object: &mut Value, old: &
     match subresource {
         "status" => {
             keep_all_but(fields, old, &["status", "metadata"]);
-            // Of a Deployment, the status does not change labels.
-            if let ("Deployment", Some(Value::Object(metadata))) = (kind.kind, fields.get_mut("metadata")) {
-                keep(metadata, &old["metadata"], "labels");
+            // Of a Deployment, the status does not change labels; of a Pod, not whose it is.
+            let kept = match kind.kind {
+                "Deployment" => Some("labels"),
+                "Pod" => Some("ownerReferences"),
+                _ => None,
+            };
+            if let (Some(kept), Some(Value::Object(metadata))) = (kept, fields.get_mut("metadata")) {
+                keep(metadata, &old["metadata"], kept);
+            }
+            if let ("Pod", Some(Value::Object(status))) = (kind.kind, fields.get_mut("status"))
+                && status.get("qosClass").is_none_or(|class| class == "")
+            {
+                keep(status, &old["status"], "qosClass");
             }
         }
         "finalize" => keep(fields, old, "status"),
@@ -67,6 +78,7 @@ pub fn prepare_update(kind: &Kind, subresource: &str, object: &mut Value, old: &
                     }
                 }
                 "Namespace" => keep(fields, old, "spec"),
+                "Role" | "ClusterRole" => no_rules_are_null(fields),
                 "DaemonSet" => {
                     let before = &old["metadata"]["annotations"][TEMPLATES];
                     let before = before.as_str().and_then(|count| count.parse().ok()).unwrap_or(0);
@@ -127,6 +139,13 @@ fn add_text(fields: &mut Map<String, Value>, within: &str, list: &str, text: &st
         if let Some(list) = list.as_array_mut().filter(|list| !list.iter().any(|one| one == text)) {
             list.push(text.into());
         }
+    }
+}
+
+/// A role without rules is stored as one with null; who sent an empty list owns it nevertheless.
+fn no_rules_are_null(fields: &mut Map<String, Value>) {
+    if fields.get("rules").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        fields.insert("rules".to_owned(), Value::Null);
     }
 }
 

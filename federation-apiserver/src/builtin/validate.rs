@@ -10,6 +10,7 @@ mod network;
 mod pods;
 mod rbac;
 mod scaling;
+mod status;
 mod webhooks;
 mod workloads;
 
@@ -21,10 +22,16 @@ use super::kind::Kind;
 use crate::FieldError;
 use check::Check;
 
-/// What is wrong with an object that was read as its type and has its defaults. `old` is what it replaces.
-pub fn validate(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+/// What is wrong with an object that was read as its type and has its defaults. `old` is what it replaces. Of an
+/// update of the status, only the status and the metadata are looked at.
+pub fn validate(kind: &Kind, subresource: &str, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut errors = validate_metadata(object, old, kind.namespaced, NameRule::of(kind));
     let mut check = Check::new();
+    if let ("status", Some(old)) = (subresource, old) {
+        status::status(&mut check, kind, object, old);
+        errors.extend(check.errors);
+        return errors;
+    }
     if old.is_none() && !matches!(kind.group(), "coordination.k8s.io" | "admissionregistration.k8s.io") {
         metadata::built_in_finalizers(&mut check, object);
     }

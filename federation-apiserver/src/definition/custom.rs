@@ -3,10 +3,11 @@
 use serde_json::Value;
 use structural_schema::Schema;
 
+use super::scale;
 use crate::FieldError;
 use crate::builtin::{self, NameRule, validate_metadata};
 use crate::object;
-use crate::resource::Rules;
+use crate::resource::{Rules, ScalePaths};
 
 /// The rules of one version of a custom resource.
 pub(super) struct CustomRules {
@@ -14,6 +15,8 @@ pub(super) struct CustomRules {
     pub(super) namespaced: bool,
     /// `status` is a subresource.
     pub(super) status: bool,
+    /// `scale` is a subresource, with its fields here.
+    pub(super) scale: Option<ScalePaths>,
 }
 
 impl Rules for CustomRules {
@@ -65,9 +68,20 @@ impl Rules for CustomRules {
         object::set(object, "generation", (generation > 0).then(|| generation.into()));
     }
 
-    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    fn validate(&self, subresource: &str, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut errors = validate_metadata(object, old, self.namespaced, NameRule::Subdomain);
-        errors.extend(self.schema.validate(object, old));
+        let scale = self.scale.as_ref();
+        match (subresource, old) {
+            ("status", Some(old)) => {
+                errors.extend(self.schema.validate_status(object, old));
+                errors.extend(scale.into_iter().flat_map(|paths| scale::wrong_status(object, paths)));
+            }
+            _ => {
+                errors.extend(self.schema.validate(object, old));
+                errors.extend(scale.and_then(|paths| scale::wrong_spec(object, paths)));
+                errors.extend(scale.into_iter().flat_map(|paths| scale::wrong_status(object, paths)));
+            }
+        }
         errors
     }
 }

@@ -117,8 +117,12 @@ impl Rules for DefinitionRules {
         }
     }
 
-    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-        let mut errors = self.general.validate(object, old);
+    fn validate(&self, subresource: &str, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let mut errors = self.general.validate(subresource, object, old);
+        if subresource == "status" {
+            errors.extend(unserved_stored_versions(object));
+            return errors;
+        }
         let names = &object["spec"]["names"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (plural, group) = (text(&names["plural"]), text(&object["spec"]["group"]));
@@ -190,19 +194,20 @@ impl Rules for DefinitionRules {
                     errors.push(FieldError::invalid(field, &value, "field is immutable"));
                 }
             }
-            let stored = object["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
-            for (i, version) in stored.iter().enumerate() {
-                if !versions(object).any(|one| one["name"] == *version) {
-                    errors.push(FieldError::invalid(
-                        format!("status.storedVersions[{i}]"),
-                        version,
-                        "missing from spec.versions; must remove version from status.storedVersions before removing it from spec",
-                    ));
-                }
-            }
+            errors.extend(unserved_stored_versions(object));
         }
         errors
     }
+}
+
+/// Versions in which objects may be stored and which the definition does not have.
+fn unserved_stored_versions(definition: &Value) -> Vec<FieldError> {
+    const WHY: &str = "missing from spec.versions; must remove version from status.storedVersions before removing it from spec";
+    let stored = definition["status"]["storedVersions"].as_array().into_iter().flatten().enumerate();
+    let missing = stored.filter(|(_, stored)| !versions(definition).any(|one| one["name"] == **stored));
+    missing
+        .map(|(i, stored)| FieldError::invalid(format!("status.storedVersions[{i}]"), stored, WHY))
+        .collect()
 }
 
 /// Groups of Kubernetes' own, in which a definition must say who approved it.

@@ -36,7 +36,8 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
                 paths.filter_map(|field| field["jsonPath"].as_str()),
             );
             let defaults_on_read = schema.has_defaults() || storage != name;
-            let rules = CustomRules { schema, namespaced, status };
+            let scale = scale(&subresources["scale"]);
+            let rules = CustomRules { schema, namespaced, status, scale: scale.clone() };
             Some(Resource {
                 key_prefix: format!("/registry/{group}/{plural}"),
                 storage_version: api_version(&group, storage),
@@ -47,7 +48,7 @@ pub(super) fn resources(definition: &Value, converters: &dyn Converters) -> Vec<
                 list_kind: text(&names["listKind"]),
                 namespaced,
                 status,
-                scale: scale(&subresources["scale"]),
+                scale,
                 conversion: conversion.clone(),
                 defaults_on_read,
                 custom: true,

@@ -21,6 +21,8 @@ pub struct Accept {
     pub representation: Representation,
     /// Indented JSON was asked for.
     pub pretty: bool,
+    /// YAML was asked for.
+    pub yaml: bool,
 }
 
 /// One media type of the header, in the client's order of preference.
@@ -33,13 +35,14 @@ fn media_types(header: &str) -> impl Iterator<Item = (&str, Vec<(&str, &str)>)> 
 }
 
 impl Accept {
-    /// The first form in the header that is served; `None` where there is none (406).
-    pub fn negotiate(header: Option<&str>) -> Option<Self> {
+    /// The first form in the header that is served, with YAML or without; `None` where there is none (406).
+    pub fn negotiate(header: Option<&str>, with_yaml: bool) -> Option<Self> {
         let Some(header) = header.filter(|header| !header.trim().is_empty()) else {
             return Some(Self::default());
         };
         media_types(header).find_map(|(name, parameters)| {
-            if !matches!(name, "application/json" | "*/*") {
+            let yaml = with_yaml && name == "application/yaml";
+            if !yaml && !matches!(name, "application/json" | "*/*") {
                 return None;
             }
             let get =
@@ -53,7 +56,7 @@ impl Accept {
                 Some("PartialObjectMetadataList") => Representation::MetadataList,
                 Some(_) => return None,
             };
-            Some(Self { representation, pretty: get("pretty") == Some("1") })
+            Some(Self { representation, pretty: get("pretty") == Some("1"), yaml })
         })
     }
 
@@ -82,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_first_form_that_is_served_wins() {
-        let form = |header: &str| Accept::negotiate(Some(header)).map(|accept| accept.representation);
+        let form = |header: &str| Accept::negotiate(Some(header), false).map(|accept| accept.representation);
         let kubectl_get = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         assert_eq!(form(kubectl_get), Some(Representation::Table));
         assert_eq!(
@@ -91,6 +94,11 @@ mod tests {
         );
         assert_eq!(form("application/vnd.kubernetes.protobuf"), None);
         assert_eq!(form("*/*"), Some(Representation::Whole));
+        assert_eq!(form("application/yaml"), None);
+        let yaml = |header| Accept::negotiate(Some(header), true).map(|accept| accept.yaml);
+        assert_eq!(yaml("application/yaml, application/json"), Some(true));
+        assert_eq!(yaml("application/json, application/yaml"), Some(false));
+        assert_eq!(yaml("*/*"), Some(false));
         assert_eq!(
             form(
                 "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"

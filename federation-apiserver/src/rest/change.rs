@@ -71,7 +71,8 @@ impl Rest {
         };
         self.admit(&mut write, caller).await?;
         settle(at, &mut write.object, old);
-        let errors = at.resource.rules.validate(&write.object, Some(old));
+        let part = at.subresource.unwrap_or_default();
+        let errors = at.resource.rules.validate(part, &write.object, Some(old));
         if !errors.is_empty() {
             let Resource { group, kind, .. } = at.resource;
             return Err(ApiError::invalid(group, kind, at.name, &errors).into());

@@ -94,7 +94,7 @@ impl Rest {
         let name = if given.is_empty() { object::name(&write.object).to_owned() } else { given.clone() };
         write.name = &name;
         begin(resource, &mut write.object, (self.now)());
-        let errors = resource.rules.validate(&write.object, None);
+        let errors = resource.rules.validate("", &write.object, None);
         if !errors.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, &name, &errors));
         }
@@ -117,6 +117,10 @@ impl Rest {
             Err(error) => return Err(self.exists(error, &at).await),
         };
         object::set(&mut new, "resourceVersion", Some(written.revision.to_string().into()));
+        if resource.custom && resource.api_version() != resource.storage_version {
+            // What the stored version does not have is not there.
+            new = self.current(&at).await?.object;
+        }
         Ok(Written { code: 201, object: new })
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::change::{Current, Refused};
 use super::update::ATTEMPTS;
 use super::{At, Caller, PatchType, Rest, Written};
+use crate::definition::scale as fields;
 use crate::object;
 use crate::ownership;
 use crate::request::WriteOptions;
@@ -24,7 +25,12 @@ impl Rest {
     pub async fn scale(&self, at: At<'_>) -> Result<Value, ApiError> {
         let paths = paths(&at)?;
         let current = self.current(&at).await?;
-        Ok(scale_of(&current.object, paths))
+        let scale = scale_of(&at, &current.object, paths)?;
+        if scale["spec"].get("replicas").is_none() {
+            let field = fields::field(&paths.spec_replicas);
+            return Err(ApiError::internal(format!("the spec replicas field \"{field}\" does not exist")));
+        }
+        Ok(scale)
     }
 
     /// Writes the wanted replicas of an object.
@@ -38,7 +44,7 @@ impl Rest {
         let paths = paths(&at)?;
         for _ in 0..ATTEMPTS {
             let current = self.current(&at).await?;
-            let before = scale_of(&current.object, paths);
+            let before = scale_of(&at, &current.object, paths)?;
             let wanted = match &change {
                 ScaleChange::Replace(scale) => scale.clone(),
                 ScaleChange::Patch(PatchType::Apply, patch) => {
@@ -57,8 +63,8 @@ impl Rest {
             })?;
             super::decode::check_name(at.name, &wanted)?;
             super::update::check_current(&at, &wanted, &current)?;
-            let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
-            if replicas < 0 {
+            let replicas = wanted_replicas(&change, &wanted, paths)?;
+            if replicas < 0 && !at.resource.custom {
                 let error = crate::FieldError {
                     cause: crate::Cause::Invalid,
                     field: "spec.replicas".to_owned(),
@@ -74,7 +80,7 @@ impl Rest {
                 .await
             {
                 Ok(scaled) => {
-                    return Ok(Written { code: 200, object: scale_of(&scaled, paths) });
+                    return Ok(Written { code: 200, object: scale_of(&at, &scaled, paths)? });
                 }
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Stale) => {}
@@ -113,7 +119,7 @@ impl Rest {
         let mut new = ownership::applied(&served, &at, live, &applied, options, (self.now)())?;
         super::change::settle(&at, &mut new, &current.object);
         let changed = self.store_change(&at, caller, current, new, options).await?;
-        Ok(scale_of(&changed, paths))
+        Ok(scale_of(&at, &changed, paths)?)
     }
 }
 
@@ -128,11 +134,11 @@ fn check(at: &At<'_>, scale: &Value) -> Result<(), ApiError> {
         )));
     }
     let replicas = &scale["spec"]["replicas"];
-    if replicas.is_null() || replicas.is_i64() {
+    if replicas.is_null() || replicas.as_i64().is_some_and(|replicas| i32::try_from(replicas).is_ok()) {
         return Ok(());
     }
     Err(ApiError::bad_request(
-        "Scale in version \"v1\" cannot be handled as a Scale: spec.replicas is no whole number",
+        "Scale in version \"v1\" cannot be handled as a Scale: spec.replicas is no whole number of 32 bits",
     ))
 }
 
@@ -140,19 +146,45 @@ fn paths<'a>(at: &At<'a>) -> Result<&'a ScalePaths, ApiError> {
     at.resource.scale.as_ref().ok_or_else(ApiError::no_such_path)
 }
 
-fn scale_of(object: &Value, paths: &ScalePaths) -> Value {
-    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
-    let mut status = json!({"replicas": number(&paths.status_replicas)});
-    let selector = paths.label_selector.as_deref().and_then(|pointer| object.pointer(pointer));
-    match selector {
-        Some(Value::String(selector)) => status["selector"] = selector.as_str().into(),
-        Some(labels @ Value::Object(_)) => {
+/// What a client wants. Who sends a whole scale without it wants none.
+fn wanted_replicas(change: &ScaleChange, scale: &Value, paths: &ScalePaths) -> Result<i64, ApiError> {
+    match (scale["spec"]["replicas"].as_i64(), change) {
+        (Some(replicas), _) => Ok(replicas),
+        (None, ScaleChange::Replace(_)) => Ok(0),
+        (None, ScaleChange::Patch(..)) => {
+            let field = fields::field(&paths.spec_replicas);
+            Err(ApiError::bad_request(format!("the spec replicas field \"{field}\" cannot be empty")))
+        }
+    }
+}
+
+/// The scale of an object; without wanted replicas where a custom resource does not say them.
+fn scale_of(at: &At<'_>, object: &Value, paths: &ScalePaths) -> Result<Value, ApiError> {
+    let number = |pointer: &str| {
+        fields::number(object, pointer).map_err(|why| ApiError::unclassified(why.to_string()))
+    };
+    let mut status = json!({"replicas": number(&paths.status_replicas)?.unwrap_or(0)});
+    match paths.label_selector.as_deref() {
+        Some(pointer) if at.resource.custom => {
+            let selector =
+                fields::text(object, pointer).map_err(|why| ApiError::unclassified(why.to_string()))?;
+            if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
+                status["selector"] = selector.into();
+            }
+        }
+        Some(pointer) => {
+            let labels = object.pointer(pointer).unwrap_or(&Value::Null);
             if let Some(selector) = crate::select::LabelSelector::of_object(labels) {
                 status["selector"] = selector.to_string().into();
             }
         }
-        _ => {}
+        None => {}
     }
+    let wanted = number(&paths.spec_replicas)?;
+    let spec = match wanted {
+        None if at.resource.custom => json!({}),
+        wanted => json!({"replicas": wanted.unwrap_or(0)}),
+    };
     let meta = |field: &str| object["metadata"].get(field).cloned().unwrap_or_default();
     let mut metadata = json!({
         "name": object::name(object), "uid": meta("uid"), "resourceVersion": meta("resourceVersion"),
@@ -161,10 +193,9 @@ fn scale_of(object: &Value, paths: &ScalePaths) -> Value {
     if !object::namespace(object).is_empty() {
         metadata["namespace"] = object::namespace(object).into();
     }
-    json!({
-        "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata,
-        "spec": {"replicas": number(&paths.spec_replicas)}, "status": status,
-    })
+    Ok(json!({
+        "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status,
+    }))
 }
 
 /// Sets a value at a pointer, with the objects on the way to it.

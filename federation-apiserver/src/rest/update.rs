@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::change::{Current, Refused, settle};
+use super::change::{Current, Refused};
 use super::decode::{check_place, read};
 use super::{At, Caller, Rest, Written};
 use crate::body::Parsed;
@@ -73,7 +73,8 @@ impl Rest {
         manager: &str,
         options: &WriteOptions,
     ) -> Result<Value, Refused> {
-        settle(at, &mut new, &current.object);
+        // Who owns what goes by what the client sent: a field that it leaves out and the server keeps is nobody's.
+        at.resource.rules.default(&mut new);
         let served = self.catalog.served();
         ownership::updated(&served, at, Some(&current.object), &mut new, manager, (self.now)());
         self.store_change(at, caller, current, new, options).await

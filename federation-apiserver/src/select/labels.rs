@@ -77,7 +77,12 @@ impl LabelSelector {
 
     /// Whether these labels meet every requirement.
     pub fn matches_labels(&self, labels: Option<&Map<String, Value>>) -> bool {
-        self.requirements.iter().all(|one| one.matches(labels.and_then(|all| all.get(&one.key)?.as_str())))
+        self.matches_by(|key| labels?.get(key)?.as_str())
+    }
+
+    /// Whether the labels that are looked up so meet every requirement.
+    pub fn matches_by<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.requirements.iter().all(|one| one.matches(label(&one.key)))
     }
 }
 
@@ -202,6 +207,28 @@ mod tests {
         let text = LabelSelector::parse(&format!("a={long}")).unwrap_err().0;
         assert!(text.starts_with("unable to parse requirement: values[0][a]: Invalid value: "), "{text}");
         assert!(text.ends_with("must be no more than 63 bytes"), "{text}");
+    }
+
+    #[test]
+    fn requirements_in_objects() {
+        let labels = json!({"a": "1"});
+        for (key, operator, values, matches) in [
+            ("a", "In", &["1", "2"][..], true),
+            ("a", "In", &["2"], false),
+            ("b", "In", &["1"], false),
+            ("a", "NotIn", &["1"], false),
+            ("b", "NotIn", &["1"], true),
+            ("a", "Exists", &[], true),
+            ("b", "Exists", &[], false),
+            ("a", "DoesNotExist", &[], false),
+            ("b", "DoesNotExist", &[], true),
+            ("a", "Gt", &["0"], false),
+        ] {
+            let requirement = json!({"key": key, "operator": operator, "values": values});
+            let selector = LabelSelector::of_object(&json!({"matchExpressions": [requirement]}));
+            let is = selector.is_some_and(|selector| selector.matches_labels(labels.as_object()));
+            assert_eq!(is, matches, "{key} {operator} {values:?}");
+        }
     }
 
     #[test]

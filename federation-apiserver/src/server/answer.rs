@@ -1,9 +1,10 @@
 //! Answers, as HTTP.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use bytes::Bytes;
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, WARNING,
@@ -12,6 +13,7 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
 use super::Body;
+use crate::body::Yaml;
 use crate::status::ApiError;
 
 /// From this many bytes on an answer is compressed for those who take it, as in kube-apiserver.
@@ -89,4 +91,27 @@ pub(super) fn compressible(code: u16, bytes: Bytes, headers: &HeaderMap) -> Resp
         }
         Err(_) => json(code, bytes),
     }
+}
+
+/// An answer's JSON, if it is there as a whole.
+pub(super) fn json_of(response: &Response<Body>) -> Option<Value> {
+    let bytes = response.body().whole()?;
+    if !response.headers().contains_key(CONTENT_ENCODING) {
+        return serde_json::from_slice(bytes).ok();
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(&bytes[..]).read_to_end(&mut plain).ok()?;
+    serde_json::from_slice(&plain).ok()
+}
+
+/// An answer in JSON as one in YAML; others stay as they are.
+pub(super) fn in_yaml(response: Response<Body>, yaml: Yaml) -> Response<Body> {
+    if response.headers().get(CONTENT_TYPE).is_none_or(|value| value != "application/json") {
+        return response;
+    }
+    let Some(text) = json_of(&response).and_then(|value| (yaml.write)(&value).ok()) else { return response };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
+    parts.headers.remove(CONTENT_ENCODING);
+    Response::from_parts(parts, Body::from(Bytes::from(text)))
 }

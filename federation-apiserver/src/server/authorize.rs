@@ -1,10 +1,11 @@
 //! May this request be made?
 
-use http::request::Parts;
+use http::HeaderMap;
 
 use super::ApiServer;
-use crate::auth::{Attributes, ResourceTarget, User, impersonation};
-use crate::request::{Query, Target, Verb};
+use super::asked::Asked;
+use super::exchange::Exchange;
+use crate::auth::{User, impersonation};
 use crate::status::ApiError;
 
 impl ApiServer {
@@ -15,41 +16,24 @@ impl ApiServer {
     pub(super) fn authorize(
         &self,
         user: &User,
-        parts: &Parts,
-        target: &Target,
+        headers: &HeaderMap,
+        asked: &Asked<'_>,
+        exchange: &mut Exchange,
     ) -> Result<Option<User>, ApiError> {
-        let method = parts.method.as_str().to_lowercase();
-        let attributes = match target {
-            Target::Path(path) => Attributes::path(&method, path),
-            Target::Resource(path) => {
-                let query = Query::parse(parts.uri.query());
-                let watch = query.get("watch").is_some_and(|value| !matches!(value, "false" | "0"));
-                let verb = Verb::of(&parts.method, path, watch).ok_or_else(ApiError::no_such_method)?;
-                let target = ResourceTarget {
-                    group: &path.group,
-                    resource: &path.resource,
-                    subresource: path.subresource.as_deref().unwrap_or_default(),
-                    namespace: path.namespace.as_deref().unwrap_or_default(),
-                    name: path.name.as_deref().unwrap_or_default(),
-                };
-                return self.decide(user, parts, &Attributes::resource(verb.name(), target));
-            }
-        };
-        self.decide(user, parts, &attributes)
-    }
-
-    fn decide(
-        &self,
-        user: &User,
-        parts: &Parts,
-        attributes: &Attributes<'_>,
-    ) -> Result<Option<User>, ApiError> {
+        if !asked.is_known() {
+            return Err(ApiError::no_such_method());
+        }
+        let attributes = asked.attributes();
         let policy = self.policy.read();
-        let acting = impersonation::wanted(&parts.headers)?
-            .map(|wanted| impersonation::impersonate(&policy, user, &wanted, attributes))
+        let acting = impersonation::wanted(headers)?
+            .map(|wanted| impersonation::impersonate(&policy, user, &wanted, &attributes))
             .transpose()?;
+        if let Some(acting) = &acting {
+            exchange.impersonated(acting);
+        }
         let asking = acting.as_ref().unwrap_or(user);
-        let decision = policy.authorize(asking, attributes);
+        let decision = policy.authorize(asking, &attributes);
+        exchange.authorized(&decision);
         if decision.allowed { Ok(acting) } else { Err(attributes.refusal(asking, &decision.reason).into()) }
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::exchange::Exchange;
 use crate::rest::Watching;
 
 /// The body of an answer: at once, or as it comes.
@@ -15,14 +16,40 @@ pub struct Body(Kind);
 
 enum Kind {
     Full(Option<Bytes>),
-    /// A watch, and its place among the watches that are allowed at once.
-    Watch(Watching, Option<OwnedSemaphorePermit>),
+    /// A watch, and what it holds until its end.
+    Watch(Watching, Option<Held>),
+}
+
+/// What a watch holds as long as it lasts.
+struct Held {
+    _place: OwnedSemaphorePermit,
+    exchange: Option<Box<Exchange>>,
 }
 
 impl Body {
-    /// A watch, which holds its permit as long as it lasts.
-    pub(super) fn watch(watching: Watching, permit: Option<OwnedSemaphorePermit>) -> Self {
-        Self(Kind::Watch(watching, permit))
+    /// A watch, which holds its place among the watches that are allowed at once.
+    pub(super) fn watch(watching: Watching, place: OwnedSemaphorePermit) -> Self {
+        Self(Kind::Watch(watching, Some(Held { _place: place, exchange: None })))
+    }
+
+    /// Whether it comes bit by bit.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self.0, Kind::Watch(..))
+    }
+
+    /// All of it, if it is there at once.
+    pub(super) fn whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Kind::Full(bytes) => bytes.as_ref(),
+            Kind::Watch(..) => None,
+        }
+    }
+
+    /// The request ends when the watch does.
+    pub(super) fn hold(&mut self, of: Exchange) {
+        if let Kind::Watch(_, Some(held)) = &mut self.0 {
+            held.exchange = Some(Box::new(of));
+        }
     }
 }
 
@@ -42,10 +69,10 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(match &mut self.0 {
             Kind::Full(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
-            Kind::Watch(watching, permit) => {
+            Kind::Watch(watching, held) => {
                 let next = ready!(watching.as_mut().poll_next(context));
                 if next.is_none() {
-                    permit.take();
+                    held.take();
                 }
                 next.map(|bytes| Ok(Frame::data(bytes)))
             }

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{ApiServer, PeerCertificate};
+use super::{ApiServer, PeerAddress, PeerCertificate};
 use crate::auth::ClientCertificate;
 
 /// A socket that clients can connect to, and its TLS. The configuration can be exchanged while it listens.
@@ -68,8 +68,8 @@ pub async fn serve(server: Arc<ApiServer>, listener: Listener, stop: Cancellatio
             accepted = listener.socket.accept() => accepted,
             () = stop.cancelled() => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, for instance: connections that end make room.
                 tracing::warn!(%error, "a connection cannot be accepted");
@@ -85,6 +85,7 @@ pub async fn serve(server: Arc<ApiServer>, listener: Listener, stop: Cancellatio
             let service = service_fn(move |mut request: hyper::Request<Incoming>| {
                 let (server, certificate) = (Arc::clone(&server), certificate.clone());
                 async move {
+                    request.extensions_mut().insert(PeerAddress(peer));
                     if let Some(certificate) = certificate {
                         request.extensions_mut().insert(certificate);
                     }

@@ -22,7 +22,12 @@ pub(super) fn described(served: &Served) -> Vec<Described> {
 
 impl ApiServer {
     /// Answers a request for something that is no resource.
-    pub(super) async fn path(&self, parts: &Parts, path: &str) -> Result<Response<Body>, ApiError> {
+    pub(super) async fn path(
+        &self,
+        parts: &Parts,
+        path: &str,
+        query: &Query<'_>,
+    ) -> Result<Response<Body>, ApiError> {
         let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
         let aggregated = Accept::wants_aggregated_discovery(accept);
         let all = || described(&self.rest.catalog().served());
@@ -38,7 +43,7 @@ impl ApiServer {
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let document = match segments.as_slice() {
             [] => {
-                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
+                json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
             }
             ["api"] if aggregated => return Ok(aggregate(&discovery::aggregated_core(&all()))),
             ["apis"] if aggregated => return Ok(aggregate(&discovery::aggregated_groups(&all()))),
@@ -55,9 +60,10 @@ impl ApiServer {
                 discovery::resources(&all(), group, version).ok_or_else(ApiError::no_such_path)?
             }
             ["version"] => version(),
-            ["healthz" | "livez" | "readyz", ..] => return self.health(parts).await,
+            ["healthz" | "livez" | "readyz", ..] => return self.health(query).await,
+            ["metrics"] => return self.measured().await,
             ["openapi", "v2"] => {
-                if Accept::negotiate(accept).is_none() {
+                if Accept::negotiate(accept, false).is_none() {
                     return Err(ApiError::not_acceptable());
                 }
                 let served = self.documents().v2();
@@ -78,9 +84,29 @@ impl ApiServer {
         Ok(answer::value(200, &document, false))
     }
 
+    /// What has been counted, with what is stored now. A count that the store cannot give is left out.
+    async fn measured(&self) -> Result<Response<Body>, ApiError> {
+        let store = self.rest.store();
+        let revision = store.revision().await.map_err(crate::rest::store_error)?;
+        let served = self.rest.catalog().served();
+        let mut counts = std::collections::BTreeMap::new();
+        for resource in served.iter() {
+            // Versions of a resource have the same objects.
+            let name = resource.group_resource().to_string();
+            if !counts.contains_key(&name)
+                && let Ok(count) = store.count(&format!("{}/", resource.key_prefix)).await
+            {
+                counts.insert(name, count);
+            }
+        }
+        self.metrics.stored(revision, counts.into_iter().collect());
+        let text = self.metrics.text().map_err(ApiError::internal)?;
+        Ok(answer::with_type(200, text.into(), crate::metrics::OPEN_METRICS))
+    }
+
     /// Whether the store answers.
-    async fn health(&self, parts: &Parts) -> Result<Response<Body>, ApiError> {
-        let verbose = Query::parse(parts.uri.query()).get("verbose").is_some();
+    async fn health(&self, query: &Query<'_>) -> Result<Response<Body>, ApiError> {
+        let verbose = query.get("verbose").is_some();
         match self.rest.store().revision().await {
             Ok(_) => {
                 let text = if verbose { "[+]ping ok\n[+]store ok\ncheck passed\n" } else { "ok" };

@@ -9,16 +9,14 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde_json::{Value, json};
 
+use super::sent::Sent;
 use super::{ApiServer, Body, answer};
 use crate::body::Parsed;
-use crate::request::{
-    Accept, DeleteOptions, ListOptions, Query, Representation, ResourcePath, Verb, WriteOptions,
-};
+use crate::request::{Accept, ListOptions, Query, Representation, ResourcePath, Verb, WriteOptions};
 use crate::resource::Resource;
 use crate::rest::{At, Caller, Listed, PatchType, Representable, ScaleChange, Written};
 use crate::status::{ApiError, Reason};
 use crate::table::{IncludeObject, TableOptions};
-use crate::{builtin, protobuf};
 
 /// How an answer is represented: what was agreed on, and what a table includes.
 #[derive(Clone, Copy)]
@@ -34,6 +32,7 @@ impl ApiServer {
         &self,
         parts: &Parts,
         path: &ResourcePath,
+        query: &Query<'_>,
         body: Bytes,
         caller: &Caller,
     ) -> Result<Response<Body>, ApiError> {
@@ -41,10 +40,9 @@ impl ApiServer {
         let Some(resource) = served.get(&path.group, &path.version, &path.resource) else {
             return self.review(parts, path, body, caller).await;
         };
-        let query = Query::parse(parts.uri.query());
         let subresource = path.subresource.as_deref();
         if subresource.is_some_and(|name| !resource.has_subresource(name)) {
-            return Err(ApiError::no_such_path());
+            return Err(no_such_subresource(resource, path, caller));
         }
         let is_own_namespace = path.resource == "namespaces" && path.name.is_some();
         if !resource.namespaced && path.namespace.is_some() && !is_own_namespace {
@@ -57,8 +55,9 @@ impl ApiServer {
         if let Some(name) = &path.name {
             check_name(name)?;
         }
-        let form = self.form(parts, &query)?;
-        let list = ListOptions::parse(&query, path.watch, verb == Verb::List);
+        let form = self.form(parts, query, verb)?;
+        let sent = Sent { parts, body: &body, yaml: self.settings.yaml };
+        let list = ListOptions::parse(query, path.watch, verb == Verb::List);
         if let Some(warning) = &resource.deprecation_warning {
             caller.warn(warning.clone());
         }
@@ -70,9 +69,9 @@ impl ApiServer {
         };
         if let Some(name) = subresource.filter(|name| !matches!(*name, "status" | "finalize")) {
             return match name {
-                "scale" => self.scale(at, verb, parts, &query, &body, caller, form).await,
+                "scale" => self.scale(at, verb, sent, query, caller, form).await,
                 "token" => {
-                    let request = parsed(parts, &body, TOKEN_REQUEST)?.value;
+                    let request = sent.of(TOKEN_REQUEST)?.value;
                     self.token(at, &request, caller).await
                 }
                 _ => Err(ApiError::no_such_path()),
@@ -91,36 +90,33 @@ impl ApiServer {
             }
             Verb::Watch => self.watch(resource, path, &list?, form).await,
             Verb::Create => {
-                let options = WriteOptions::parse(&query, "CreateOptions")?;
-                let written = self.rest.create(at, object(parts, &body, resource)?, &options, caller).await?;
+                let options = WriteOptions::parse(query, "CreateOptions")?;
+                let written = self.rest.create(at, sent.object(resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Update => {
-                let options = WriteOptions::parse(&query, "UpdateOptions")?;
-                let written = self.rest.update(at, object(parts, &body, resource)?, &options, caller).await?;
+                let options = WriteOptions::parse(query, "UpdateOptions")?;
+                let written = self.rest.update(at, sent.object(resource)?, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Patch => {
-                let options = WriteOptions::parse(&query, "PatchOptions")?;
+                let options = WriteOptions::parse(query, "PatchOptions")?;
                 let patch_type = patch_type(parts, resource)?;
                 if options.force.is_some() && patch_type != PatchType::Apply {
                     return Err(ApiError::force_is_for_apply());
                 }
-                let patch = if patch_type == PatchType::Apply {
-                    self.apply_body(&body)?
-                } else {
-                    Parsed::json(&body)?
-                };
+                let patch =
+                    if patch_type == PatchType::Apply { sent.applied()? } else { Parsed::json(&body)? };
                 let written = self.rest.patch(at, patch_type, patch, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::Delete => {
-                let options = delete_options(&query, parts, &body)?;
+                let options = sent.delete_options(query)?;
                 let written = self.rest.delete(at, &options, caller).await?;
                 write_answer(resource, written, form)
             }
             Verb::DeleteCollection => {
-                let options = delete_options(&query, parts, &body)?;
+                let options = sent.delete_options(query)?;
                 let items = self.rest.delete_collection(at, &list?, &options, caller).await?;
                 let revision = self.rest.store().revision().await.map_err(crate::rest::store_error)?;
                 let listed = Listed {
@@ -134,9 +130,11 @@ impl ApiServer {
         }
     }
 
-    fn form(&self, parts: &Parts, query: &Query<'_>) -> Result<Form, ApiError> {
-        let header = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-        let mut accept = Accept::negotiate(header).ok_or_else(ApiError::not_acceptable)?;
+    fn form(&self, parts: &Parts, query: &Query<'_>, verb: Verb) -> Result<Form, ApiError> {
+        let mut accept = self.accept(parts)?;
+        if accept.yaml && verb == Verb::Watch {
+            return Err(ApiError::not_acceptable());
+        }
         accept.pretty |= query.get("pretty").is_some_and(|value| !matches!(value, "false" | "0"));
         let include = match query.get("includeObject") {
             None => IncludeObject::default(),
@@ -147,6 +145,13 @@ impl ApiServer {
             })?,
         };
         Ok(Form { accept, include, now: (self.rest.now)() })
+    }
+
+    /// The form of answer that is agreed on.
+    pub(super) fn accept(&self, parts: &Parts) -> Result<Accept, ApiError> {
+        let header = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+        let accept = Accept::negotiate(header, self.settings.yaml.is_some());
+        accept.ok_or_else(ApiError::not_acceptable)
     }
 
     async fn watch(
@@ -160,8 +165,10 @@ impl ApiServer {
             ApiError::new(Reason::TooManyRequests, "too many watches, please try again later").retry_after(1)
         })?;
         let shown = Arc::clone(resource);
+        let sent = self.metrics.watch_events(&resource.group, &resource.version, &resource.plural);
         let mut first = true;
         let represent = move |object: Representable| {
+            sent.inc();
             let headers = std::mem::replace(&mut first, false);
             represent(&shown, object, form, headers)
         };
@@ -171,7 +178,7 @@ impl ApiServer {
             .watch(Arc::clone(resource), namespace, name, options, self.settings.watch, Box::new(represent))
             .await?;
         let watching = watching.take_until(self.stopping.clone().cancelled_owned()).boxed();
-        let mut response = Response::new(Body::watch(watching, Some(permit)));
+        let mut response = Response::new(Body::watch(watching, permit));
         let media_type = http::HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, media_type);
         response
@@ -185,9 +192,8 @@ impl ApiServer {
         &self,
         at: At<'_>,
         verb: Verb,
-        parts: &Parts,
+        sent: Sent<'_>,
         query: &Query<'_>,
-        body: &Bytes,
         caller: &Caller,
         form: Form,
     ) -> Result<Response<Body>, ApiError> {
@@ -196,8 +202,10 @@ impl ApiServer {
                 let scale = self.rest.scale(at).await?;
                 return Ok(answer::value(200, &scale, form.accept.pretty));
             }
-            Verb::Update => ScaleChange::Replace(parsed(parts, body, SCALE)?.value),
-            Verb::Patch => ScaleChange::Patch(patch_type(parts, at.resource)?, Parsed::json(body)?.value),
+            Verb::Update => ScaleChange::Replace(sent.of(SCALE)?.value),
+            Verb::Patch => {
+                ScaleChange::Patch(patch_type(sent.parts, at.resource)?, Parsed::json(sent.body)?.value)
+            }
             _ => return Err(ApiError::no_such_method()),
         };
         let kind = if verb == Verb::Patch { "PatchOptions" } else { "UpdateOptions" };
@@ -205,25 +213,22 @@ impl ApiServer {
         let written = self.rest.set_scale(at, change, &options, caller).await?;
         Ok(answer::value(written.code, &written.object, form.accept.pretty))
     }
-
-    /// The object that is applied: YAML, of which JSON is a part.
-    fn apply_body(&self, body: &Bytes) -> Result<Parsed, ApiError> {
-        match (Parsed::json(body), self.settings.yaml) {
-            (Ok(parsed), _) => Ok(parsed),
-            (Err(error), None) => Err(error),
-            (Err(_), Some(read)) => {
-                let value =
-                    read(body).map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?;
-                Ok(value.into())
-            }
-        }
-    }
 }
 
 /// The definitions of what is sent beside objects.
 const TOKEN_REQUEST: &str = "io.k8s.api.authentication.v1.TokenRequest";
 const SCALE: &str = "io.k8s.api.autoscaling.v1.Scale";
-const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
+
+/// Of a custom resource, it is the object that has no such part.
+fn no_such_subresource(resource: &Resource, path: &ResourcePath, caller: &Caller) -> ApiError {
+    if !resource.custom {
+        return ApiError::no_such_path();
+    }
+    if let Some(warning) = &resource.deprecation_warning {
+        caller.warn(warning.clone());
+    }
+    ApiError::not_found(resource.group_resource(), path.name.as_deref().unwrap_or_default())
+}
 
 /// Whether a path has a method: collections are created in and deleted, objects are written, and parts of them are
 /// what they are.
@@ -254,39 +259,8 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     Err(ApiError::bad_request(format!("Name parameter invalid: \"{name}\": {why}")))
 }
 
-/// The object in the body of a create or update.
-fn object(parts: &Parts, body: &Bytes, resource: &Resource) -> Result<Parsed, ApiError> {
-    let Resource { group, version, plural, .. } = resource;
-    match builtin::find(group, version, plural) {
-        Some(builtin) => parsed(parts, body, &builtin.definition()),
-        None => json(parts, body),
-    }
-}
-
-/// The body of a request that is of a definition, as JSON.
-pub(super) fn parsed(parts: &Parts, body: &Bytes, definition: &str) -> Result<Parsed, ApiError> {
-    match media_type(parts) {
-        protobuf::MEDIA_TYPE => Ok(protobuf::read(body, definition)?.into()),
-        _ => json(parts, body),
-    }
-}
-
-/// The body of a request that is read from JSON alone. kube-apiserver says that it reads custom resources from
-/// protobuf too, and then drops the connection.
-fn json(parts: &Parts, body: &Bytes) -> Result<Parsed, ApiError> {
-    match media_type(parts) {
-        "" | "application/json" => Parsed::json(body),
-        other => Err(ApiError::unsupported_media_type(other)),
-    }
-}
-
-fn media_type(parts: &Parts) -> &str {
-    let header = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    header.unwrap_or_default().split(';').next().unwrap_or_default().trim()
-}
-
 fn patch_type(parts: &Parts, resource: &Resource) -> Result<PatchType, ApiError> {
-    let said = media_type(parts);
+    let said = super::sent::media_type(parts);
     PatchType::ALL
         .into_iter()
         .find(|one| one.media_type() == said && !(resource.custom && *one == PatchType::Strategic))
@@ -300,19 +274,6 @@ fn patch_type(parts: &Parts, resource: &Resource) -> Result<PatchType, ApiError>
             let accepted: Vec<&str> = accepted.map(PatchType::media_type).collect();
             ApiError::unsupported_patch(&accepted)
         })
-}
-
-fn delete_options(query: &Query<'_>, parts: &Parts, body: &Bytes) -> Result<DeleteOptions, ApiError> {
-    let body = match media_type(parts) {
-        _ if body.is_empty() => None,
-        protobuf::MEDIA_TYPE => {
-            // What is wrong is told as it is, and not as of an object.
-            let read = protobuf::read(body, DELETE_OPTIONS);
-            Some(read.map_err(|refused| ApiError::bad_request(refused.reason))?)
-        }
-        _ => Some(json(parts, body)?.value),
-    };
-    DeleteOptions::parse(query, body.as_ref())
 }
 
 /// The answer to a write: the object in the form asked for, or a `Status` as it is.

@@ -5,10 +5,11 @@ use http::Response;
 use http::request::Parts;
 use serde_json::Value;
 
-use super::{ApiServer, Body, answer, resources::parsed};
+use super::sent::Sent;
+use super::{ApiServer, Body, answer};
 use crate::auth::{AccessReview, TokenQuestion, access_review, rules_review, self_review, token_review};
 use crate::builtin;
-use crate::request::{Accept, Representation, ResourcePath};
+use crate::request::{Representation, ResourcePath};
 use crate::rest::Caller;
 use crate::status::ApiError;
 
@@ -50,12 +51,11 @@ impl ApiServer {
             return Err(ApiError::no_such_method());
         }
         let kind = builtin::find(group, version, resource).ok_or_else(ApiError::no_such_path)?;
-        let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-        match Accept::negotiate(accept) {
-            Some(Accept { representation: Representation::Whole, .. }) => {}
-            _ => return Err(ApiError::not_acceptable()),
+        if self.accept(parts)?.representation != Representation::Whole {
+            return Err(ApiError::not_acceptable());
         }
-        let request: Value = parsed(parts, &body, &kind.definition())?.value;
+        let sent = Sent { parts, body: &body, yaml: self.settings.yaml };
+        let request: Value = sent.of(&kind.definition())?.value;
         let namespace = path.namespace.as_deref().unwrap_or_default();
         let answered = match (access, resource.as_str()) {
             (Some(review), _) => {

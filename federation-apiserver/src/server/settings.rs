@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::body::Yaml;
 use crate::rest::WatchSettings;
 
 /// Limits and times of a server, with their defaults.
@@ -23,8 +24,9 @@ pub struct Settings {
     pub compaction: Duration,
     /// Times of watches.
     pub watch: WatchSettings,
-    /// Reads YAML, for those who apply it. Without it only JSON can be applied.
-    pub yaml: Option<fn(&[u8]) -> Result<serde_json::Value, String>>,
+    /// YAML, for those who send it or ask for it. Without it only JSON can be applied, and other YAML is answered 415
+    /// and 406.
+    pub yaml: Option<Yaml>,
     /// The host and port at which clients reach the server, for discovery.
     pub address: String,
 }

@@ -15,9 +15,13 @@ use super::matching::{Asked, Matcher};
 use super::outcome::{Failure, denied};
 use super::review::{Question, Verdict, verdict};
 use crate::admission::{Attributes, Plugin};
+use crate::metrics::{Metrics, WebhookCall};
 use crate::resource::{Catalog, Resource};
 use crate::status::ApiError;
 use form::Form;
+
+/// The code that is counted for a webhook that could not be called: kube-apiserver's.
+const UNREACHED: u16 = 600;
 
 /// Longest answer to an admission review, in bytes: a patch of the largest object, in base64, several times over.
 const LONGEST_ANSWER: usize = 16 << 20;
@@ -30,21 +34,45 @@ pub struct AdmissionWebhooks {
     configurations: Arc<Configurations>,
     catalog: Arc<Catalog>,
     matcher: Matcher,
+    metrics: Arc<Metrics>,
 }
 
 impl AdmissionWebhooks {
     /// The webhooks of these configurations. `catalog` knows the other versions of a resource, and `store` the labels
-    /// of namespaces.
+    /// of namespaces; calls are counted in `metrics`.
     pub fn new(
         configurations: Arc<Configurations>,
         catalog: Arc<Catalog>,
         store: Arc<dyn revision_store::Store>,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { configurations, catalog, matcher: Matcher::new(store) }
+        Self { configurations, catalog, matcher: Matcher::new(store), metrics }
     }
 
-    /// Asks one webhook.
+    /// Asks one webhook, and counts it.
     async fn ask(
+        &self,
+        hook: &Hook,
+        mutating: bool,
+        asked: &Asked<'_>,
+        form: &Form<'_>,
+        context: &Context,
+    ) -> Result<Verdict, Failure> {
+        let begun = std::time::Instant::now();
+        let answer = self.call(hook, mutating, asked, form, context).await;
+        let (rejected, code) = match &answer {
+            Ok(verdict) if verdict.allowed => (false, 200),
+            Ok(verdict) => (true, denied(&hook.name, &verdict.status).code()),
+            Err(Failure::Refused(error)) => (true, error.code()),
+            Err(Failure::Call(_)) => (!hook.may_fail, UNREACHED),
+        };
+        let operation = asked.operation.name();
+        let call = WebhookCall { name: &hook.name, operation, mutating, rejected, code };
+        self.metrics.webhook_called(call, begun.elapsed());
+        answer
+    }
+
+    async fn call(
         &self,
         hook: &Hook,
         mutating: bool,

@@ -22,7 +22,7 @@ pub(crate) struct FailingStore {
 }
 
 fn check(fault: &AtomicBool) -> Result<(), StoreError> {
-    if fault.load(Ordering::Relaxed) { Err(StoreError::ReadOnly { path: "test".into() }) } else { Ok(()) }
+    if fault.load(Ordering::Relaxed) { Err(StoreError::ReadOnly { place: "test".into() }) } else { Ok(()) }
 }
 
 #[async_trait]

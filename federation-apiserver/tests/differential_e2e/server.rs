@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use federation_apiserver::body::{Parsed, Yaml};
 use federation_apiserver::builtin::Profile;
 use federation_apiserver::{EmbeddedServer, Options, Secrets};
 use http_body_util::BodyExt as _;
@@ -47,7 +48,14 @@ pub(crate) async fn embedded() -> (EmbeddedServer, Server) {
     let options = Options::new(Arc::new(MemoryStore::new()), Profile::Member, secrets);
     let listen = Some(([127, 0, 0, 1], 0).into());
     // The other one has no controllers either.
-    let options = Options { listen, simulation: None, accounts: false, ..options };
+    let mut options = Options { listen, simulation: None, accounts: false, ..options };
+    options.settings.yaml = Some(Yaml {
+        read: |bytes| {
+            let reader = serde_yaml::Deserializer::from_slice(bytes);
+            Parsed::read(reader).map_err(|error| error.to_string())
+        },
+        write: |value| serde_yaml::to_string(value).map_err(|error| error.to_string()),
+    });
     let server = EmbeddedServer::start(options).await.unwrap();
     let kubeconfig: Kubeconfig = serde_json::from_value(server.admin_kubeconfig("ours").unwrap()).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
@@ -97,7 +105,9 @@ impl Server {
             .collect();
         headers.sort();
         let text = read(body, request.lines).await;
-        Answer { code: parts.status.as_u16(), headers, body: parsed(&text) }
+        let yaml = headers.iter().any(|(_, value)| value == "application/yaml");
+        let body = if yaml { serde_yaml::from_str(&text).unwrap() } else { parsed(&text) };
+        Answer { code: parts.status.as_u16(), headers, body }
     }
 }
 

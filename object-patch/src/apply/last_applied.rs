@@ -4,11 +4,11 @@
 //! although the managed fields give it to an updater; and the annotation follows, for who goes back.
 
 use serde_json::Value;
+use structural_schema::go_text::{Encoder, json};
 
 use super::Request;
 use crate::conflict::{ApplyError, Conflict};
 use crate::field_set::FieldSet;
-use crate::go_text;
 use crate::managed_fields::ManagedFields;
 use crate::typed::{self, Duplicates, validate};
 
@@ -60,7 +60,7 @@ pub(super) fn bring_up_to_date(object: &mut Value, applied: &Value) {
     if let Some(annotations) = applied.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         annotations.remove(ANNOTATION);
     }
-    let text = go_text::json(&applied) + "\n";
+    let text = json(&applied, Encoder::Standard) + "\n";
     let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) else {
         return;
     };

@@ -4,10 +4,10 @@
 //! and has members below it holds `.` as well. A node without any is a member.
 
 use serde_json::{Map, Value};
+use structural_schema::go_text::{Encoder, json, json_kind, json_string};
 
 use super::{FieldSet, PathElement};
 use crate::depth::{MAX_DEPTH, is_deeper_than};
-use crate::go_text;
 
 /// The levels that the deepest object's set has.
 const MAX_LEVELS: usize = MAX_DEPTH + 1;
@@ -71,7 +71,7 @@ fn read(node: &Value) -> Result<Read, FieldsError> {
     let fields = match node {
         Value::Object(fields) => fields,
         Value::Null => return Ok(Read { below: FieldSet::new(), is_member: true }),
-        other => return Err(FieldsError::NotAnObject { found: go_text::json_kind(other) }),
+        other => return Err(FieldsError::NotAnObject { found: json_kind(other) }),
     };
     let mut below = FieldSet::new();
     for (key, node) in fields {
@@ -120,17 +120,20 @@ fn as_floats(value: Value) -> Value {
     }
 }
 
+/// Whose JSON keys and values are in.
+const ENCODER: Encoder = Encoder::Iterator;
+
 fn key(element: &PathElement) -> String {
     match element {
         PathElement::Field(name) => format!("f:{name}"),
         PathElement::Key(fields) => {
             let fields: Vec<_> = fields
                 .iter()
-                .map(|(name, value)| format!("{}:{}", go_text::json_string(name), go_text::json(value)))
+                .map(|(name, value)| format!("{}:{}", json_string(name, ENCODER), json(value, ENCODER)))
                 .collect();
             format!("k:{{{}}}", fields.join(","))
         }
-        PathElement::Value(value) => format!("v:{}", go_text::json(value)),
+        PathElement::Value(value) => format!("v:{}", json(value, ENCODER)),
         PathElement::Index(index) => format!("i:{index}"),
     }
 }

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use serde_json::Value;
+use structural_schema::go_text::{plain, quote};
 
-use crate::go_text;
 use crate::value_order;
 
 /// One step of a path. Its order is the one in which sets are written.
@@ -75,13 +75,31 @@ impl fmt::Display for PathElement {
                 f.write_str("[")?;
                 for (index, (name, value)) in fields.iter().enumerate() {
                     let comma = if index == 0 { "" } else { "," };
-                    write!(f, "{comma}{name}={}", go_text::quoted(value))?;
+                    write!(f, "{comma}{name}={}", quoted(value))?;
                 }
                 f.write_str("]")
             }
-            Self::Value(value) => write!(f, "[={}]", go_text::quoted(value)),
+            Self::Value(value) => write!(f, "[={}]", quoted(value)),
             Self::Index(index) => write!(f, "[{index}]"),
         }
+    }
+}
+
+/// A value in a path: strings are quoted.
+fn quoted(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::String(text) => quote(text),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(quoted).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Object(fields) => {
+            let fields: Vec<_> =
+                fields.iter().map(|(name, field)| format!("{name}={}", quoted(field))).collect();
+            fields.concat()
+        }
+        scalar => plain(scalar),
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 use structural_schema::SchemaRef;
+use structural_schema::go_text::{self, MAP_TYPE};
 
 use super::{DIRECTIVE, fields, no_merge_key, order, unknown_directive, wrong_type};
 use crate::error::PatchError;
-use crate::go_text::{self, MAP_TYPE};
 
 /// Merges a patch's list into a list whose strategy is `merge`. `field` is the list's schema.
 pub(super) fn merge(

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 use structural_schema::SchemaRef;
+use structural_schema::go_text::{self, LIST_TYPE};
 
 use super::{DIRECTIVE, ELEMENT_ORDER, clean, fields, list, lookup, no_merge_key, wrong_type};
 use crate::error::PatchError;
-use crate::go_text::{self, LIST_TYPE};
 
 /// Merges the lists of an object for which the patch has a `$setElementOrder`, and takes them from the patch.
 pub(super) fn merge_ordered_lists(

@@ -1,11 +1,11 @@
 //! What tells the elements of lists apart.
 
 use serde_json::Value;
+use structural_schema::go_text::quote;
 
 use super::Type;
 use super::kind::Relation;
 use crate::field_set::PathElement;
-use crate::go_text;
 
 /// The path element of a list's element; an error says what kind of element cannot have one.
 pub(super) fn path_element(
@@ -40,7 +40,7 @@ fn keyed(list: Type<'_>, keys: &[&str], element: &Value) -> Result<PathElement, 
     let mut found: Vec<(String, Value)> =
         keys.iter().filter_map(|key| Some(((*key).to_owned(), value(key)?))).collect();
     if found.is_empty() && !keys.is_empty() {
-        let keys: Vec<_> = keys.iter().map(|key| go_text::quote(key)).collect();
+        let keys: Vec<_> = keys.iter().map(|key| quote(key)).collect();
         return Err(format!(
             "associative list with keys has an element that omits all key fields [{}] (and doesn't have default values \
              for any key fields)",

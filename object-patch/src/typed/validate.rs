@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
+use structural_schema::go_text;
 
 use super::Type;
 use super::element::path_element;
 use super::kind::{Form, Relation, Scalar};
 use crate::field_set::PathElement;
-use crate::go_text;
 
 /// Whether elements of a list may be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -118,6 +118,14 @@ impl Subscribers {
         }
     }
 
+    /// Lets go of what waits: everybody reads the history.
+    pub(super) fn leave_behind(&mut self) {
+        for subscriber in self.by_id.values_mut() {
+            subscriber.behind = true;
+            subscriber.drain();
+        }
+    }
+
     pub(super) fn wake_all(&mut self) -> Vec<Waker> {
         self.by_id.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect()
     }

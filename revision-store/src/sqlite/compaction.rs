@@ -2,8 +2,7 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::table::COMPACTED;
-use crate::Revision;
+use crate::{Revision, row::COMPACTED};
 
 /// How many revisions one transaction goes forward: few enough that writers hardly notice.
 pub(super) const BATCH: u64 = 200;

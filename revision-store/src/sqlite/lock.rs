@@ -32,7 +32,7 @@ impl Lock {
                 // It only serves the message.
                 let _read = file.read_to_string(&mut process);
                 let process = process.trim().parse().ok();
-                return Err(StoreError::Locked { path: database.to_owned(), process });
+                return Err(StoreError::Locked { place: database.into(), process });
             }
             Err(TryLockError::Error(source)) => return Err(fault::io(database, source)),
         }

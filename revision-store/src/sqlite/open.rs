@@ -13,9 +13,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::{
     SqliteOptions, fault,
     lock::Lock,
-    table::{COLUMNS, COMPACTED, HEALTH, INSERT, SCHEMA},
+    table::{INSERT, SCHEMA},
 };
-use crate::{Revision, StoreError};
+use crate::{
+    Revision, StoreError,
+    row::{COLUMNS, COMPACTED, HEALTH},
+};
 
 /// What every SQLite file begins with (https://www.sqlite.org/fileformat.html#the_database_header).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -169,5 +172,5 @@ pub(super) fn newest(connection: &Connection) -> rusqlite::Result<Revision> {
 }
 
 fn corrupt(path: &Path, detail: &str) -> StoreError {
-    StoreError::Corrupt { path: path.to_owned(), detail: detail.to_owned() }
+    StoreError::Corrupt { place: path.into(), detail: detail.to_owned() }
 }

@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{
-    key_range::KeyEnd,
-    table::{self, COMPACTED},
-};
-use crate::{Entry, Event, Range, Revision, history::Stretch};
+use super::{key_range::KeyEnd, table};
+use crate::{Entry, Event, Range, Revision, history::Stretch, row::COMPACTED};
 
 /// How much of the history is read at one go: in revisions, events and bytes.
 const STRETCH_REVISIONS: u64 = 4096;

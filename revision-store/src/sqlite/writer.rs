@@ -18,7 +18,9 @@ use tokio::{
 };
 
 use super::{commit, compaction, fault, lock::Lock};
-use crate::{Event, Revision, StoreError, Write, WriteError, Written, hub::Hub, leases::Leases};
+use crate::{
+    Event, Revision, StoreError, Write, WriteError, Written, batch::Outcome, hub::Hub, leases::Leases,
+};
 
 /// How many requests are taken at one go, and so committed together at most.
 const AT_ONCE: usize = 512;
@@ -118,7 +120,7 @@ impl Writer {
         // Who no longer waits for its answer has dropped it.
         match outcomes {
             Ok(outcomes) => answers.into_iter().zip(outcomes).for_each(|(answer, outcome)| {
-                let _told = answer.send(outcome.map(|event| Written { revision: event.revision() }));
+                let _told = answer.send(outcome.map(|done| Written { revision: done.event.revision() }));
             }),
             Err(error) => answers.into_iter().for_each(|answer| {
                 let _told = answer.send(Err(error.clone().into()));
@@ -127,12 +129,12 @@ impl Writer {
     }
 
     /// Commits writes and makes them known.
-    fn write(&mut self, writes: Vec<Write>) -> Result<Vec<commit::Outcome>, StoreError> {
+    fn write(&mut self, writes: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let unknown = commit::unknown(&self.connection, self.hub.revision());
         self.publish(unknown.map_err(|error| fault::of(&self.path, error))?.iter());
         let outcomes = commit::commit(&mut self.connection, self.hub.revision(), writes);
         let outcomes = outcomes.map_err(|error| self.failed(error))?;
-        self.publish(outcomes.iter().flatten());
+        self.publish(outcomes.iter().flatten().map(|done| &done.event));
         Ok(outcomes)
     }
 
@@ -142,7 +144,8 @@ impl Writer {
             let entry = &event.entry;
             self.leases.written(&entry.key, entry.mod_revision, entry.lease, now);
         }
-        self.hub.publish(events.cloned());
+        let upto = events.clone().last().map_or(0, |event| event.revision());
+        self.hub.publish(events.cloned(), upto);
     }
 
     /// What a failed commit means. On a full disk the log may have what the file has already; that space is given back.

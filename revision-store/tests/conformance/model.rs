@@ -1,23 +1,20 @@
 //! Random use, compared with a model that replays the whole history for each question.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use futures::future::BoxFuture;
 use proptest::{collection::vec, prelude::*};
 use revision_store::{
     Entry, EventKind, Range, Revision, Store, StoreError, Watch, WatchItem, Write, WriteError,
 };
 
-use crate::{backends, steps::next};
+use crate::steps::next;
 
 const KEYS: [&str; 6] = ["/t/a", "/t/a/1", "/t/a/2", "/t/ab", "/t/b/1", "/t/é"];
 const PREFIXES: [&str; 4] = ["/t/", "/t/a", "/t/a/", "/t/é"];
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     Create {
         key: usize,
     },
@@ -48,7 +45,7 @@ enum Step {
         watch: usize,
         events: usize,
     },
-    /// Ends the store and opens it again, where it is in a file.
+    /// Ends the store and opens it again, where it outlives that.
     Reopen,
     Compact {
         back: u64,
@@ -114,7 +111,7 @@ struct Watched {
 
 struct Run {
     store: Arc<dyn Store>,
-    folder: Option<PathBuf>,
+    reopen: Option<Reopen>,
     model: Model,
     start: Revision,
     newest: Revision,
@@ -122,16 +119,9 @@ struct Run {
 }
 
 impl Run {
-    async fn new(store: Arc<dyn Store>, folder: Option<&Path>) -> Self {
+    async fn new(store: Arc<dyn Store>, reopen: Option<Reopen>) -> Self {
         let start = store.revision().await.unwrap();
-        Self {
-            store,
-            folder: folder.map(Path::to_owned),
-            model: Model::default(),
-            start,
-            newest: start,
-            watches: Vec::new(),
-        }
+        Self { store, reopen, model: Model::default(), start, newest: start, watches: Vec::new() }
     }
 
     async fn step(&mut self, step: Step) {
@@ -269,7 +259,9 @@ impl Run {
     }
 
     async fn reopen(&mut self) {
-        let Some(folder) = self.folder.clone() else { return };
+        if self.reopen.is_none() {
+            return;
+        }
         for index in 0..self.watches.len() {
             self.read(index, usize::MAX).await;
         }
@@ -282,7 +274,9 @@ impl Run {
             }
         }
         self.watches.clear();
-        self.store = backends::sqlite(&folder).await;
+        if let Some(reopen) = &self.reopen {
+            self.store = reopen().await;
+        }
         assert_eq!(self.store.revision().await.unwrap(), self.newest);
     }
 
@@ -303,37 +297,22 @@ impl Run {
     }
 }
 
-async fn run(store: Arc<dyn Store>, folder: Option<&Path>, steps: Vec<Step>) {
-    let mut run = Run::new(store, folder).await;
+/// Opens a store again that was closed.
+pub(crate) type Reopen = Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Store>>>;
+
+/// Does these steps with a store that is new, or newly opened.
+pub(crate) async fn run(store: Arc<dyn Store>, reopen: Option<Reopen>, steps: Vec<Step>) {
+    let mut run = Run::new(store, reopen).await;
     for step in steps {
         run.step(step).await;
     }
     run.end().await;
 }
 
-fn block_on(future: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future);
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 0..80)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
-
-    #[test]
-    fn memory_does_as_the_model(steps in vec(step(), 0..80)) {
-        block_on(run(backends::memory(), None, steps));
-    }
-
-}
-
-proptest! {
-    // Each case waits for the disk many times.
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn sqlite_does_as_the_model(steps in vec(step(), 0..80)) {
-        let folder = tempfile::tempdir().unwrap();
-        block_on(async {
-            run(backends::sqlite(folder.path()).await, Some(folder.path()), steps).await;
-        });
-    }
+pub(crate) fn block_on(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::value::Source;
 use crate::field_error::{Cause, FieldError};
-use crate::go_text::json;
+use crate::go_text::{Encoder, json, json_string};
 use crate::node::SchemaRef;
 use crate::rules::{Expression, Known, normalized_field_path};
 
@@ -130,8 +130,9 @@ fn checked(text: &str, own: Known<'_>, optional: bool) -> Result<Expression, Str
 
 /// A rule as errors show it: in the form of the API server's own type.
 fn shown(rule: Source<'_>) -> String {
-    let text = |name: &str| json(&Value::from(rule.text(name)));
-    let value = |name: &str| rule.get(name).map_or_else(|| "null".to_owned(), json);
+    let text = |name: &str| json_string(rule.text(name), Encoder::Standard);
+    let value =
+        |name: &str| rule.get(name).map_or_else(|| "null".to_owned(), |value| json(value, Encoder::Standard));
     format!(
         r#"{{"Rule":{},"Message":{},"MessageExpression":{},"Reason":{},"FieldPath":{},"OptionalOldSelf":{}}}"#,
         text("rule"),

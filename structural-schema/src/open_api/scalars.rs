@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Check;
 use crate::field_error::FieldError;
-use crate::go_text::{Num, json};
+use crate::go_text::{Encoder, Num, json};
 use crate::keywords::Keywords;
 use crate::path::Path;
 
@@ -40,8 +40,10 @@ impl Check<'_> {
         if values.iter().any(|allowed| is_same(value, allowed)) {
             return;
         }
-        let texts: Vec<String> =
-            values.iter().map(|value| value.as_str().map_or_else(|| json(value), str::to_owned)).collect();
+        let texts: Vec<String> = values
+            .iter()
+            .map(|value| value.as_str().map_or_else(|| json(value, Encoder::Standard), str::to_owned))
+            .collect();
         let message = format!("should be one of {texts:?}");
         self.report(path, message, |field, _| {
             FieldError::not_supported(field, value, texts.iter().map(String::as_str))

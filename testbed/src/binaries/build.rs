@@ -72,8 +72,8 @@ fn build(binary: Binary, folder: &Path, path: &Path) -> Result<()> {
     fs::rename(&unfinished, path).map_err(|source| Error::file(path, source))
 }
 
-/// Waits until no other process builds this module. The lock ends with the file or with the process.
-fn lock(path: &Path) -> Result<File> {
+/// Waits until no other process makes this part of the cache. The lock ends with the file or with the process.
+pub(super) fn lock(path: &Path) -> Result<File> {
     let lock = || {
         let file = File::create(path)?;
         file.lock()?;
@@ -82,7 +82,7 @@ fn lock(path: &Path) -> Result<File> {
     lock().map_err(|source| Error::file(path, source))
 }
 
-fn make_folder(path: &Path) -> Result<()> {
+pub(super) fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|source| Error::file(path, source))
 }
 

@@ -22,12 +22,47 @@ use crate::metrics::Metrics;
 pub(crate) struct Leading {
     /// The engine's heart, while it runs.
     core: ArcSwapOption<Core>,
+    after_loss: AfterLoss,
+}
+
+/// What becomes of the controllers when the Lease is lost. Either way no write of theirs begins after that.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum AfterLoss {
+    /// The process ends: they are given until another replica may lead.
+    #[default]
+    End,
+    /// The process goes on: they end in good order, so that nothing of them is left when they lead again.
+    GoOn,
 }
 
 impl Leading {
     /// Whether the controllers know everything that they need, or do not run because another replica leads.
     pub(crate) fn is_ready(&self) -> bool {
         self.core.load().as_ref().is_none_or(|core| core.is_synced())
+    }
+
+    /// Runs the controllers whenever this replica leads, until told to stop.
+    ///
+    /// # Errors
+    /// The controllers ended by themselves.
+    pub(crate) async fn run_in_turns(
+        client: Client,
+        namespace: &str,
+        args: &EngineArgs,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let leading = Self { after_loss: AfterLoss::GoOn, ..Self::default() };
+        loop {
+            let turn = leading.run(client.clone(), namespace, args, settings.clone(), metrics.clone(), stop);
+            match turn.await {
+                Err(error) if error.is::<LostLease>() && !stop.is_cancelled() => {
+                    info!("the controllers wait for their next turn");
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Waits until this replica leads, and runs the controllers until told to stop.
@@ -92,7 +127,7 @@ impl Leading {
             telemetry: metrics.clone(),
             may_write: Arc::new(move || claim.is_held()),
         });
-        metrics.follow(engine.core());
+        metrics.follow(&engine.core());
         self.core.store(Some(engine.core()));
         // KubeFed's words, which tools wait for.
         info!("Starting cluster controller");
@@ -111,6 +146,13 @@ impl Leading {
             None => running.await.context("the controllers panicked")?.context("the controllers ended"),
             Some(lost) => {
                 error!("{lost}");
+                if self.after_loss == AfterLoss::GoOn {
+                    // How long a request may take bounds it.
+                    let ended = running.await;
+                    self.core.store(None);
+                    ended.context("the controllers panicked")?.context("the controllers ended")?;
+                    return Err(lost.into());
+                }
                 // Writes that are under way were begun in good time; another replica starts when the Lease has run out.
                 let left = match lost {
                     LostLease::Taken(_) => Duration::ZERO,

@@ -33,25 +33,3 @@ fn rules_come_by_selector_and_name_each_once_and_never_from_oneself() {
     assert_eq!(resources(&rules(&all[4], &all).unwrap()), ["pods", "nodes", "events"]);
     assert_eq!(rules(&all[0], &all), None);
 }
-
-#[test]
-fn requirements_mean_what_label_selectors_mean() {
-    let labels = [("a".to_owned(), "1".to_owned())].into();
-    for (key, operator, values, matches) in [
-        ("a", "In", &["1", "2"][..], true),
-        ("a", "In", &["2"], false),
-        ("b", "In", &["1"], false),
-        ("a", "NotIn", &["1"], false),
-        ("b", "NotIn", &["1"], true),
-        ("a", "Exists", &[], true),
-        ("b", "Exists", &[], false),
-        ("a", "DoesNotExist", &[], false),
-        ("b", "DoesNotExist", &[], true),
-        ("a", "Gt", &["0"], false),
-    ] {
-        let requirement = json!({"key": key, "operator": operator, "values": values});
-        let selector = json!({"matchExpressions": [requirement]});
-        let selector = crate::auth::LabelSelector::deserialize(selector).unwrap();
-        assert_eq!(selector.matches(&labels), matches, "{key} {operator} {values:?}");
-    }
-}

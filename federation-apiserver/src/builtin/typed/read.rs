@@ -8,6 +8,7 @@ use structural_schema::go_text::json_kind;
 
 use super::TypeError;
 use super::shape::{Shape, Types};
+use crate::builtin::defaults::is_always_written;
 use crate::builtin::kind::Kind;
 use crate::builtin::{quantity, schemas};
 
@@ -113,7 +114,8 @@ impl<'a> Reader<'a> {
             self.fields.push(key.clone());
             let value = self.value(&field.shape, value, &path)?;
             self.fields.pop();
-            let kept = value.filter(|value| field.required || !is_empty(&field.shape, value));
+            let written = field.required || is_always_written(&this.name, &key);
+            let kept = value.filter(|value| written || !is_empty(&field.shape, value));
             if let Some(value) = kept {
                 read.insert(key, value);
             }

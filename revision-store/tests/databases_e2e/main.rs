@@ -1,0 +1,24 @@
+//! The suite of every backend, and faults, on database servers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
+
+mod backends;
+#[path = "../conformance/compaction.rs"]
+mod compaction;
+mod faults;
+#[path = "../conformance/leases.rs"]
+mod leases;
+#[path = "../conformance/model.rs"]
+mod model;
+mod on_model;
+mod opening;
+mod proxy;
+#[path = "../conformance/reads.rs"]
+mod reads;
+mod replicas;
+mod sql;
+#[path = "../conformance/steps.rs"]
+mod steps;
+#[path = "../conformance/watches.rs"]
+mod watches;
+#[path = "../conformance/writes.rs"]
+mod writes;

@@ -1,0 +1,117 @@
+//! Fifty clients of two stores on one MariaDB, to which things happen.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::TryStreamExt as _;
+use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable as _};
+use revision_store::{Check, Datastore, MysqlOptions, MysqlStore, Store};
+use testbed::{Database, DatabaseKind};
+use tokio::time::sleep;
+
+use crate::{
+    drive::{Clients, Drive},
+    verify::assert_right,
+};
+
+const FIFTY: Clients = Clients { writers: 30, readers: 10, watchers: 10 };
+/// How often the server is killed.
+const KILLS: usize = 20;
+/// How many writes are done between two things that happen.
+const BETWEEN: usize = 40;
+/// How long the server hangs: longer than a store waits.
+const HANGS: Duration = Duration::from_secs(6);
+
+/// Times so short that what happens is noticed.
+fn impatient() -> MysqlOptions {
+    MysqlOptions {
+        connect_timeout: Duration::from_secs(1),
+        statement_timeout: Duration::from_secs(2),
+        read_timeout: Duration::from_secs(4),
+        write_timeout: Duration::from_secs(4),
+        settle_timeout: Duration::from_secs(4),
+        ..MysqlOptions::default()
+    }
+}
+
+/// A server with clients at work on it.
+struct Scene {
+    server: Database,
+    datastore: Datastore,
+    drive: Drive,
+}
+
+impl Scene {
+    async fn begin() -> Self {
+        let server = Database::start(DatabaseKind::MariaDb).await.unwrap();
+        let datastore = Datastore::parse(&server.url("history")).unwrap();
+        let Datastore::Mysql(address) = &datastore else { unreachable!("it is a database") };
+        let mut stores: Vec<Arc<dyn Store>> = Vec::new();
+        for _ in 0..2 {
+            stores.push(Arc::new(MysqlStore::open_with((**address).clone(), impatient()).await.unwrap()));
+        }
+        let drive = Drive::start(stores, FIFTY).await;
+        drive.writes(BETWEEN).await;
+        Self { server, datastore, drive }
+    }
+
+    async fn sql(&self) -> Conn {
+        let options = Opts::from(
+            OptsBuilder::default()
+                .user(Some("root"))
+                .db_name(Some("history"))
+                .socket(self.server.socket().to_str()),
+        );
+        Conn::new(options).await.unwrap()
+    }
+
+    /// What the clients saw, and what is in the table, is what may be.
+    async fn end(self) {
+        self.drive.writes(BETWEEN).await;
+        let history = self.drive.finish().await;
+        assert_right(&history);
+        let (mut check, mut rows) = (Check::default(), self.datastore.rows());
+        while let Some(page) = rows.try_next().await.unwrap() {
+            page.iter().for_each(|row| check.row(row));
+        }
+        assert_eq!(check.finish().findings, []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_again_and_again_loses_and_doubles_nothing() {
+    let scene = Scene::begin().await;
+    for _ in 0..KILLS {
+        scene.server.stop().await.unwrap();
+        scene.server.start_again().await.unwrap();
+        scene.drive.writes(BETWEEN).await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_holds_up_and_loses_nothing() {
+    let scene = Scene::begin().await;
+    scene.server.pause().await.unwrap();
+    sleep(HANGS).await;
+    scene.server.resume().await.unwrap();
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_that_the_server_would_jump_to_and_connections_that_it_cuts_change_nothing() {
+    let scene = Scene::begin().await;
+    for round in 1..=10 {
+        let mut sql = scene.sql().await;
+        sql.query_drop(format!("ALTER TABLE kine AUTO_INCREMENT = {round}000000")).await.unwrap();
+        let ids: Vec<u64> = sql
+            .query("SELECT id FROM information_schema.processlist WHERE db = 'history' AND id <> CONNECTION_ID()")
+            .await
+            .unwrap();
+        for id in ids {
+            // It may have ended by itself.
+            let _ = sql.query_drop(format!("KILL CONNECTION {id}")).await;
+        }
+        scene.drive.writes(BETWEEN).await;
+    }
+    scene.end().await;
+}
