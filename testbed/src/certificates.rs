@@ -21,9 +21,12 @@ pub(crate) struct Certificates {
 }
 
 /// A certificate and its key, both as PEM.
-pub(crate) struct Identity {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
 }
 
 impl Certificates {

@@ -7,8 +7,8 @@ use testbed::{Binary, DatabaseKind, Testbed};
 
 const USAGE: &str = "\
 usage:
-  testbed build            build (or find) etcd, kine, kube-apiserver, kube-controller-manager and kubectl,
-                           fetch MariaDB and OceanBase
+  testbed build            build (or find) etcd, kine, the network proxy, kube-apiserver, kube-controller-manager
+                           and kubectl, fetch MariaDB and OceanBase
   testbed path BINARY      print the path of one of them, built if need be
   testbed serve NAME...    run an API server per name and print their kubeconfigs' paths, until standard input ends";
 

@@ -15,6 +15,12 @@ pub enum Binary {
     Kine,
     /// What judges an API server by Kubernetes' Go client.
     ClientGo,
+    /// The server of the Kubernetes API server network proxy.
+    ProxyServer,
+    /// The agent of the Kubernetes API server network proxy.
+    ProxyAgent,
+    /// The client that the Kubernetes API server network proxy is tested with.
+    ProxyTestClient,
 }
 
 /// The Go module that holds a binary, as the repository's `tools` folder pins it.
@@ -71,12 +77,23 @@ static CLIENT_GO: Module = Module {
     ),
 };
 
+static NETWORK_PROXY: Module = Module {
+    folder: "network-proxy",
+    path: "sigs.k8s.io/apiserver-network-proxy",
+    go_mod: include_str!("../../../tools/network-proxy/go.mod"),
+    go_sum: include_str!("../../../tools/network-proxy/go.sum"),
+    sources: &[],
+};
+
 impl Binary {
     /// Every binary, the quickest to build first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::ClientGo,
         Self::Etcd,
         Self::Kine,
+        Self::ProxyServer,
+        Self::ProxyAgent,
+        Self::ProxyTestClient,
         Self::KubeApiserver,
         Self::KubeControllerManager,
         Self::Kubectl,
@@ -91,6 +108,9 @@ impl Binary {
             Self::Kubectl => "kubectl",
             Self::Kine => "kine",
             Self::ClientGo => "clientgo",
+            Self::ProxyServer => "proxy-server",
+            Self::ProxyAgent => "proxy-agent",
+            Self::ProxyTestClient => "proxy-test-client",
         }
     }
 
@@ -104,6 +124,7 @@ impl Binary {
             Self::Etcd => &ETCD,
             Self::Kine => &KINE,
             Self::ClientGo => &CLIENT_GO,
+            Self::ProxyServer | Self::ProxyAgent | Self::ProxyTestClient => &NETWORK_PROXY,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => &KUBERNETES,
         }
     }
@@ -113,6 +134,9 @@ impl Binary {
         match self {
             Self::Etcd | Self::Kine => self.module().path.to_owned(),
             Self::ClientGo => ".".to_owned(),
+            Self::ProxyServer => format!("{}/cmd/server", NETWORK_PROXY.path),
+            Self::ProxyAgent => format!("{}/cmd/agent", NETWORK_PROXY.path),
+            Self::ProxyTestClient => format!("{}/cmd/test-client", NETWORK_PROXY.path),
             other => format!("{}/cmd/{}", KUBERNETES.path, other.name()),
         }
     }
@@ -121,7 +145,7 @@ impl Binary {
     /// scripts would otherwise report as v0.0.0 (k8s.io/component-base, `version/base.go`).
     pub(super) fn linker_flags(self) -> String {
         let mut flags = "-s -w".to_owned();
-        if !matches!(self, Self::Etcd | Self::Kine | Self::ClientGo) {
+        if self.module().folder == KUBERNETES.folder {
             let version = self.version();
             let mut numbers = version.trim_start_matches('v').split('.');
             let values = [

@@ -1,0 +1,222 @@
+//! The agent: keeps streams to all servers, and connects for them to the API server beside it.
+
+mod hub;
+mod link;
+mod schedule;
+mod settings;
+mod way;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    link::{Link, Linked},
+    schedule::Schedule,
+};
+pub use self::{
+    schedule::Pace,
+    settings::{AgentSettings, CountedServers, ServerCount, Token},
+    way::{LinkError, Server},
+};
+
+/// An agent. A clone is another handle on the same one.
+#[derive(Clone)]
+pub struct Agent {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: AgentSettings,
+    links: Mutex<BTreeMap<String, Link>>,
+    drain: CancellationToken,
+    /// Told when a tunnel has ended.
+    ended: Arc<Notify>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    attempts: AtomicU64,
+    duplicates: AtomicU64,
+    failures: AtomicU64,
+    lost: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+    last_error: Mutex<Option<String>>,
+}
+
+/// How an agent stands, and what it has counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentSnapshot {
+    /// The ids of the servers that it is connected to.
+    pub servers: Vec<String>,
+    /// Open tunnels and dials, over all servers.
+    pub tunnels: usize,
+    /// Connections to servers that were begun.
+    pub attempts: u64,
+    /// Of these, those that led to a server that it had already, and were let go.
+    pub duplicates: u64,
+    /// Of these, those that failed.
+    pub failures: u64,
+    /// Streams that ended after they were there.
+    pub lost: u64,
+    /// Bytes to servers.
+    pub sent: u64,
+    /// Bytes from servers.
+    pub received: u64,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+impl Agent {
+    /// An agent that is not connected yet.
+    pub fn new(settings: AgentSettings) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                links: Mutex::default(),
+                drain: CancellationToken::new(),
+                ended: Arc::default(),
+                counters: Counters::default(),
+            }),
+        }
+    }
+
+    /// Keeps streams to the servers until the agent drains and its last tunnel has ended. Dropped before, it ends
+    /// everything at once.
+    pub async fn run(&self) {
+        let shared = &self.shared;
+        let _forgotten = Forgotten(shared);
+        let mut draining = false;
+        let mut schedule = Schedule::new(shared.settings.pace.clone(), shared.settings.seed);
+        let mut links: JoinSet<Option<String>> = JoinSet::new();
+        let mut load = tokio::time::interval(LOAD);
+        load.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            if draining && self.tunnels() == 0 {
+                return;
+            }
+            let connected = shared.links.lock().len();
+            let wanted = shared.settings.count.wanted();
+            let now = Instant::now().into_std();
+            let next = schedule.next(connected, wanted, now).filter(|_| !draining);
+            let attempt = async {
+                match next {
+                    Some(moment) => tokio::time::sleep_until(Instant::from_std(moment)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = attempt => self.connect(&mut schedule, &mut links).await,
+                Some(ended) = links.join_next() => {
+                    if let Ok(Some(server)) = ended {
+                        shared.links.lock().remove(&server);
+                        shared.counters.lost.fetch_add(1, Relaxed);
+                        schedule.lost(Instant::now().into_std());
+                    }
+                }
+                () = shared.drain.cancelled(), if !draining => {
+                    draining = true;
+                    shared.links.lock().values().for_each(Link::drain);
+                }
+                () = shared.ended.notified(), if draining => {}
+                _ = load.tick() => {
+                    let tunnels = self.tunnels();
+                    shared.links.lock().values().for_each(|link| link.report(tunnels));
+                }
+            }
+        }
+    }
+
+    /// Takes no new dials any more; [`Agent::run`] ends with the last tunnel.
+    pub fn drain(&self) {
+        self.shared.drain.cancel();
+    }
+
+    /// How the agent stands, and what was counted.
+    pub fn snapshot(&self) -> AgentSnapshot {
+        let counters = &self.shared.counters;
+        let (servers, tunnels) = {
+            let links = self.shared.links.lock();
+            (links.keys().cloned().collect(), links.values().map(Link::tunnels).sum())
+        };
+        AgentSnapshot {
+            servers,
+            tunnels,
+            attempts: counters.attempts.load(Relaxed),
+            duplicates: counters.duplicates.load(Relaxed),
+            failures: counters.failures.load(Relaxed),
+            lost: counters.lost.load(Relaxed),
+            sent: counters.sent.load(Relaxed),
+            received: counters.received.load(Relaxed),
+            last_error: counters.last_error.lock().clone(),
+        }
+    }
+
+    fn tunnels(&self) -> usize {
+        self.shared.links.lock().values().map(Link::tunnels).sum()
+    }
+
+    /// One attempt; what becomes of it is told to the schedule.
+    async fn connect(&self, schedule: &mut Schedule, links: &mut JoinSet<Option<String>>) {
+        let shared = &self.shared;
+        shared.counters.attempts.fetch_add(1, Relaxed);
+        let opened = tokio::select! {
+            opened = link::open(shared) => opened,
+            () = shared.drain.cancelled() => return,
+        };
+        let now = Instant::now().into_std();
+        match opened {
+            Ok(Linked { server, count, link, task }) => {
+                shared.settings.count.told(count);
+                let known = shared.links.lock().contains_key(&server);
+                if known {
+                    // The balancer led to a server that is there already; dropping the task ends the stream.
+                    shared.counters.duplicates.fetch_add(1, Relaxed);
+                    schedule.failed(now);
+                    return;
+                }
+                *shared.counters.last_error.lock() = None;
+                shared.links.lock().insert(server.clone(), link);
+                schedule.connected(now);
+                links.spawn(async move {
+                    task.await;
+                    Some(server)
+                });
+            }
+            // A server of this crate says so before it takes the stream in.
+            Err(LinkError::Status(status)) if status.code() == tonic::Code::AlreadyExists => {
+                shared.counters.duplicates.fetch_add(1, Relaxed);
+                schedule.failed(now);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no server was reached");
+                shared.counters.failures.fetch_add(1, Relaxed);
+                *shared.counters.last_error.lock() = Some(error.to_string());
+                schedule.failed(now);
+            }
+        }
+    }
+}
+
+/// How often servers are told of the agent's tunnels.
+const LOAD: Duration = Duration::from_secs(5);
+
+/// However the run ends, its streams have ended with it.
+struct Forgotten<'a>(&'a Shared);
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        self.0.links.lock().clear();
+    }
+}

@@ -1,0 +1,187 @@
+//! One stream's core with its tunnels' pipes and its outbox: carries out what the core decides.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use futures::Stream;
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+
+use super::Shared;
+use crate::{
+    ConnectId, Frame, Reason, TunnelStream,
+    agent_core::{AgentAction, AgentCore, AgentEvent, Endpoint},
+    outbox::Outbox,
+    pipe::{Pipe, Wakers},
+    stream::TunnelPort,
+    wire::Packet,
+};
+
+/// One stream to a server.
+pub(super) struct AgentHub {
+    state: Mutex<State>,
+    /// Told when a tunnel has ended.
+    ended: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Not there before the server has answered, nor after the stream's end.
+    core: Option<AgentCore>,
+    pipes: HashMap<ConnectId, Arc<Pipe>>,
+    outbox: Outbox,
+}
+
+/// A connection to be made.
+pub(super) struct Connect {
+    pub(super) id: ConnectId,
+    pub(super) endpoint: Endpoint,
+    pub(super) tunnel: TunnelStream,
+}
+
+impl AgentHub {
+    pub(super) fn new(ended: Arc<Notify>) -> Self {
+        Self { state: Mutex::default(), ended }
+    }
+
+    /// The server has answered.
+    pub(super) fn begin(&self, core: AgentCore) {
+        self.state.lock().core = Some(core);
+    }
+
+    /// The stream has ended, and with it all tunnels.
+    pub(super) fn close(&self) {
+        let mut wakers = Wakers::new();
+        {
+            let mut state = self.state.lock();
+            state.core = None;
+            for (_, pipe) in state.pipes.drain() {
+                pipe.close(Reason::LinkLost, &mut wakers);
+            }
+            state.outbox.close(&mut wakers);
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn tunnels(&self) -> usize {
+        self.state.lock().core.as_ref().map_or(0, AgentCore::tunnels)
+    }
+
+    pub(super) fn handle(self: &Arc<Self>, event: AgentEvent) -> Vec<Connect> {
+        let mut wakers = Wakers::new();
+        let wanted = self.state.lock().handle(event, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+        let connect = |(id, endpoint, pipe): (ConnectId, Endpoint, Arc<Pipe>)| {
+            let port = Arc::new(Port(Arc::clone(self)));
+            Connect { id, endpoint, tunnel: TunnelStream::new(id.0.cast_unsigned(), pipe, port) }
+        };
+        wanted.into_iter().map(connect).collect()
+    }
+}
+
+impl State {
+    fn handle(&mut self, event: AgentEvent, wakers: &mut Wakers) -> Vec<(ConnectId, Endpoint, Arc<Pipe>)> {
+        let mut wanted = Vec::new();
+        let Some(core) = &mut self.core else { return wanted };
+        for action in core.handle(event, Instant::now().into_std()) {
+            match action {
+                AgentAction::Send(frame) => self.outbox.push(frame, wakers),
+                AgentAction::Connect { id, endpoint } => {
+                    let pipe = Arc::new(Pipe::default());
+                    self.pipes.insert(id, Arc::clone(&pipe));
+                    wanted.push((id, endpoint, pipe));
+                }
+                AgentAction::Opened { id, credit } => {
+                    self.pipes.get(&id).inspect(|pipe| pipe.open(credit, wakers));
+                }
+                AgentAction::Deliver { id, bytes } => {
+                    self.pipes.get(&id).inspect(|pipe| pipe.deliver(bytes, wakers));
+                }
+                AgentAction::Grant { id, bytes } => {
+                    self.pipes.get(&id).inspect(|pipe| pipe.grant(bytes, wakers));
+                }
+                AgentAction::Finished { id } => {
+                    self.pipes.get(&id).inspect(|pipe| pipe.finish(wakers));
+                }
+                AgentAction::Closed { id, reason } => {
+                    if let Some(pipe) = self.pipes.remove(&id) {
+                        pipe.close(reason, wakers);
+                    }
+                }
+            }
+        }
+        wanted
+    }
+}
+
+/// What a tunnel's stream tells the core.
+struct Port(Arc<AgentHub>);
+
+impl Port {
+    fn tell(&self, event: AgentEvent) {
+        // Only frames of the server lead to connections.
+        let _none = self.0.handle(event);
+    }
+}
+
+fn connect_id(id: u64) -> ConnectId {
+    ConnectId(id.cast_signed())
+}
+
+impl TunnelPort for Port {
+    fn write(&self, id: u64, bytes: Bytes) {
+        self.tell(AgentEvent::Write { id: connect_id(id), bytes });
+    }
+
+    fn read(&self, id: u64, bytes: u64) {
+        self.tell(AgentEvent::Read { id: connect_id(id), bytes });
+    }
+
+    fn finish(&self, id: u64) {
+        self.tell(AgentEvent::Finish { id: connect_id(id) });
+    }
+
+    fn close(&self, id: u64, error: String) {
+        let id = connect_id(id);
+        self.tell(AgentEvent::Close { id, error });
+        self.0.state.lock().pipes.remove(&id);
+        self.0.ended.notify_one();
+    }
+}
+
+/// What is sent to the server.
+pub(super) struct Outgoing {
+    hub: Arc<AgentHub>,
+    shared: Arc<Shared>,
+}
+
+impl Outgoing {
+    pub(super) fn new(hub: Arc<AgentHub>, shared: Arc<Shared>) -> Self {
+        Self { hub, shared }
+    }
+}
+
+impl Stream for Outgoing {
+    type Item = Packet;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Packet>> {
+        let mut wakers = Wakers::new();
+        let frame = {
+            let mut state = self.hub.state.lock();
+            let frame = std::task::ready!(state.outbox.poll_pop(context));
+            if let Some(Frame::Data { id, bytes }) = &frame {
+                self.shared.counters.sent.fetch_add(bytes.len() as u64, Relaxed);
+                let sent = AgentEvent::Sent { id: *id, bytes: bytes.len() as u64 };
+                let _none = state.handle(sent, &mut wakers);
+            }
+            frame
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        Poll::Ready(frame.map(Packet::from))
+    }
+}

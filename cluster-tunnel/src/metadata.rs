@@ -1,0 +1,15 @@
+//! The headers of the protocol. HTTP/2 has them in lower case.
+
+/// To the server: the agent's id. Exactly one.
+pub(crate) const AGENT_ID: &str = "agentid";
+/// To the server: what the agent can reach. At most one.
+pub(crate) const AGENT_IDENTIFIERS: &str = "agentidentifiers";
+/// To the server: a bearer token.
+pub(crate) const AUTHORIZATION: &str = "authorization";
+/// To the agent: the server's id. Exactly one.
+pub(crate) const SERVER_ID: &str = "serverid";
+/// To the agent: how many servers there are. Exactly one.
+pub(crate) const SERVER_COUNT: &str = "servercount";
+/// To the server: the ids of servers that the agent has already, one each. A server of this crate that is among them
+/// declines with `ALREADY_EXISTS`.
+pub(crate) const CONNECTED: &str = "cluster-tunnel-connected";

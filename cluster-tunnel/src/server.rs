@@ -1,0 +1,148 @@
+//! The server: agents come to it, and clients dial through it.
+
+mod agents;
+mod connect;
+mod connector;
+mod counters;
+mod grpc;
+mod hub;
+mod identity;
+mod listen;
+mod policy;
+mod settings;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{
+    connector::Connector,
+    counters::{ClusterSnapshot, ServerSnapshot},
+    identity::{
+        Authenticator, CertificateField, CertificateNames, Claim, FirstOf, Identity, Presented, Refusal,
+    },
+    listen::Listener,
+    policy::{AllowAll, Caller, Policy},
+    settings::{ServerEvent, ServerSettings},
+};
+use self::{counters::ServerCounters, hub::ClusterHub};
+use crate::{
+    ClusterName, Reason, Target, TunnelStream,
+    cluster_core::{LinkId, TunnelId},
+};
+
+/// A server of tunnels. A clone is another handle on the same one.
+///
+/// It opens no socket by itself: give it [`Listener`]s with [`TunnelServer::serve_agents`],
+/// [`TunnelServer::serve_connect`] and [`TunnelServer::serve_grpc`], and dial in process with
+/// [`TunnelServer::connector`] or [`TunnelServer::dial`].
+#[derive(Clone)]
+pub struct TunnelServer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: ServerSettings,
+    authenticator: Arc<dyn Authenticator>,
+    policy: Arc<dyn Policy>,
+    clusters: Mutex<HashMap<ClusterName, Arc<ClusterHub>>>,
+    /// The last number of a link or tunnel.
+    last: AtomicU64,
+    counters: ServerCounters,
+    /// Everything that runs for this server.
+    tasks: TaskTracker,
+    /// Set when it is to end: agents' streams and listeners do.
+    stop: CancellationToken,
+}
+
+impl TunnelServer {
+    /// A server without agents and sockets.
+    pub fn new(
+        settings: ServerSettings,
+        authenticator: Arc<dyn Authenticator>,
+        policy: Arc<dyn Policy>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                authenticator,
+                policy,
+                clusters: Mutex::default(),
+                last: AtomicU64::new(0),
+                counters: ServerCounters::default(),
+                tasks: TaskTracker::new(),
+                stop: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// A tunnel to a cluster. Waits for the agent to connect, at most as long as the settings say.
+    pub async fn dial(
+        &self,
+        caller: &Caller,
+        cluster: &ClusterName,
+        target: &Target,
+    ) -> Result<TunnelStream, Reason> {
+        self.shared.policy.may_dial(caller, cluster, target).map_err(Reason::Denied)?;
+        let hub = self.shared.clusters.lock().get(cluster).cloned().ok_or(Reason::NoAgent)?;
+        let tunnel = TunnelId(self.shared.next());
+        let dialled = hub.dial(tunnel, target).await;
+        self.shared.tidy(cluster);
+        dialled
+    }
+
+    /// What HTTP clients of this process connect with: its connections are tunnels to the cluster's API server,
+    /// whatever host the URI names.
+    pub fn connector(&self, caller: Caller, cluster: ClusterName) -> Connector {
+        Connector::new(self.clone(), caller, cluster)
+    }
+
+    /// How everything stands, and what was counted.
+    pub fn snapshot(&self) -> ServerSnapshot {
+        let hubs: Vec<_> = self.shared.clusters.lock().values().cloned().collect();
+        let clusters = hubs.iter().map(|hub| (hub.name().clone(), hub.counters.snapshot(hub.state())));
+        ServerSnapshot {
+            clusters: clusters.collect::<BTreeMap<_, _>>(),
+            agents_accepted: self.shared.counters.accepted.load(Relaxed),
+            agents_refused: self.shared.counters.refused.lock().clone(),
+            malformed: self.shared.counters.malformed.load(Relaxed),
+        }
+    }
+
+    /// Ends all listeners, agents' streams and tunnels, and waits until they are gone.
+    pub async fn stop(&self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}
+
+impl Shared {
+    fn next(&self) -> u64 {
+        self.last.fetch_add(1, Relaxed) + 1
+    }
+
+    fn next_link(&self) -> LinkId {
+        LinkId(self.next())
+    }
+
+    /// Forgets a cluster that has neither agents nor tunnels. Its counters go with it.
+    fn tidy(&self, cluster: &ClusterName) {
+        let mut clusters = self.clusters.lock();
+        if clusters.get(cluster).is_some_and(|hub| hub.is_empty()) {
+            clusters.remove(cluster);
+        }
+    }
+
+    fn report(&self, event: ServerEvent) {
+        tracing::debug!(?event);
+        (self.settings.observer)(&event);
+    }
+}

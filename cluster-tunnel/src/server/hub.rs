@@ -1,0 +1,209 @@
+//! One cluster's core with its tunnels' pipes and its agents' outboxes: carries out what the core decides.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::Stream;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::counters::ClusterCounters;
+use crate::{
+    ClusterName, Extension, Frame, Reason, Target, TunnelStream,
+    cluster_core::{ClusterAction, ClusterCore, ClusterEvent, ClusterState, CoreSettings, LinkId, TunnelId},
+    outbox::Outbox,
+    pipe::{Pipe, Wakers},
+    stream::TunnelPort,
+    wire::Packet,
+};
+
+/// One cluster on a server.
+pub(crate) struct ClusterHub {
+    name: ClusterName,
+    dial: Duration,
+    state: Mutex<State>,
+    pub(crate) counters: ClusterCounters,
+}
+
+struct State {
+    core: ClusterCore,
+    pipes: HashMap<TunnelId, Arc<Pipe>>,
+    outboxes: HashMap<LinkId, Outbox>,
+}
+
+impl ClusterHub {
+    pub(crate) fn new(name: ClusterName, settings: CoreSettings) -> Self {
+        Self {
+            name,
+            dial: settings.dial,
+            state: Mutex::new(State {
+                core: ClusterCore::new(settings),
+                pipes: HashMap::new(),
+                outboxes: HashMap::new(),
+            }),
+            counters: ClusterCounters::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &ClusterName {
+        &self.name
+    }
+
+    pub(crate) fn state(&self) -> ClusterState {
+        self.state.lock().core.state(Instant::now().into_std())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().core.is_empty()
+    }
+
+    /// Takes an agent's stream in and answers what is to be sent on it.
+    pub(crate) fn open_link(self: &Arc<Self>, link: LinkId, extension: Option<Extension>) -> LinkStream {
+        self.state.lock().outboxes.insert(link, Outbox::default());
+        self.handle(ClusterEvent::LinkOpened { link, extension });
+        LinkStream { hub: Arc::clone(self), link }
+    }
+
+    /// Lets an agent's stream go. What waits for it is dropped.
+    pub(crate) fn close_link(&self, link: LinkId) {
+        let mut wakers = Wakers::new();
+        if let Some(mut outbox) = self.state.lock().outboxes.remove(&link) {
+            outbox.close(&mut wakers);
+        }
+        wake(wakers);
+        self.handle(ClusterEvent::LinkClosed { link });
+    }
+
+    pub(crate) fn received(&self, link: LinkId, frame: Frame) {
+        if let Frame::Data { bytes, .. } = &frame {
+            self.counters.received(bytes.len());
+        }
+        self.handle(ClusterEvent::Received { link, frame });
+    }
+
+    /// Asks an agent for a tunnel and waits for it. Dropped before, it gives the dial up.
+    pub(crate) async fn dial(
+        self: &Arc<Self>,
+        tunnel: TunnelId,
+        target: &Target,
+    ) -> Result<TunnelStream, Reason> {
+        let begin = Instant::now();
+        let pipe = Arc::new(Pipe::default());
+        self.state.lock().pipes.insert(tunnel, Arc::clone(&pipe));
+        let stream = TunnelStream::new(tunnel.0, pipe, Arc::clone(self) as Arc<dyn TunnelPort>);
+        self.handle(ClusterEvent::Dial { tunnel, address: target.address().to_owned() });
+        let opened = match tokio::time::timeout(self.dial, stream.opened()).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                self.handle(ClusterEvent::Time);
+                stream.opened().await
+            }
+        };
+        self.counters.dialled(opened.as_ref().err(), begin.elapsed());
+        opened.map(|()| stream)
+    }
+
+    fn handle(&self, event: ClusterEvent) {
+        let mut wakers = Wakers::new();
+        self.state.lock().handle(event, &mut wakers);
+        wake(wakers);
+    }
+}
+
+impl State {
+    fn handle(&mut self, event: ClusterEvent, wakers: &mut Wakers) {
+        for action in self.core.handle(event, Instant::now().into_std()) {
+            self.carry_out(action, wakers);
+        }
+    }
+
+    fn carry_out(&mut self, action: ClusterAction, wakers: &mut Wakers) {
+        match action {
+            ClusterAction::Send { link, frame } => {
+                if let Some(outbox) = self.outboxes.get_mut(&link) {
+                    outbox.push(frame, wakers);
+                }
+            }
+            ClusterAction::Opened { tunnel, credit } => {
+                self.pipes.get(&tunnel).inspect(|pipe| pipe.open(credit, wakers));
+            }
+            ClusterAction::Deliver { tunnel, bytes } => {
+                self.pipes.get(&tunnel).inspect(|pipe| pipe.deliver(bytes, wakers));
+            }
+            ClusterAction::Grant { tunnel, bytes } => {
+                self.pipes.get(&tunnel).inspect(|pipe| pipe.grant(bytes, wakers));
+            }
+            ClusterAction::Finished { tunnel } => {
+                self.pipes.get(&tunnel).inspect(|pipe| pipe.finish(wakers));
+            }
+            ClusterAction::Closed { tunnel, reason } => {
+                if let Some(pipe) = self.pipes.remove(&tunnel) {
+                    pipe.close(reason, wakers);
+                }
+            }
+        }
+    }
+}
+
+impl TunnelPort for ClusterHub {
+    fn write(&self, id: u64, bytes: bytes::Bytes) {
+        self.handle(ClusterEvent::Write { tunnel: TunnelId(id), bytes });
+    }
+
+    fn read(&self, id: u64, bytes: u64) {
+        self.handle(ClusterEvent::Read { tunnel: TunnelId(id), bytes });
+    }
+
+    fn finish(&self, id: u64) {
+        self.handle(ClusterEvent::Finish { tunnel: TunnelId(id) });
+    }
+
+    fn close(&self, id: u64, _: String) {
+        self.handle(ClusterEvent::Close { tunnel: TunnelId(id) });
+    }
+}
+
+/// What is sent to an agent. Its end takes the agent's stream out of the cluster.
+pub(crate) struct LinkStream {
+    hub: Arc<ClusterHub>,
+    link: LinkId,
+}
+
+impl Stream for LinkStream {
+    type Item = Result<Packet, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut wakers = Wakers::new();
+        let frame = {
+            let mut state = self.hub.state.lock();
+            let Some(outbox) = state.outboxes.get_mut(&self.link) else { return Poll::Ready(None) };
+            let frame = std::task::ready!(outbox.poll_pop(context));
+            if let Some(Frame::Data { id, bytes }) = &frame {
+                let (id, bytes) = (*id, bytes.len());
+                self.hub.counters.sent(bytes);
+                let sent = ClusterEvent::Sent { link: self.link, id, bytes: bytes as u64 };
+                state.handle(sent, &mut wakers);
+            }
+            frame
+        };
+        wake(wakers);
+        Poll::Ready(frame.map(|frame| Ok(frame.into())))
+    }
+}
+
+impl Drop for LinkStream {
+    fn drop(&mut self) {
+        self.hub.close_link(self.link);
+    }
+}
+
+/// After all locks are let go: what is woken may be dropped in here, and its end asks the hub.
+fn wake(wakers: Wakers) {
+    wakers.into_iter().for_each(std::task::Waker::wake);
+}

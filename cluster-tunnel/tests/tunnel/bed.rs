@@ -1,0 +1,167 @@
+//! Certificates, servers and agents on loopback.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use cluster_tunnel::{
+    Agent, ClusterName, TunnelServer,
+    agent::{AgentSettings, Pace, Server},
+    agent_core::{Endpoint, Targets},
+    server::{AllowAll, Authenticator, CertificateField, CertificateNames, Listener, Policy, ServerSettings},
+};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    server::WebPkiClientVerifier,
+};
+use tokio::task::JoinHandle;
+
+/// One authority for servers and agents.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        Self { issuer: Issuer::new(params, key), certificate }
+    }
+
+    fn signed(
+        &self,
+        mut params: CertificateParams,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        params.extended_key_usages = vec![purpose];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        (certificate, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        roots
+    }
+
+    /// What a server shows; clients may come without a certificate.
+    pub fn server_tls(&self) -> Arc<ArcSwap<rustls::ServerConfig>> {
+        let params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let (certificate, key) = self.signed(params, ExtendedKeyUsagePurpose::ServerAuth);
+        let verifier = WebPkiClientVerifier::builder(Arc::new(self.roots()));
+        let verifier = verifier.allow_unauthenticated().build().unwrap();
+        let mut config = rustls::ServerConfig::builder()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(ArcSwap::from_pointee(config))
+    }
+
+    /// What an agent shows: a certificate with this common name, which ends after `valid`.
+    pub fn client_tls(&self, name: &str, valid: Duration) -> Arc<ArcSwap<rustls::ClientConfig>> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_after = (std::time::SystemTime::now() + valid).into();
+        let (certificate, key) = self.signed(params, ExtendedKeyUsagePurpose::ClientAuth);
+        let config = rustls::ClientConfig::builder().with_root_certificates(self.roots());
+        let mut config = config.with_client_auth_cert(vec![certificate], key).unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(ArcSwap::from_pointee(config))
+    }
+}
+
+/// A server of this crate with a socket for agents.
+pub struct RunningServer {
+    pub server: TunnelServer,
+    pub agents: SocketAddr,
+}
+
+pub const HOUR: Duration = Duration::from_hours(1);
+
+pub fn certificate_names() -> Arc<dyn Authenticator> {
+    Arc::new(CertificateNames { field: CertificateField::CommonName, prefix: "cluster:".to_owned() })
+}
+
+pub async fn serve(authority: &Authority, settings: ServerSettings) -> RunningServer {
+    serve_with(authority, settings, Arc::new(AllowAll), (Ipv4Addr::LOCALHOST, 0).into()).await
+}
+
+pub async fn serve_with(
+    authority: &Authority,
+    settings: ServerSettings,
+    policy: Arc<dyn Policy>,
+    address: SocketAddr,
+) -> RunningServer {
+    let server = TunnelServer::new(settings, certificate_names(), policy);
+    let listener = Listener::tcp(address, Some(authority.server_tls())).await.unwrap();
+    let agents = listener.address().unwrap();
+    let serving = server.clone();
+    tokio::spawn(async move { serving.serve_agents(listener).await });
+    RunningServer { server, agents }
+}
+
+/// An agent that runs until it is dropped.
+pub struct RunningAgent {
+    pub agent: Agent,
+    pub task: JoinHandle<()>,
+}
+
+impl Drop for RunningAgent {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub fn cluster(name: &str) -> ClusterName {
+    name.parse().unwrap()
+}
+
+/// The settings of an agent with a certificate for its cluster and a short pause.
+pub fn agent_settings(authority: &Authority, name: &str, server: u16, target: SocketAddr) -> AgentSettings {
+    let server = Server {
+        host: "127.0.0.1".to_owned(),
+        port: server,
+        tls: authority.client_tls(&format!("cluster:{name}"), HOUR),
+        name: None,
+        proxy: None,
+    };
+    let targets = Targets::api_server(Endpoint::Tcp(target.to_string()));
+    let mut settings = AgentSettings::new(&cluster(name), server, targets);
+    settings.pace = Pace { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+    settings
+}
+
+pub fn run(settings: AgentSettings) -> RunningAgent {
+    let agent = Agent::new(settings);
+    let running = agent.clone();
+    RunningAgent { agent, task: tokio::spawn(async move { running.run().await }) }
+}
+
+/// Asks until it is so, for half a minute.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "not within 30 s: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The streams of a cluster's agents on a server.
+pub fn links(server: &TunnelServer, name: &str) -> usize {
+    server.snapshot().clusters.get(&cluster(name)).map_or(0, |cluster| cluster.state.links)
+}
