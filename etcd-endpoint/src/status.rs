@@ -81,6 +81,11 @@ pub(crate) fn of_store(error: &StoreError) -> Status {
         StoreError::Full { .. } => no_space(),
         StoreError::Corrupt { .. } => Status::new(Code::DataLoss, "etcdserver: corrupt cluster"),
         StoreError::Closed => stopped(),
+        // Nothing was done and nothing will be.
+        StoreError::Unavailable { .. } => {
+            tracing::warn!(error = error as &dyn std::error::Error, "the store cannot be reached");
+            Status::unavailable("etcdserver: no leader")
+        }
         // A read is repeated by the client, and a write may or may not have been done.
         _ => {
             tracing::warn!(error = error as &dyn std::error::Error, "the store did not answer");
