@@ -4,9 +4,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use fedd::embedded::{Embedded, EmbeddedOptions};
+use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
 use fedd::settings;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -155,13 +156,17 @@ async fn one_replica_leads_and_another_takes_over() {
 async fn on_the_embedded_api_server_they_do_the_same() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
+    let Opened { store, secrets, .. } = Storage::file(folder.path().join("fedd.db")).open().await.unwrap();
     let host = Embedded::start(EmbeddedOptions {
-        data: folder.path().join("fedd.db"),
+        store,
+        secrets,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         hosts: Vec::new(),
         namespace: "kube-federation-system".to_owned(),
         types: Vec::new(),
         settings: settings::written_out(),
+        audit: None,
+        metrics: Arc::default(),
     })
     .await
     .unwrap();

@@ -51,6 +51,8 @@ fn end_of_string(json: &[u8], from: usize) -> usize {
 /// The stored object with its resource version, or `None` where it must be parsed: it is of another version than
 /// `api_version`, or not in the compact form in which this server stores.
 pub(crate) fn with_revision(stored: &[u8], api_version: &str, revision: u64) -> Option<Bytes> {
+    // kube-apiserver ends what it stores with a newline, which would end a watch's line.
+    let stored = stored.trim_ascii_end();
     let [version, metadata] = top_level(stored, [b"apiVersion", b"metadata"]);
     let (version, metadata) = (version?, metadata?);
     let rest = stored.get(version + 1..)?;
@@ -108,6 +110,13 @@ mod tests {
         fn any_bytes_are_looked_at_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = with_revision(&bytes, "v1", 1);
         }
+    }
+
+    #[test]
+    fn the_newline_that_kube_apiserver_stores_is_left_out() {
+        let stored = b"{\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"}}\n";
+        let served = with_revision(stored, "v1", 7).unwrap();
+        assert_eq!(served, r#"{"apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a"}}"#);
     }
 
     #[test]
