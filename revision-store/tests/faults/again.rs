@@ -30,16 +30,16 @@ pub(crate) fn start(test: &str, folder: &Path) -> Child {
         .unwrap()
 }
 
-/// Runs one ignored test where the folder is a small file system of its own, after `prepare` (a shell command) was done
-/// there. Whether it could be run at all: it needs mount namespaces, and leaves nothing behind.
-pub(crate) fn on_a_small_disk(test: &str, folder: &Path, prepare: &str) -> bool {
+/// Runs one ignored test where the folder is a file system of its own with so many MiB, after `prepare` (a shell command)
+/// was done there. Whether it could be run at all: it needs mount namespaces, and leaves nothing behind.
+pub(crate) fn on_a_small_disk(test: &str, folder: &Path, mib: u32, prepare: &str) -> bool {
     let namespace = |script: &str| {
         let mut command = command("unshare", test, folder);
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]).arg(folder);
         command
     };
-    let mount = "mount -t tmpfs -o size=4m tmpfs \"$1\"";
-    if !namespace(mount).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+    let mount = format!("mount -t tmpfs -o size={mib}m tmpfs \"$1\"");
+    if !namespace(&mount).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
         return false;
     }
     let script = format!("{mount} && {prepare} && exec \"$2\" --exact \"$FAULT_TEST\" --ignored --nocapture");

@@ -56,7 +56,7 @@ async fn a_file_at_its_limit_refuses_and_goes_on_when_it_may_grow() {
 #[test]
 fn a_full_disk_loses_nothing_and_the_store_goes_on_when_there_is_space() {
     let folder = tempfile::tempdir().unwrap();
-    if !again::on_a_small_disk("full::fills_its_disk", folder.path(), "true") {
+    if !again::on_a_small_disk("full::fills_its_disk", folder.path(), 4, "true") {
         eprintln!("skipped: this system lets a test have no mounts of its own");
     }
 }
