@@ -44,6 +44,7 @@ const COMMANDS: [&str; 14] = [
     "unjoin",
     "version",
     "completion",
+    "etcd-endpoint",
 ];
 
 #[test]

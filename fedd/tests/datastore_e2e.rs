@@ -12,12 +12,14 @@ use std::sync::Arc;
 
 use etcd_endpoint::{Endpoint, Identity, Listening};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, PostParams};
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
 use process::within;
-use revision_store::MemoryStore;
+use revision_store::{Datastore, MemoryStore, Store};
 use serde_json::{Value, json};
 use serving::Home;
-use testbed::{Database, DatabaseKind};
+use testbed::{ApiServer, ApiServerOptions, Database, DatabaseKind, Testbed};
 use tokio::process::Command;
 
 async fn datastore(arguments: &[&str]) -> Output {
@@ -109,6 +111,125 @@ async fn data_move_between_a_file_a_database_and_etcd() {
     assert_eq!(back["objects"], original["objects"]);
     let moved = kept(&Home::on(&on_database)).await;
     assert_eq!((moved.data, moved.metadata.uid), (object.data, object.metadata.uid));
+}
+
+/// A kube-apiserver on an etcd, or on what speaks like one. It stores protobuf, which is its own form.
+async fn api_server(testbed: &Testbed, name: &str, etcd: Option<String>) -> ApiServer {
+    let flags = vec!["--etcd-prefix=/registry".to_owned()];
+    let options = ApiServerOptions { etcd, flags, ..ApiServerOptions::default() };
+    testbed.api_server_with(name, options).await.unwrap()
+}
+
+/// Objects of several groups, built-in and not, by a suffix of their names.
+fn objects(suffix: &str) -> Vec<(Value, ApiResource)> {
+    let template = json!({"metadata": {"labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "web", "image": "example.org/web:1"}]}});
+    let spec =
+        json!({"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template.clone()});
+    [
+        ("v1", "ConfigMap", json!({"data": {"k": "v"}})),
+        ("v1", "Secret", json!({"stringData": {"k": "v"}})),
+        ("v1", "Service", json!({"spec": {"ports": [{"port": 80}], "selector": {"app": "web"}}})),
+        ("v1", "Pod", json!({"spec": template["spec"]})),
+        ("apps/v1", "Deployment", json!({"spec": spec})),
+        ("coordination.k8s.io/v1", "Lease", json!({"spec": {"holderIdentity": "me"}})),
+        ("example.org/v1", "Widget", json!({"spec": {"size": 3}})),
+    ]
+    .into_iter()
+    .map(|(api_version, kind, mut object)| {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        object["apiVersion"] = api_version.into();
+        object["kind"] = kind.into();
+        object["metadata"] = json!({"name": format!("{}-{suffix}", kind.to_lowercase())});
+        (object, ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind)))
+    })
+    .collect()
+}
+
+/// Applies them; what they have become.
+async fn applied(client: &Client, suffix: &str) -> Vec<(DynamicObject, ApiResource)> {
+    let mut made = Vec::new();
+    for (object, resource) in objects(suffix) {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", &resource);
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let params = PatchParams::apply("test");
+        // A new definition is served a little later.
+        let object = within("it is made", async {
+            loop {
+                match api.patch(name, &params, &Patch::Apply(&object)).await {
+                    Err(kube::Error::Api(status)) if status.code == 404 => {
+                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    }
+                    done => return done.unwrap(),
+                }
+            }
+        })
+        .await;
+        made.push((object, resource));
+    }
+    made
+}
+
+/// They are as they were, but for their revisions.
+async fn are_served(client: &Client, all: &[(DynamicObject, ApiResource)]) {
+    for (object, resource) in all {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", resource);
+        let mut found = api.get(object.metadata.name.as_ref().unwrap()).await.unwrap();
+        found.metadata.resource_version.clone_from(&object.metadata.resource_version);
+        assert_eq!(found, *object);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_of_kube_apiservers_move_from_an_etcd_to_a_database_and_to_another_etcd() {
+    let (first, second) = tokio::try_join!(Testbed::start(), Testbed::start()).unwrap();
+    let database = Database::start(DatabaseKind::MariaDb).await.unwrap();
+    let url = database.url("fedd");
+
+    let server = api_server(&first, "on-etcd", None).await;
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.org"},
+        "spec": {"group": "example.org", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema":
+                {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}});
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+    ));
+    let definitions: Api<DynamicObject> = Api::all_with(server.client(), &resource);
+    let params = PatchParams::apply("test");
+    definitions.patch("widgets.example.org", &params, &Patch::Apply(definition)).await.unwrap();
+    let mut all = applied(&server.client(), "one").await;
+    server.stop().await.unwrap();
+    done(&["copy", &first.etcd_address(), &url]).await;
+    let copied = sound(&url).await;
+    assert!(copied["objects"].as_u64().unwrap() > 50, "{copied}");
+
+    // A kube-apiserver goes on there; what it writes is sound too, while it runs.
+    let folder = tempfile::tempdir().unwrap();
+    let listen = format!("unix://{}", folder.path().join("etcd").display());
+    let store: Arc<dyn Store> = Datastore::parse(&url).unwrap().open().await.unwrap();
+    let identity = Identity { name: "etcd".to_owned(), client_urls: vec![listen.clone()] };
+    let endpoint = Endpoint::new(store, identity);
+    let listening = Listening::bind(endpoint, &[listen.parse().unwrap()], None).await.unwrap();
+    let serving = tokio::spawn(listening.run(std::future::pending()));
+    let server = api_server(&first, "on-endpoint", Some(listen)).await;
+    are_served(&server.client(), &all).await;
+    let (gone, resource) = all.remove(0);
+    let api: Api<DynamicObject> = Api::namespaced_with(server.client(), "default", &resource);
+    api.delete(gone.metadata.name.as_ref().unwrap(), &DeleteParams::default()).await.unwrap();
+    all.extend(applied(&server.client(), "two").await);
+    let checked = sound(&url).await;
+    assert!(checked["objects"].as_u64() > copied["objects"].as_u64(), "{checked}");
+    server.stop().await.unwrap();
+    serving.abort();
+
+    done(&["copy", &url, &second.etcd_address()]).await;
+    let server = api_server(&second, "moved", None).await;
+    are_served(&server.client(), &all).await;
+    let api: Api<DynamicObject> = Api::namespaced_with(server.client(), "default", &resource);
+    assert!(api.get_opt(gone.metadata.name.as_ref().unwrap()).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

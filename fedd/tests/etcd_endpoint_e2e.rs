@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test: it fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use futures::TryStreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
-use testbed::{ApiServerOptions, Testbed};
+use testbed::{ApiServerOptions, Database, DatabaseKind, Testbed};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -22,9 +22,9 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Starts it, and waits until it listens.
-async fn endpoint(data: &Path, socket: &Path) -> Child {
+async fn endpoint(datastore: &str, socket: &Path) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_fedd"))
-        .args(["etcd-endpoint", "--datastore", &format!("sqlite://{}", data.display())])
+        .args(["etcd-endpoint", "--datastore", datastore])
         .args(["--listen-client-urls", &format!("unix://{}", socket.display())])
         .env_clear()
         .stderr(Stdio::piped())
@@ -69,10 +69,21 @@ async fn create(objects: &Api<ConfigMap>, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_the_endpoint_or_the_api_server_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    nothing_is_lost(&format!("sqlite://{}", folder.path().join("data.db").display())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_database_nothing_is_lost_when_the_endpoint_or_the_api_server_is_killed() {
+    let database = Database::start(DatabaseKind::MariaDb).await.unwrap();
+    nothing_is_lost(&database.url("fedd")).await;
+}
+
+async fn nothing_is_lost(datastore: &str) {
     let testbed = Testbed::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (data, socket): (PathBuf, PathBuf) = (folder.path().join("data.db"), folder.path().join("etcd"));
-    let mut serving = endpoint(&data, &socket).await;
+    let socket = folder.path().join("etcd");
+    let mut serving = endpoint(datastore, &socket).await;
     let options = ApiServerOptions {
         etcd: Some(format!("unix://{}", socket.display())),
         ..ApiServerOptions::default()
@@ -108,7 +119,7 @@ async fn nothing_is_lost_when_the_endpoint_or_the_api_server_is_killed() {
                 server.start_again().await.unwrap();
             } else {
                 serving.kill().await.unwrap();
-                serving = endpoint(&data, &socket).await;
+                serving = endpoint(datastore, &socket).await;
             }
         };
         within("the writes are done", async { tokio::join!(writes, kills) }).await;

@@ -9,7 +9,6 @@ mod process;
 mod serving;
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,16 +19,14 @@ use futures::future::join_all;
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::reflector::{self, Store};
-use kube::runtime::wait::await_condition;
 use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Client, Resource};
-use process::{PATIENCE, within};
-use serde::de::DeserializeOwned;
+use process::within;
 use serde_json::{Value, json};
-use serving::{Home, Member};
+use serving::{Home, Member, becomes};
 
 const BY_CLUSTER: &str = "v1beta1";
 const BY_CELL: &str = "v1beta2";
@@ -55,18 +52,6 @@ async fn apply(
         "metadata": {"name": name}, "spec": spec});
     let applied = api.patch(name, &PatchParams::apply(manager), &Patch::Apply(object)).await?;
     Ok(serde_json::to_value(applied).unwrap())
-}
-
-/// Waits, by a watch, until an object is so.
-async fn becomes<K>(what: &str, api: Api<K>, name: &str, so: impl Fn(&K) -> bool)
-where
-    K: Resource + Clone + Debug + Send + DeserializeOwned + 'static,
-{
-    let condition = await_condition(api.clone(), name, |object: Option<&K>| object.is_some_and(&so));
-    let Ok(ended) = tokio::time::timeout(PATIENCE, condition).await else {
-        panic!("never: {what}; it is {:?}", api.get_opt(name).await);
-    };
-    ended.unwrap();
 }
 
 async fn holds(member: &Member, name: &str, value: &str) {

@@ -21,7 +21,8 @@ pub(crate) fn config_map(name: &str, value: &str) -> ConfigMap {
     }
 }
 
-fn version(object: &ConfigMap) -> u64 {
+/// The revision of an object.
+pub(crate) fn version(object: &ConfigMap) -> u64 {
     object.metadata.resource_version.as_ref().unwrap().parse().unwrap()
 }
 

@@ -3,10 +3,12 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use testbed::{ApiServerOptions, Testbed};
+use testbed::{ApiServerOptions, DatabaseKind, Testbed};
 
 use crate::{
-    compare, generated, masking,
+    compare,
+    database::OnDatabase,
+    generated, masking,
     request::{self, Request},
     served::Served,
     server::{Answer, Server},
@@ -14,8 +16,28 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kube_apiserver_answers_as_on_etcd() {
-    let testbed = Testbed::start().await.unwrap();
     let mut served = Served::sqlite().await;
+    answers_as_on_etcd(&served).await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kube_apiserver_on_mariadb_answers_as_on_etcd() {
+    let mut below = OnDatabase::start(DatabaseKind::MariaDb).await;
+    answers_as_on_etcd(&below.served).await;
+    below.served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kube_apiserver_on_oceanbase_answers_as_on_etcd() {
+    let mut below = OnDatabase::start(DatabaseKind::OceanBase).await;
+    answers_as_on_etcd(&below.served).await;
+    below.served.stop().await;
+}
+
+/// Plays everything to both.
+async fn answers_as_on_etcd(served: &Served) {
+    let testbed = Testbed::start().await.unwrap();
     let options = ApiServerOptions { etcd: Some(served.url.clone()), ..ApiServerOptions::default() };
     let (on_etcd, on_endpoint) = tokio::try_join!(
         testbed.api_server("etcd-below"),
@@ -36,8 +58,6 @@ async fn a_kube_apiserver_answers_as_on_etcd() {
     }
     println!("{} requests", report.requests);
     assert!(report.text.is_empty(), "{} answers differ:\n{}", report.differing, report.text);
-    drop(on_endpoint);
-    served.stop().await;
 }
 
 /// Parts of requests' labels and of places, and why the two differ there.

@@ -4,6 +4,7 @@
 #[path = "../../../federation-apiserver/tests/differential_e2e/compare.rs"]
 mod compare;
 mod data;
+mod database;
 mod differential;
 mod embedded;
 #[path = "../../../federation-apiserver/tests/differential_e2e/generated.rs"]

@@ -28,7 +28,8 @@ impl Served {
         Self::over(Arc::new(store), folder).await
     }
 
-    async fn over(store: Arc<dyn Store>, folder: tempfile::TempDir) -> Self {
+    /// Over any store; the folder has the socket.
+    pub(crate) async fn over(store: Arc<dyn Store>, folder: tempfile::TempDir) -> Self {
         let url = format!("unix://{}", folder.path().join("etcd").display());
         let (stop, serving) = serve(Arc::clone(&store), &url).await;
         Self { store, url, stop: Some(stop), serving, folder }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use etcd_endpoint::{Endpoint, Identity, ListenUrl, Listening, ServerTls};
-use revision_store::{SqliteStore, Store};
+use revision_store::Datastore;
 use tracing::info;
 
-use super::Usage;
 use super::run::Shutdown;
 use crate::output::note;
 
@@ -22,12 +21,14 @@ pub const ABOUT: &str = "Serve etcd's v3 API over a datastore, so that a stock k
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
         fedd etcd-endpoint --datastore sqlite:///var/lib/fedd/fedd.db\n  \
-        fedd etcd-endpoint --datastore /var/lib/fedd/fedd.db --listen-client-urls unix:///run/fedd/etcd.sock\n  \
+        fedd etcd-endpoint --datastore sqlite:///var/lib/fedd/fedd.db --listen-client-urls unix:///run/fedd/etcd.sock\n  \
+        fedd etcd-endpoint --datastore 'mysql://fedd@db.example.org:3306/fedd?password-file=/etc/fedd/password'\n  \
         kube-apiserver --etcd-servers http://127.0.0.1:2379 …")]
 pub struct EtcdEndpointArgs {
-    /// Where the data is: sqlite:///PATH, or the path of a file
-    #[arg(long, value_name = "URL")]
-    pub datastore: String,
+    /// Where the data is, as `fedd serve --datastore` takes it: sqlite:///PATH for a file,
+    /// mysql://USER@HOST:PORT/DATABASE for MySQL, MariaDB and OceanBase. See docs/datastore.md
+    #[arg(long, value_name = "URL", value_parser = Datastore::parse, env = "FEDD_DATASTORE", hide_env_values = true)]
+    pub datastore: Datastore,
     /// Where to listen: http://ADDRESS:PORT on loopback addresses, https://ADDRESS:PORT, unix:///PATH or unixs:///PATH;
     /// several with commas
     #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://127.0.0.1:2379")]
@@ -68,9 +69,9 @@ fn read(file: &Path) -> anyhow::Result<String> {
 pub async fn run(args: EtcdEndpointArgs) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals().context("cannot take signals")?;
     let work = async {
-        let (path, tls) = (sqlite_path(&args.datastore)?, args.tls()?);
-        // Its errors name the file.
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await?);
+        let tls = args.tls()?;
+        // Its errors name the datastore.
+        let store = args.datastore.open().await?;
         let client_urls = args.listen_client_urls.iter().map(ToString::to_string).collect();
         let endpoint = Endpoint::new(Arc::clone(&store), Identity { name: args.name, client_urls });
         let outcome = serve(endpoint, &args.listen_client_urls, tls, &shutdown).await;
@@ -96,32 +97,4 @@ async fn serve(
         note(&format!("fedd serves etcd's API at {url}"));
     }
     Ok(listening.run(shutdown.gently.cancelled()).await?)
-}
-
-/// The file that a datastore's URL names.
-fn sqlite_path(datastore: &str) -> Result<PathBuf, Usage> {
-    let path = match datastore.split_once("://") {
-        None => datastore,
-        Some(("sqlite", path)) => path,
-        Some(_) => "",
-    };
-    if path.is_empty() {
-        return Err(Usage(format!(
-            "--datastore {datastore:?} is no datastore: write sqlite:///PATH or the path of a file"
-        )));
-    }
-    Ok(path.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_datastore_is_a_path_or_a_url_of_one() {
-        let path = |datastore: &str| sqlite_path(datastore).map(|path| path.display().to_string());
-        assert_eq!(path("sqlite:///var/lib/fedd.db").as_deref(), Ok("/var/lib/fedd.db"));
-        assert_eq!(path("fedd.db").as_deref(), Ok("fedd.db"));
-        assert!(path("sqlite://").is_err() && path("").is_err() && path("postgres://host/db").is_err());
-    }
 }

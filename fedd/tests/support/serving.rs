@@ -1,6 +1,7 @@
 //! `fedd serve` as a process, and members in the test's own.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -12,14 +13,16 @@ use federation_apiserver::builtin::Profile;
 use federation_apiserver::{EmbeddedServer, Options, Secrets};
 use jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client, Config, Resource};
 use parking_lot::Mutex;
 use revision_store::{MemoryStore, Store};
+use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::process::{done, within};
+use crate::process::{PATIENCE, done, within};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -30,6 +33,18 @@ pub(crate) async fn client(kubeconfig: &Path) -> Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
+}
+
+/// Waits, by a watch, until an object is so.
+pub(crate) async fn becomes<K>(what: &str, api: Api<K>, name: &str, so: impl Fn(&K) -> bool)
+where
+    K: Resource + Clone + Debug + Send + DeserializeOwned + 'static,
+{
+    let condition = await_condition(api.clone(), name, |object: Option<&K>| object.is_some_and(&so));
+    let Ok(ended) = tokio::time::timeout(PATIENCE, condition).await else {
+        panic!("never: {what}; it is {:?}", api.get_opt(name).await);
+    };
+    ended.unwrap();
 }
 
 /// A folder with a federation's data, or of a replica that has them in a database; it is served or not.
@@ -133,11 +148,17 @@ impl Home {
 
     /// A member in this process, and its kubeconfig; it has joined, with cells if there are to be some.
     pub(crate) async fn joined(&self, name: &str, cells: &[&str]) -> Member {
+        let flags: Vec<_> = cells.iter().flat_map(|cell| ["--cell", *cell]).collect();
+        self.joined_with(name, &flags).await
+    }
+
+    /// The same, with any flags.
+    pub(crate) async fn joined_with(&self, name: &str, flags: &[&str]) -> Member {
         let server = member().await;
         let kubeconfig = self.folder().join(format!("{name}.kubeconfig"));
         std::fs::write(&kubeconfig, server.admin_kubeconfig(name).unwrap().to_string()).unwrap();
         let mut arguments = vec!["join", name, "--cluster-kubeconfig", kubeconfig.to_str().unwrap()];
-        arguments.extend(cells.iter().flat_map(|cell| ["--cell", *cell]));
+        arguments.extend(flags);
         done(&self.kubeconfig(), &arguments).await;
         Member { client: client(&kubeconfig).await, _server: server }
     }

@@ -1,10 +1,12 @@
 //! The same requests to this server and to a real kube-apiserver: the answers are the same.
 //!
 //! The requests are in `requests/`, one file for each scene; `request.rs` says how they are written. What differs on
-//! purpose is in `meant.rs`, with the reason.
+//! purpose is in `meant.rs`, with the reason. The store below this server is in memory, and on databases for the scenes
+//! that ask most of a store; `STORE=mariadb` or `STORE=oceanbase` plays everything there. `SCENE=lists` plays one scene.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is missing")]
 
+mod below;
 mod compare;
 mod generated;
 mod masking;
@@ -15,30 +17,18 @@ mod server;
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
+use below::Below;
 use request::Request;
 use server::{Answer, Server};
+use testbed::DatabaseKind;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_those_of_a_real_api_server() {
-    let testbed = testbed::Testbed::start().await.unwrap();
-    let real = testbed.api_server("differential").await.unwrap();
-    let theirs = Server::new(real.kube_config());
-    let (embedded, ours) = server::embedded().await;
-
-    let mut report = Report::default();
     let wanted = std::env::var("SCENE").unwrap_or_default();
-    for (scene, requests) in scenes() {
-        if scene.contains(&wanted) {
-            play(&scene, &requests, &ours, &theirs, &mut report).await;
-        }
-    }
-    if wanted.is_empty() || wanted == "generated" {
-        generated::writes(&ours, &theirs, &mut report).await;
-    }
-    embedded.stop().await;
-    println!("{} requests, {} differences that are meant", report.requests, report.meant);
-    assert!(report.text.is_empty(), "{} answers differ:\n{}", report.differing, report.text);
+    let below = Below::chosen().await;
+    let report = answers(&below, |scene| scene.contains(&wanted)).await;
     if wanted.is_empty() {
         assert_eq!(
             report.unused(),
@@ -49,11 +39,47 @@ async fn answers_are_those_of_a_real_api_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_are_those_of_a_real_api_server_on_mariadb() {
+    answers(&Below::database(DatabaseKind::MariaDb).await, |scene| STORED.contains(&scene)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_those_of_a_real_api_server_on_oceanbase() {
+    answers(&Below::database(DatabaseKind::OceanBase).await, |scene| STORED[..2].contains(&scene)).await;
+}
+
+/// The scenes that ask most of a store.
+const STORED: [&str; 6] = ["lists", "watches", "configmaps", "deletes", "custom", "apply"];
+
+/// Plays the chosen scenes to a server on a store and to a real one.
+async fn answers(below: &Below, chosen: impl Fn(&str) -> bool) -> Report {
+    let testbed = testbed::Testbed::start().await.unwrap();
+    let real = testbed.api_server("differential").await.unwrap();
+    let theirs = Server::new(real.kube_config());
+    let (embedded, ours) = server::embedded(Arc::clone(&below.store)).await;
+
+    let mut report = Report::default();
+    for (scene, requests) in scenes() {
+        if chosen(&scene) {
+            play(&scene, &requests, &ours, &theirs, &mut report).await;
+        }
+    }
+    if chosen("generated") {
+        generated::writes(&ours, &theirs, &mut report).await;
+    }
+    embedded.stop().await;
+    println!("{} requests, {} differences that are meant", report.requests, report.meant);
+    assert!(report.text.is_empty(), "{} answers differ:\n{}", report.differing, report.text);
+    report
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn random_custom_resources_are_as_in_a_real_api_server() {
     let testbed = testbed::Testbed::start().await.unwrap();
     let real = testbed.api_server("random").await.unwrap();
     let theirs = Server::new(real.kube_config());
-    let (embedded, ours) = server::embedded().await;
+    let below = Below::chosen().await;
+    let (embedded, ours) = server::embedded(Arc::clone(&below.store)).await;
     let mut report = Report::default();
     let cases = random::cases(&ours, &theirs, &mut report).await;
     embedded.stop().await;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use revision_store::MemoryStore;
+use revision_store::Store;
 use serde_json::Value;
 
 use crate::masking::Masks;
@@ -43,9 +43,9 @@ pub(crate) struct Answer {
 }
 
 /// A server of this project, on a socket, with all the kinds it has.
-pub(crate) async fn embedded() -> (EmbeddedServer, Server) {
+pub(crate) async fn embedded(store: Arc<dyn Store>) -> (EmbeddedServer, Server) {
     let secrets = Secrets::generate(jiff::Timestamp::now()).unwrap();
-    let options = Options::new(Arc::new(MemoryStore::new()), Profile::Member, secrets);
+    let options = Options::new(store, Profile::Member, secrets);
     let listen = Some(([127, 0, 0, 1], 0).into());
     // The other one has no controllers either.
     let mut options = Options { listen, simulation: None, accounts: false, ..options };
