@@ -14,7 +14,9 @@ mod sent;
 mod settings;
 mod tokens;
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -41,6 +43,10 @@ pub use exchange::PeerAddress;
 pub use listen::{Listener, serve};
 pub(crate) use renewal::Renewal;
 pub use settings::Settings;
+
+/// How many bytes of a body that is too long are read for nothing, and how long that may take.
+const LONGEST_DISCARDED: usize = 16 << 20;
+const DISCARDING: Duration = Duration::from_secs(1);
 
 /// A certificate that a client has shown, verified. It is in the request's extensions.
 #[derive(Clone, Debug)]
@@ -195,12 +201,17 @@ impl ApiServer {
         B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
     {
         let limit = self.settings.longest_body;
-        match Limited::new(body, limit).collect().await {
+        let mut body = pin!(body);
+        match Limited::new(body.as_mut(), limit).collect().await {
             Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::new(
-                Reason::RequestEntityTooLarge,
-                format!("Request entity too large: limit is {limit}"),
-            )),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                let discarding = discard(body, LONGEST_DISCARDED);
+                let _done = tokio::time::timeout(DISCARDING, discarding).await;
+                Err(ApiError::new(
+                    Reason::RequestEntityTooLarge,
+                    format!("Request entity too large: limit is {limit}"),
+                ))
+            }
             Err(error) => Err(ApiError::bad_request(format!("the body cannot be read: {error}"))),
         }
     }
@@ -228,5 +239,14 @@ impl ApiServer {
                 made
             }
         }
+    }
+}
+
+/// Reads what is left of a body, up to so many bytes: a connection that is closed while bytes come is reset, and the client
+/// may lose the answer.
+async fn discard<B: http_body::Body<Data = Bytes>>(mut body: Pin<&mut B>, mut bytes: usize) {
+    while let Some(Ok(frame)) = body.frame().await {
+        let Some(left) = bytes.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+        bytes = left;
     }
 }

@@ -1,8 +1,9 @@
 //! The same requests to this server and to a real kube-apiserver: the answers are the same.
 //!
 //! The requests are in `requests/`, one file for each scene; `request.rs` says how they are written. What differs on
-//! purpose is in `meant.rs`, with the reason. The store below this server is in memory, and on databases for the scenes
-//! that ask most of a store; `STORE=mariadb` or `STORE=oceanbase` plays everything there. `SCENE=lists` plays one scene.
+//! purpose is in `meant.rs`, with the reason. The store below this server is in memory, in MariaDB, and, for the scenes that
+//! ask most of a store, in OceanBase; with `STORE=mariadb` or `STORE=oceanbase` every test is on that. `SCENE=lists` plays
+//! one scene.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is missing")]
 
@@ -26,9 +27,24 @@ use testbed::DatabaseKind;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_those_of_a_real_api_server() {
+    everything_on(&Below::chosen().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_those_of_a_real_api_server_on_mariadb() {
+    everything_on(&Below::database(DatabaseKind::MariaDb).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_those_of_a_real_api_server_on_oceanbase() {
+    let asks_much_of_a_store = ["lists", "watches", "configmaps", "deletes"];
+    answers(&Below::database(DatabaseKind::OceanBase).await, |scene| asks_much_of_a_store.contains(&scene))
+        .await;
+}
+
+async fn everything_on(below: &Below) {
     let wanted = std::env::var("SCENE").unwrap_or_default();
-    let below = Below::chosen().await;
-    let report = answers(&below, |scene| scene.contains(&wanted)).await;
+    let report = answers(below, |scene| scene.contains(&wanted)).await;
     if wanted.is_empty() {
         assert_eq!(
             report.unused(),
@@ -37,19 +53,6 @@ async fn answers_are_those_of_a_real_api_server() {
         );
     }
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn answers_are_those_of_a_real_api_server_on_mariadb() {
-    answers(&Below::database(DatabaseKind::MariaDb).await, |scene| STORED.contains(&scene)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn answers_are_those_of_a_real_api_server_on_oceanbase() {
-    answers(&Below::database(DatabaseKind::OceanBase).await, |scene| STORED[..2].contains(&scene)).await;
-}
-
-/// The scenes that ask most of a store.
-const STORED: [&str; 6] = ["lists", "watches", "configmaps", "deletes", "custom", "apply"];
 
 /// Plays the chosen scenes to a server on a store and to a real one.
 async fn answers(below: &Below, chosen: impl Fn(&str) -> bool) -> Report {

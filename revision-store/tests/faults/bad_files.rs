@@ -110,7 +110,7 @@ async fn a_folder_that_is_not_there_is_named() {
 fn a_file_that_cannot_be_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let test = "bad_files::opens_where_nothing_can_be_written";
-    if !again::on_a_small_disk(test, folder.path(), "mount -o remount,ro tmpfs \"$1\"") {
+    if !again::on_a_small_disk(test, folder.path(), 4, "mount -o remount,ro tmpfs \"$1\"") {
         eprintln!("skipped: this system lets a test have no mounts of its own");
     }
 }
