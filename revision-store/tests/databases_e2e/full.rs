@@ -72,7 +72,7 @@ async fn fills_the_disk_of_its_database() {
 
     // MariaDB ends itself where the space does not even suffice to take a large value back. Nothing was done then,
     // though the store may not know that; with space and a start it goes on.
-    fill_disk(&folder, 1 << 20);
+    fill_disk(&folder, 4 << 20);
     let error = fill(&store, &mut done, 100_000).await;
     println!("{} writes, then: {error}", done.len());
     let told = |error: &StoreError| {
