@@ -1,4 +1,5 @@
 //! `fedd serve` as a process, and members in the test's own.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
