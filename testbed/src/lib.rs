@@ -36,9 +36,11 @@ mod controller_manager;
 mod error;
 mod etcd;
 mod kine;
+mod kms_plugin;
 mod log_tail;
 mod ports;
 mod readiness;
+mod softhsm;
 mod supervisor;
 mod testbed;
 
@@ -47,5 +49,7 @@ pub use audit::AuditedWrite;
 pub use binaries::{Binary, kubectl_path};
 pub use controller_manager::ControllerManager;
 pub use error::{Error, Result};
+pub use kms_plugin::{KmsControl, KmsPlugin};
+pub use softhsm::softhsm_module;
 
 pub use crate::testbed::Testbed;

@@ -32,6 +32,9 @@ fn build(binary: Binary, folder: &Path, path: &Path) -> Result<()> {
     make_folder(&source)?;
     write(&source.join("go.mod"), module.go_mod)?;
     write(&source.join("go.sum"), module.go_sum)?;
+    if let Some(main) = module.main {
+        write(&source.join("main.go"), main)?;
+    }
 
     // Renamed when it is whole: a build that is interrupted leaves nothing that looks like a binary.
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));

@@ -13,6 +13,8 @@ pub enum Binary {
     Kubectl,
     /// What serves an SQL database to API servers in etcd's place.
     Kine,
+    /// A KMS plugin that does what a test says.
+    KmsPlugin,
 }
 
 /// The Go module that holds a binary, as the repository's `tools` folder pins it.
@@ -23,6 +25,8 @@ pub(super) struct Module {
     path: &'static str,
     pub(super) go_mod: &'static str,
     pub(super) go_sum: &'static str,
+    /// The program itself, where it is not one of the module's tools.
+    pub(super) main: Option<&'static str>,
 }
 
 /// Compiled in, so that a test binary needs no source tree and the cache follows exactly what was pinned.
@@ -31,6 +35,7 @@ static KUBERNETES: Module = Module {
     path: "k8s.io/kubernetes",
     go_mod: include_str!("../../../tools/kubernetes/go.mod"),
     go_sum: include_str!("../../../tools/kubernetes/go.sum"),
+    main: None,
 };
 
 static ETCD: Module = Module {
@@ -38,6 +43,7 @@ static ETCD: Module = Module {
     path: "go.etcd.io/etcd/server/v3",
     go_mod: include_str!("../../../tools/etcd/go.mod"),
     go_sum: include_str!("../../../tools/etcd/go.sum"),
+    main: None,
 };
 
 static KINE: Module = Module {
@@ -45,12 +51,27 @@ static KINE: Module = Module {
     path: "github.com/k3s-io/kine",
     go_mod: include_str!("../../../tools/kine/go.mod"),
     go_sum: include_str!("../../../tools/kine/go.sum"),
+    main: None,
+};
+
+static KMS_PLUGIN: Module = Module {
+    folder: "kms-plugin",
+    path: "k8s.io/kms",
+    go_mod: include_str!("../../../tools/kms-plugin/go.mod"),
+    go_sum: include_str!("../../../tools/kms-plugin/go.sum"),
+    main: Some(include_str!("../../../tools/kms-plugin/main.go")),
 };
 
 impl Binary {
     /// Every binary, the quickest to build first.
-    pub const ALL: [Self; 5] =
-        [Self::Etcd, Self::Kine, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl];
+    pub const ALL: [Self; 6] = [
+        Self::KmsPlugin,
+        Self::Etcd,
+        Self::Kine,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Kubectl,
+    ];
 
     /// The file's name.
     pub fn name(self) -> &'static str {
@@ -60,6 +81,7 @@ impl Binary {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::Kine => "kine",
+            Self::KmsPlugin => "kms-plugin",
         }
     }
 
@@ -72,6 +94,7 @@ impl Binary {
         match self {
             Self::Etcd => &ETCD,
             Self::Kine => &KINE,
+            Self::KmsPlugin => &KMS_PLUGIN,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => &KUBERNETES,
         }
     }
@@ -80,6 +103,7 @@ impl Binary {
     pub(super) fn package(self) -> String {
         match self {
             Self::Etcd | Self::Kine => self.module().path.to_owned(),
+            Self::KmsPlugin => ".".to_owned(),
             other => format!("{}/cmd/{}", KUBERNETES.path, other.name()),
         }
     }
@@ -88,7 +112,7 @@ impl Binary {
     /// scripts would otherwise report as v0.0.0 (k8s.io/component-base, `version/base.go`).
     pub(super) fn linker_flags(self) -> String {
         let mut flags = "-s -w".to_owned();
-        if !matches!(self, Self::Etcd | Self::Kine) {
+        if !matches!(self, Self::Etcd | Self::Kine | Self::KmsPlugin) {
             let version = self.version();
             let mut numbers = version.trim_start_matches('v').split('.');
             let values = [
@@ -124,7 +148,8 @@ impl Module {
 
     /// A name for exactly these versions: the cache's folder.
     pub(super) fn key(&self) -> String {
-        let text = self.go_mod.bytes().chain(self.go_sum.bytes());
+        let text =
+            self.go_mod.bytes().chain(self.go_sum.bytes()).chain(self.main.unwrap_or_default().bytes());
         format!("{}-{}-{:016x}", self.folder, self.version(), fnv1a(text))
     }
 }
@@ -157,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_package_is_a_tool_of_its_module() {
-        for binary in Binary::ALL {
+        for binary in Binary::ALL.into_iter().filter(|binary| binary.module().main.is_none()) {
             let package = binary.package();
             let tool = |line: &str| line.trim().trim_start_matches("tool ") == package;
             assert!(binary.module().go_mod.lines().any(tool), "{package} is not pinned");
