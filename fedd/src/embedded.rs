@@ -3,6 +3,7 @@
 mod admission;
 mod conversion;
 mod data;
+mod encryption;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ use self::admission::Admission;
 use self::conversion::Forms;
 pub(crate) use self::data::write_private;
 pub use self::data::{DataFolder, default_data};
+use self::encryption::AtRest;
+pub use self::encryption::EncryptionArgs;
 use crate::manifest::Federation;
 use crate::webhook::state::Lookups;
 use crate::{apply, settings, yaml};
@@ -41,6 +44,8 @@ pub struct EmbeddedOptions {
     pub types: Vec<DefaultType>,
     /// The settings of a federation that has none yet.
     pub settings: KubeFedConfigSpec,
+    /// Encryption at rest.
+    pub encryption: EncryptionArgs,
 }
 
 /// The federation's API server, ready to be used and administered.
@@ -63,16 +68,18 @@ impl Embedded {
     pub async fn start(options: EmbeddedOptions) -> anyhow::Result<Self> {
         let folder = DataFolder::of(&options.data)?;
         // Its errors name the file.
-        let store = SqliteStore::open(&options.data).await?;
+        let store = Arc::new(SqliteStore::open(&options.data).await?) as Arc<dyn Store>;
+        let at_rest = AtRest::read(&options.encryption)?;
         let secrets = folder.secrets().context("keys of the API server")?;
         let (forms, admission) = (Arc::new(Forms::default()), Arc::new(Admission::default()));
-        let made = Options::new(Arc::new(store) as Arc<dyn Store>, Profile::Federation, secrets);
+        let made = Options::new(Arc::clone(&store), Profile::Federation, secrets);
         let mut server_settings = made.settings.clone();
         server_settings.yaml =
             Some(|bytes| yaml::parse(&String::from_utf8_lossy(bytes)).map_err(|error| error.to_string()));
         let server = EmbeddedServer::start(Options {
             converters: forms.clone(),
             plugins: vec![admission.clone()],
+            encryption: at_rest.as_ref().map(|at_rest| Arc::clone(&at_rest.encryption)),
             listen: Some(options.listen),
             hosts: options.hosts.clone(),
             settings: server_settings,
@@ -84,6 +91,9 @@ impl Embedded {
         install(&client, &options).await?;
         let settings = settings::load(&client, &options.namespace, None).await?;
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+        if let Some(at_rest) = at_rest {
+            tasks.spawn(at_rest.follow(store, stop.clone()));
+        }
         let only_namespace = (settings.scope == Scope::Namespaced).then_some(options.namespace.as_str());
         let lookups =
             Arc::new(Lookups::start(&client, &options.namespace, only_namespace, &mut tasks, &stop));

@@ -25,6 +25,7 @@ async fn start() -> (Embedded, TempDir, Bank) {
         namespace: FEDERATION.to_owned(),
         types: choose_types(Some(&["configmaps".to_owned()])).unwrap(),
         settings: settings::written_out(),
+        encryption: fedd::embedded::EncryptionArgs::default(),
     };
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let embedded = Embedded::start(options).await.unwrap();

@@ -27,6 +27,7 @@ use crate::control::policy::PolicyControl;
 use crate::control::simulate::services::ServiceAddresses;
 use crate::control::simulate::{Behaviour, Simulation};
 use crate::definition::{Converters, Definitions};
+use crate::encryption::{EncryptedStore, Encryption};
 use crate::resource::Catalog;
 use crate::rest::Rest;
 use crate::server::{ApiServer, Listener, Settings, serve};
@@ -67,6 +68,8 @@ impl Secrets {
 pub struct Options {
     /// Where objects are.
     pub store: Arc<dyn Store>,
+    /// How the values of `store` are encrypted; `None`: they are not.
+    pub encryption: Option<Arc<Encryption>>,
     /// Which kinds it has.
     pub profile: Profile,
     /// What it is known by.
@@ -97,6 +100,7 @@ impl Options {
     pub fn new(store: Arc<dyn Store>, profile: Profile, secrets: Secrets) -> Self {
         Self {
             store,
+            encryption: None,
             profile,
             secrets,
             converters: Arc::new(()),
@@ -159,7 +163,13 @@ impl EmbeddedServer {
         let Options {
             store, profile, secrets, converters, mut plugins, simulation, accounts, trusted, ..
         } = options;
-        let Options { tokens, listen, hosts, mut settings, .. } = options;
+        let Options { tokens, listen, hosts, mut settings, encryption, .. } = options;
+        let store = match &encryption {
+            Some(encryption) => {
+                Arc::new(EncryptedStore::new(store, Arc::clone(encryption))) as Arc<dyn Store>
+            }
+            None => store,
+        };
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));
         plugins.insert(0, Arc::new(NamespaceLifecycle::new(Arc::clone(&store))));
@@ -191,7 +201,10 @@ impl EmbeddedServer {
         let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
         let authenticators = Arc::new(Authenticators { tokens, keys, anonymous: true });
         let compact_every = settings.compaction;
-        let api = Arc::new(ApiServer::new(Arc::clone(&rest), policy, authenticators, settings));
+        let api = Arc::new(
+            ApiServer::new(Arc::clone(&rest), policy, authenticators, settings)
+                .encrypted_by(encryption.clone()),
+        );
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -202,6 +215,9 @@ impl EmbeddedServer {
         tasks.spawn(GarbageCollector::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(DefinitionContentControl::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(Compaction::new(Arc::clone(&store), compact_every).run(stop.clone()));
+        if let Some(encryption) = encryption {
+            tasks.spawn(encryption.follow_health(stop.clone()));
+        }
         if accounts {
             let authority = secrets.authority.certificate.clone();
             tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));

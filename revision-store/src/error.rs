@@ -55,6 +55,15 @@ pub enum StoreError {
         /// What was found.
         detail: String,
     },
+    /// What is stored under a key cannot be read, such as for a lack of the key that it was encrypted with.
+    #[error("the value of {key} cannot be read: {source}")]
+    Unreadable {
+        /// The key.
+        key: String,
+        /// Why.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::members::Members;
 use self::table::Live;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
-use crate::embedded::{Embedded, EmbeddedOptions, write_private};
+use crate::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, write_private};
 use crate::manifest::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
@@ -64,6 +64,7 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
         namespace: DEFAULT_FEDERATION_NAMESPACE.to_owned(),
         types: choose_types(Some(&types))?,
         settings: quick_settings(),
+        encryption: EncryptionArgs::default(),
     };
     let (embedded, mut members) = tokio::try_join!(Embedded::start(options), Members::start())?;
     let kubeconfig = folder.join("kubeconfig");

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::crds::TypesArgs;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
-use crate::embedded::{DataFolder, Embedded, EmbeddedOptions, default_data, write_private};
+use crate::embedded::{DataFolder, Embedded, EmbeddedOptions, EncryptionArgs, default_data, write_private};
 use crate::metrics::Metrics;
 use crate::output::note;
 use crate::settings;
@@ -60,6 +60,9 @@ pub struct ServerArgs {
     #[arg(long, visible_alias = "kubefed-namespace", value_name = "NAME",
           default_value = federation_model::DEFAULT_FEDERATION_NAMESPACE)]
     pub federation_namespace: String,
+    /// Encryption at rest.
+    #[command(flatten)]
+    pub encryption: EncryptionArgs,
 }
 
 impl ServerArgs {
@@ -92,6 +95,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             namespace: args.server.federation_namespace.clone(),
             types: args.types.chosen()?,
             settings: settings::written_out(),
+            encryption: args.server.encryption.clone(),
         })
         .await?;
         write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
