@@ -75,6 +75,9 @@ pub enum Command {
     /// Take a member out of the federation
     #[command(long_about = cmd::unjoin::ABOUT)]
     Unjoin(cmd::unjoin::UnjoinArgs),
+    /// Seal members' tokens by a KMS, an HSM or a key file, and see how they are
+    #[command(long_about = cmd::credentials::ABOUT)]
+    Credentials(cmd::credentials::CredentialsArgs),
     /// Print the version
     Version(cmd::version::VersionArgs),
     /// Print a completion script for a shell

@@ -2,6 +2,7 @@
 
 pub mod completion;
 pub mod crds;
+pub mod credentials;
 pub mod disable;
 pub mod enable;
 pub mod install;
@@ -41,6 +42,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Enable(args) => Box::pin(enable::run(args)).await,
         Command::Disable(args) => Box::pin(disable::run(args)).await,
         Command::Join(args) => Box::pin(join::run(args)).await,
+        Command::Credentials(args) => Box::pin(credentials::run(args)).await,
         Command::Unjoin(args) => Box::pin(unjoin::run(args)).await,
         Command::Version(args) => version::run(&args),
         Command::Completion(args) => completion::run(&args),

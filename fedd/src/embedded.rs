@@ -99,7 +99,7 @@ impl Embedded {
             Arc::new(Lookups::start(&client, &options.namespace, only_namespace, &mut tasks, &stop));
         lookups.wait_until_synced().await;
         forms.follow(lookups.clone());
-        admission.follow(lookups, settings.clone());
+        admission.follow(lookups, settings.clone(), &options.namespace);
         Ok(Self { server, client, settings, lookups: tasks, stop })
     }
 

@@ -21,6 +21,7 @@ use crate::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, write_private};
 use crate::manifest::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::sealing::SealingArgs;
 use crate::settings;
 
 /// What `--help` says first.
@@ -70,7 +71,7 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
     let kubeconfig = folder.join("kubeconfig");
     write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
     let client = embedded.client().clone();
-    let engine = EngineArgs::alone(timeouts);
+    let engine = EngineArgs::alone(timeouts, SealingArgs::default());
     let leading = Arc::new(Leading::default());
     let controllers = {
         let (leading, client, stop) = (leading.clone(), client.clone(), stop.clone());

@@ -13,6 +13,7 @@ use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
 use crate::embedded::{DataFolder, Embedded, EmbeddedOptions, EncryptionArgs, default_data, write_private};
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::sealing::SealingArgs;
 use crate::settings;
 
 /// What `--help` says first.
@@ -38,6 +39,9 @@ pub struct ServeArgs {
     /// The controllers.
     #[command(flatten)]
     pub timeouts: MemberTimeoutArgs,
+    /// Which keys open sealed tokens.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
 }
 
 /// Where the data is, and where it is served.
@@ -104,7 +108,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         note(&format!("fedd serves https://{address} from {}; try:", data.display()));
         note(&format!("  kubectl --kubeconfig {} get federatedtypeconfigs -A", kubeconfig.display()));
         let (client, settings) = (embedded.client().clone(), embedded.settings().clone());
-        let engine = EngineArgs::alone(args.timeouts);
+        let engine = EngineArgs::alone(args.timeouts, args.sealing.clone());
         let leading = Arc::new(Leading::default());
         let namespace = &args.server.federation_namespace;
         let metrics = Arc::new(Metrics::default());
