@@ -35,12 +35,25 @@ pub(crate) struct Home {
     folder: TempDir,
     /// Where it is served: at the same address after every start, so that clients go on.
     listen: SocketAddr,
+    /// Further flags.
+    flags: Vec<String>,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), listen: listener.local_addr().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            listen: listener.local_addr().unwrap(),
+            flags: Vec::new(),
+        }
+    }
+
+    /// The same with another flag of `fedd serve`.
+    #[allow(dead_code, reason = "not every test has some")]
+    pub(crate) fn with(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
+        self
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -59,7 +72,7 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fedd"));
         command.arg("serve").arg("--data").arg(data).args(["--listen", &listen.to_string()]);
         command.args(["--types", "configmaps,deployments.apps"]).arg("--kubeconfig-out");
-        command.arg(self.kubeconfig()).env_clear().kill_on_drop(true);
+        command.arg(self.kubeconfig()).args(&self.flags).env_clear().kill_on_drop(true);
         command
     }
 
@@ -101,10 +114,16 @@ impl Home {
 
     /// A member in this process, and its kubeconfig; it has joined, with cells if there are to be some.
     pub(crate) async fn joined(&self, name: &str, cells: &[&str]) -> Member {
+        self.joined_with(name, cells, &[]).await
+    }
+
+    /// The same, with further flags of `fedd join`.
+    pub(crate) async fn joined_with(&self, name: &str, cells: &[&str], flags: &[&str]) -> Member {
         let server = member().await;
         let kubeconfig = self.folder().join(format!("{name}.kubeconfig"));
         std::fs::write(&kubeconfig, server.admin_kubeconfig(name).unwrap().to_string()).unwrap();
         let mut arguments = vec!["join", name, "--cluster-kubeconfig", kubeconfig.to_str().unwrap()];
+        arguments.extend(flags);
         arguments.extend(cells.iter().flat_map(|cell| ["--cell", *cell]));
         done(&self.kubeconfig(), &arguments).await;
         Member { client: client(&kubeconfig).await, _server: server }
@@ -130,6 +149,12 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    /// What it has told so far.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn told(&self) -> String {
+        self.log.lock().join("\n")
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) async fn terminated(mut self) -> ExitStatus {
         let id = self.child.id().unwrap().to_string();

@@ -36,10 +36,10 @@ impl Answer {
 pub(super) struct Credentials {
     opener: Option<Arc<dyn OpenSealed>>,
     answers: mpsc::UnboundedSender<Answer>,
-    by_secret: HashMap<String, Sealed>,
+    by_secret: HashMap<String, Entry>,
 }
 
-struct Sealed {
+struct Entry {
     sealed: Vec<u8>,
     /// The last token that was opened. It serves on while a newer one does not open.
     token: Option<String>,
@@ -69,7 +69,7 @@ impl Credentials {
             return;
         }
         let task = tokio::spawn(keep_opening(opener, name.to_owned(), secret.clone(), self.answers.clone()));
-        let entry = Sealed {
+        let entry = Entry {
             sealed: sealed.to_vec(),
             token: before.and_then(|before| before.token),
             trouble: None,
