@@ -1,7 +1,8 @@
 //! Seals and opens per second, with the data key remembered and without. Run by `cargo bench -p credential-seal`.
 
-#[path = "../tests/support/mod.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
+#![allow(clippy::unwrap_used, reason = "a benchmark: it fails by panicking")]
+
+#[path = "../tests/support/moody.rs"]
 mod support;
 
 use std::time::{Duration, Instant};

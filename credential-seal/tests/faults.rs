@@ -1,5 +1,7 @@
 //! Providers that are away, slow, wrong or changing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
+#[path = "support/moody.rs"]
 mod support;
 
 use std::sync::Arc;
@@ -11,8 +13,8 @@ use credential_seal::{Keyring, KeyringError, Limits, OpenError, ProviderError, S
 use support::{Moody, TOKEN, identity, keyring, token};
 use tokio::time::advance;
 
-fn away() -> Option<ProviderError> {
-    Some(ProviderError::Away("connection refused".to_owned()))
+fn away() -> ProviderError {
+    ProviderError::Away("connection refused".to_owned())
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,7 +45,7 @@ async fn a_provider_that_is_down_at_the_start_is_asked_again_and_not_at_each_cal
     let kms = Moody::new("kms", "k1");
     let sealed = keyring(&[&kms]).seal(&identity("s"), &token()).await.unwrap();
     let ring = keyring(&[&kms]);
-    kms.mood.lock().error = away();
+    kms.mood.lock().error = Some(away());
     for _ in 0..10 {
         let error = ring.open(&identity("s"), &sealed).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
@@ -62,7 +64,7 @@ async fn keys_are_remembered_for_the_stated_time_and_no_longer() {
     let kms = Moody::new("kms", "k1");
     let ring = keyring(&[&kms]);
     let sealed = ring.seal(&identity("s"), &token()).await.unwrap();
-    kms.mood.lock().error = away();
+    kms.mood.lock().error = Some(away());
     advance(Duration::from_secs(179)).await;
     assert!(ring.seal(&identity("s"), &token()).await.is_ok(), "its last word still holds");
     advance(Duration::from_secs(2)).await;

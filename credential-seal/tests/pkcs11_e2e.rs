@@ -1,6 +1,8 @@
 //! SoftHSM, by PKCS#11. Where its tokens are is said by the environment, so the test runs itself again with that set.
 #![cfg(feature = "pkcs11")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
+#[path = "support/moody.rs"]
 mod support;
 
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -1,4 +1,5 @@
 //! The format, byte by byte: what was once sealed must open for ever.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 use std::collections::BTreeMap;
 

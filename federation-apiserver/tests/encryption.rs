@@ -1,4 +1,5 @@
 //! Encryption at rest over a store in memory.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 use std::sync::Arc;
 use std::time::Duration;

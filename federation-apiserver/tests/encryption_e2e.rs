@@ -1,4 +1,5 @@
 //! kube-apiserver reads what the embedded server encrypted, and the reverse, on one SQLite file.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 use std::path::Path;
 use std::sync::Arc;

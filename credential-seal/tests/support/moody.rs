@@ -1,4 +1,5 @@
 //! A provider whose moods a test sets.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,30 +12,30 @@ use parking_lot::Mutex;
 
 /// What it does.
 #[derive(Clone, Default)]
-pub struct Mood {
+pub(crate) struct Mood {
     /// The error that it answers to everything.
-    pub error: Option<ProviderError>,
+    pub(crate) error: Option<ProviderError>,
     /// How long it takes.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// It unwraps to something else.
-    pub garbage: bool,
+    pub(crate) garbage: bool,
     /// Keys that are gone.
-    pub deleted: Vec<String>,
+    pub(crate) deleted: Vec<String>,
     /// What it says of its present key, if that differs from the one it wraps with.
-    pub says: Option<String>,
+    pub(crate) says: Option<String>,
 }
 
 /// It "wraps" by a XOR with the key's id, which is enough to tell keys apart.
-pub struct Moody {
+pub(crate) struct Moody {
     name: String,
-    pub key_id: Mutex<String>,
-    pub mood: Mutex<Mood>,
-    pub wraps: AtomicUsize,
-    pub unwraps: AtomicUsize,
+    pub(crate) key_id: Mutex<String>,
+    pub(crate) mood: Mutex<Mood>,
+    pub(crate) wraps: AtomicUsize,
+    pub(crate) unwraps: AtomicUsize,
 }
 
 impl Moody {
-    pub fn new(name: &str, key_id: &str) -> Arc<Self> {
+    pub(crate) fn new(name: &str, key_id: &str) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
             key_id: Mutex::new(key_id.to_owned()),
@@ -86,12 +87,12 @@ impl KeyProvider for Moody {
     }
 }
 
-pub fn keyring(providers: &[&Arc<Moody>]) -> Keyring {
+pub(crate) fn keyring(providers: &[&Arc<Moody>]) -> Keyring {
     let providers = providers.iter().map(|provider| Arc::clone(provider) as Arc<dyn KeyProvider>).collect();
     Keyring::new(providers, Limits::default()).unwrap()
 }
 
-pub fn identity(name: &str) -> Identity {
+pub(crate) fn identity(name: &str) -> Identity {
     Identity {
         cluster_uid: "uid".to_owned(),
         namespace: "federation".to_owned(),
@@ -100,8 +101,8 @@ pub fn identity(name: &str) -> Identity {
     }
 }
 
-pub const TOKEN: &[u8] = b"eyJhbGciOiJSUzI1NiIs.planted.credential";
+pub(crate) const TOKEN: &[u8] = b"eyJhbGciOiJSUzI1NiIs.planted.credential";
 
-pub fn token() -> SecretBytes {
+pub(crate) fn token() -> SecretBytes {
     SecretBytes::new(TOKEN.to_vec())
 }
