@@ -40,6 +40,7 @@ async fn embedded(file: &Path) -> Embedded {
         settings: settings::written_out(),
         audit: None,
         metrics: Arc::default(),
+        encryption: fedd::embedded::EncryptionArgs::default(),
     };
     Embedded::start(options).await.unwrap()
 }
