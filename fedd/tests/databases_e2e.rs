@@ -35,11 +35,11 @@ async fn a_release_by_cell(kind: DatabaseKind) {
     let client = home.client().await;
     tenant(&client, BANK, "bank").await;
     tenant(&client, OTHER, "other").await;
-    let theirs = ["--tenant", "other", "--workspace-group", "prod", "--cell", "other-prod/rz00a"];
+    let theirs = ["--tenant", "other", "--workspace-group", "prod"];
     let (m1, m2, m3) = tokio::join!(
         home.joined("m1", &["bank-prod/rz00a"]),
         home.joined("m2", &["bank-prod/rz01a"]),
-        home.joined_with("m3", &theirs),
+        home.joined_with("m3", &["other-prod/rz00a"], &theirs),
     );
     for (namespace, cell) in [(BANK, "rz00a"), (BANK, "rz01a"), (OTHER, "rz00a")] {
         let cells: Api<Cell> = Api::namespaced(client.clone(), namespace);

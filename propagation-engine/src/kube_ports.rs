@@ -4,11 +4,13 @@ mod connect;
 mod host;
 mod member;
 mod notices;
+mod sealed;
 mod versions;
 
 pub use self::connect::{AccessError, MemberAccess, Timeouts};
 pub use self::host::KubeHost;
 pub use self::member::KubeMember;
+pub use self::sealed::{NotOpened, OpenSealed, SEALED_TOKEN_KEY, sealed_token};
 
 use std::time::Duration;
 
