@@ -48,4 +48,16 @@ impl Recent {
         let taken = events.by_ref().take(most).cloned().collect();
         Some((taken, events.next().is_none()))
     }
+
+    /// The last event of a key with `after < revision <= upto`, if there is one; `None` if some of those events are no
+    /// longer here.
+    #[expect(clippy::option_option, reason = "not known, and known that there is none, are two things")]
+    pub(super) fn last_of(&self, key: &str, after: Revision, upto: Revision) -> Option<Option<Arc<Event>>> {
+        if after < self.after {
+            return None;
+        }
+        let first = self.events.partition_point(|event| event.revision() <= after);
+        let end = self.events.partition_point(|event| event.revision() <= upto);
+        Some(self.events.range(first..end).rev().find(|event| event.entry.key == key).cloned())
+    }
 }
