@@ -61,3 +61,30 @@ impl Recent {
         Some(self.events.range(first..end).rev().find(|event| event.entry.key == key).cloned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Entry, EventKind};
+
+    fn event(key: &str, mod_revision: Revision) -> Arc<Event> {
+        let value = "x".into();
+        let entry =
+            Entry { key: key.to_owned(), value, create_revision: mod_revision, mod_revision, lease: 0 };
+        Arc::new(Event { kind: EventKind::Put, entry, previous: None })
+    }
+
+    #[test]
+    fn the_last_event_of_a_key_is_one_within_the_bounds() {
+        let mut recent = Recent::after(10);
+        for (key, revision) in [("a", 11), ("b", 12), ("a", 13), ("ab", 14), ("a", 15)] {
+            recent.push(event(key, revision));
+        }
+        let last =
+            |after, upto| recent.last_of("a", after, upto).map(|event| event.map(|event| event.revision()));
+        assert_eq!(last(10, 14), Some(Some(13)));
+        assert_eq!(last(11, 12), Some(None));
+        assert_eq!(last(13, 15), Some(Some(15)));
+        assert_eq!(last(9, 15), None);
+    }
+}
