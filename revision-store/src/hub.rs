@@ -132,6 +132,12 @@ impl Hub {
         }
     }
 
+    /// The last event of a key with `after < revision <= upto`, if there is one; `None` if it is not known.
+    #[expect(clippy::option_option, reason = "not known, and known that there is none, are two things")]
+    pub(crate) fn last_of(&self, key: &str, after: Revision, upto: Revision) -> Option<Option<Arc<Event>>> {
+        self.state.lock().recent.last_of(key, after, upto)
+    }
+
     /// The newest revision, if this watch has nothing waiting and is not behind.
     pub(crate) fn settled(&self, id: SubscriberId) -> Option<Revision> {
         let mut state = self.state.lock();

@@ -13,6 +13,8 @@ mod compaction;
 mod connector;
 mod expiry;
 mod fault;
+mod gets;
+mod latest;
 mod options;
 mod publisher;
 mod queries;
@@ -30,6 +32,7 @@ pub use address::{MysqlAddress, MysqlPassword, MysqlServer, MysqlTls};
 use async_trait::async_trait;
 use connector::Connector;
 use futures::future::BoxFuture;
+use gets::Gets;
 use mysql_async::Conn;
 pub use options::MysqlOptions;
 use parking_lot::Mutex;
@@ -80,7 +83,8 @@ pub struct MysqlStore {
 struct Shared {
     connector: Arc<Connector>,
     publisher: Arc<Publisher>,
-    readers: Readers,
+    readers: Arc<Readers>,
+    gets: Gets,
     /// `None` once the store is closed.
     queue: Mutex<Option<mpsc::Sender<Request>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
@@ -113,8 +117,10 @@ impl MysqlStore {
             tokio::spawn(writer.run(Arc::clone(&waiting)))
         });
         let closed = CancellationToken::new();
+        let readers = Arc::new(Readers::new(connector.options.readers));
         let shared = Arc::new(Shared {
-            readers: Readers::new(connector.options.readers),
+            gets: Gets::new(Arc::clone(&connector), &readers),
+            readers,
             queue: Mutex::new(Some(queue)),
             writers: Mutex::new(writers.collect()),
             _end: closed.clone().drop_guard(),
@@ -227,27 +233,9 @@ impl Store for MysqlStore {
     }
 
     async fn get(&self, key: &str, at: Option<Revision>) -> Result<Got, StoreError> {
-        let mut read_at = at;
-        loop {
-            let (entry, extent) = self
-                .shared
-                .read(|connection| {
-                    let key = key.to_owned();
-                    Box::pin(async move { queries::get(connection, &key, read_at).await })
-                })
-                .await?;
-            let ahead = self.shared.is_ahead(extent, read_at);
-            match (self.shared.judge(extent, read_at).await, at) {
-                (Ok(revision), _) if ahead => read_at = Some(revision),
-                (Ok(revision), _) => {
-                    self.shared.reached(extent.newest).await?;
-                    let revision = if at.is_none() { revision } else { extent.newest };
-                    return Ok(Got { entry, revision });
-                }
-                // A compaction came between two reads: the newest is read again.
-                (Err(StoreError::Compacted { .. }), None) => read_at = None,
-                (Err(error), _) => return Err(error),
-            }
+        match at {
+            Some(at) => self.shared.get_at(key, at).await,
+            None => self.shared.get_newest(key).await,
         }
     }
 
@@ -296,15 +284,24 @@ impl Store for MysqlStore {
     }
 
     async fn count(&self, prefix: &str) -> Result<u64, StoreError> {
-        let (count, extent) = self
-            .shared
-            .read(|connection| {
-                let prefix = prefix.to_owned();
-                Box::pin(async move { queries::count(connection, &prefix, None, None).await })
-            })
-            .await?;
-        self.shared.judge(extent, None).await?;
-        Ok(count)
+        let mut read_at = None;
+        loop {
+            let (count, extent) = self
+                .shared
+                .read(|connection| {
+                    let prefix = prefix.to_owned();
+                    Box::pin(async move { queries::count(connection, &prefix, None, read_at).await })
+                })
+                .await?;
+            let ahead = self.shared.is_ahead(extent, read_at);
+            match self.shared.judge(extent, read_at).await {
+                Ok(revision) if ahead => read_at = Some(revision),
+                Ok(_) => return Ok(count),
+                // A compaction came between two reads: the newest is read again.
+                Err(StoreError::Compacted { .. }) => read_at = None,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn watch(&self, prefix: &str, after: Revision) -> Result<Watch, StoreError> {

@@ -48,4 +48,43 @@ impl Recent {
         let taken = events.by_ref().take(most).cloned().collect();
         Some((taken, events.next().is_none()))
     }
+
+    /// The last event of a key with `after < revision <= upto`, if there is one; `None` if some of those events are no
+    /// longer here.
+    #[expect(clippy::option_option, reason = "not known, and known that there is none, are two things")]
+    pub(super) fn last_of(&self, key: &str, after: Revision, upto: Revision) -> Option<Option<Arc<Event>>> {
+        if after < self.after {
+            return None;
+        }
+        let first = self.events.partition_point(|event| event.revision() <= after);
+        let end = self.events.partition_point(|event| event.revision() <= upto);
+        Some(self.events.range(first..end).rev().find(|event| event.entry.key == key).cloned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Entry, EventKind};
+
+    fn event(key: &str, mod_revision: Revision) -> Arc<Event> {
+        let value = "x".into();
+        let entry =
+            Entry { key: key.to_owned(), value, create_revision: mod_revision, mod_revision, lease: 0 };
+        Arc::new(Event { kind: EventKind::Put, entry, previous: None })
+    }
+
+    #[test]
+    fn the_last_event_of_a_key_is_one_within_the_bounds() {
+        let mut recent = Recent::after(10);
+        for (key, revision) in [("a", 11), ("b", 12), ("a", 13), ("ab", 14), ("a", 15)] {
+            recent.push(event(key, revision));
+        }
+        let last =
+            |after, upto| recent.last_of("a", after, upto).map(|event| event.map(|event| event.revision()));
+        assert_eq!(last(10, 14), Some(Some(13)));
+        assert_eq!(last(11, 12), Some(None));
+        assert_eq!(last(13, 15), Some(Some(15)));
+        assert_eq!(last(9, 15), None);
+    }
 }

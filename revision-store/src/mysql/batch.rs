@@ -10,23 +10,28 @@
 //! become visible in their order. Should a transaction lose its lock unseen, the rows' explicit numbers still keep it
 //! from writing over somebody else's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use mysql_async::{Conn, prelude::Queryable};
 
 use super::{
     fault::{Fault, within},
+    latest,
     schema::WRITERS,
-    table::{Columns, entry_columns, push_bytes, push_row},
+    table::{Columns, push_row},
 };
 use crate::{
     Revision, Write,
-    batch::{Newest, Outcome, decide},
+    batch::{Outcome, decide},
     row::{COLUMNS, Row},
 };
 
-/// How many bytes one INSERT has, more or less: less than every server's `max_allowed_packet` by far.
+/// How many bytes of values one INSERT has, unless a single row has more, and after how many bytes of INSERTs a round
+/// trip ends: together less than every server's `max_allowed_packet`.
 const INSERT_BYTES: usize = 1 << 20;
+
+/// How many rows one INSERT has at most.
+const INSERT_ROWS: usize = 32;
 
 /// What was decided under the lock.
 pub(super) struct Decided {
@@ -62,12 +67,9 @@ pub(super) async fn begin(
         return Err(missing_row());
     }
     let after = newest.into_iter().next().flatten().unwrap_or_default();
-    let mut keys = HashMap::with_capacity(rows.len());
+    let mut keys = latest::Rows::with_capacity(rows.len());
     for mut columns in rows {
-        if let Some((row, deleted)) = columns.entry()? {
-            let (key, revision) = (row.name.clone(), row.id);
-            keys.insert(key, Newest { revision, entry: (!deleted).then(|| row.entry()) });
-        }
+        latest::take(&mut keys, &mut columns)?;
     }
     Ok(Decided { after, outcomes: decide(keys, after, writes) })
 }
@@ -80,22 +82,40 @@ pub(super) async fn commit(
     writer: &str,
     batch: u64,
 ) -> Result<(), Fault> {
-    let head = format!("INSERT INTO kine ({}) VALUES ", COLUMNS.join(","));
-    let mut sql = head.clone();
-    for change in decided.outcomes.iter().flatten() {
+    let mut sql = String::new();
+    let mut rows: Vec<Row> =
+        decided.outcomes.iter().flatten().map(|change| Row::of(&change.event, change.before)).collect();
+    while !rows.is_empty() {
         if sql.len() > INSERT_BYTES {
-            within(limit, connection.query_drop(std::mem::replace(&mut sql, head.clone()))).await?;
+            within(limit, connection.query_drop(std::mem::take(&mut sql))).await?;
         }
-        push_row(&mut sql, &Row::of(&change.event, change.before));
-    }
-    if sql.len() > head.len() {
+        push_insert(&mut sql, rows.drain(..at_once(&rows)));
         sql.push(';');
-    } else {
-        sql.clear();
     }
     sql.push_str(&note(writer, batch));
     sql.push_str("; COMMIT");
     within(limit, connection.query_drop(sql)).await
+}
+
+/// How many of these rows one INSERT has: a power of two, so that there are few such statements for a database to know.
+fn at_once(rows: &[Row]) -> usize {
+    let bytes = |row: &Row| -> usize {
+        [&row.value, &row.old_value].into_iter().flatten().map(bytes::Bytes::len).sum()
+    };
+    let mut all = 0;
+    let fit = rows.iter().take(INSERT_ROWS).take_while(|row| {
+        let before: usize = all;
+        all += bytes(row);
+        before == 0 || all <= INSERT_BYTES
+    });
+    fit.count().checked_ilog2().map_or(0, |power| 1 << power)
+}
+
+fn push_insert(sql: &mut String, rows: impl Iterator<Item = Row>) {
+    sql.push_str("INSERT INTO kine (");
+    sql.push_str(&COLUMNS.join(","));
+    sql.push_str(") VALUES ");
+    rows.for_each(|row| push_row(sql, &row));
 }
 
 /// Ends a transaction that changes nothing.
@@ -143,20 +163,11 @@ fn note(name: &str, number: u64) -> String {
 }
 
 fn lock_and_read(writes: &[Write]) -> String {
-    let mut sql = format!(
-        "BEGIN; SELECT number FROM fedd_store WHERE name = '{WRITERS}' FOR UPDATE; SELECT MAX(id) FROM kine; \
-         SELECT {} FROM (SELECT MAX(id) AS id FROM kine WHERE name IN (",
-        entry_columns("kine", "kine.value")
-    );
     let keys: HashSet<&str> = writes.iter().map(Write::key).collect();
-    for (place, key) in keys.into_iter().enumerate() {
-        if place > 0 {
-            sql.push(',');
-        }
-        push_bytes(&mut sql, key.as_bytes());
-    }
-    sql.push_str(") GROUP BY name) AS latest JOIN kine ON kine.id = latest.id");
-    sql
+    format!(
+        "BEGIN; SELECT number FROM fedd_store WHERE name = '{WRITERS}' FOR UPDATE; SELECT MAX(id) FROM kine; {}",
+        latest::statement("", keys, None)
+    )
 }
 
 fn missing_row() -> Fault {

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use mysql_async::{Conn, Result, Value, prelude::Queryable};
 
-use super::table::{Columns, bound, entry_columns};
+use super::{
+    latest::BY_ID,
+    table::{Columns, bound, entry_columns},
+};
 use crate::{
     Entry, Event, Range, Revision,
     prefix::end_of_prefix,
@@ -27,14 +30,14 @@ pub(super) struct Extent {
 }
 
 /// The extent, as two columns. They depend on no row, and are read from the ends of indexes.
-fn extent() -> String {
+pub(super) fn extent() -> String {
     format!(
         "(SELECT MAX(id) FROM kine) AS newest, \
          (SELECT MAX(prev_revision) FROM kine WHERE name = '{COMPACTED}') AS oldest"
     )
 }
 
-fn extent_of(columns: &mut Columns) -> Result<Extent> {
+pub(super) fn extent_of(columns: &mut Columns) -> Result<Extent> {
     let newest = columns.number()?.unwrap_or_default();
     Ok(Extent { newest, oldest: columns.number()?.unwrap_or_default() })
 }
@@ -43,30 +46,6 @@ fn extent_of(columns: &mut Columns) -> Result<Extent> {
 pub(super) async fn newest(connection: &mut Conn) -> Result<Extent> {
     let found: Option<Columns> = connection.query_first(format!("SELECT {}", extent())).await?;
     found.map_or(Ok(Extent { newest: 0, oldest: 0 }), |mut columns| extent_of(&mut columns))
-}
-
-/// One key, now or at a revision.
-pub(super) async fn get(
-    connection: &mut Conn,
-    key: &str,
-    at: Option<Revision>,
-) -> Result<(Option<Entry>, Extent)> {
-    let (limit, parameters): (_, Vec<Value>) = match at {
-        Some(at) => ("AND id <= ?", vec![key.into(), at.into()]),
-        None => ("", vec![key.into()]),
-    };
-    // Values are never in a derived table: MariaDB would put it on the disk.
-    let query = format!(
-        "SELECT newest, oldest, {} FROM (SELECT {}) AS extent LEFT JOIN kine \
-         ON kine.id = (SELECT MAX(id) FROM kine WHERE name = ? {limit})",
-        entry_columns("kine", "kine.value"),
-        extent(),
-    );
-    let found: Option<Columns> = connection.query_first(bound(&query, &parameters)).await?;
-    let Some(mut columns) = found else { return Ok((None, Extent { newest: 0, oldest: 0 })) };
-    let extent = extent_of(&mut columns)?;
-    let entry = columns.entry()?.filter(|(row, deleted)| !deleted && row.name != COMPACTED);
-    Ok((entry.map(|(row, _)| row.entry()), extent))
 }
 
 /// The keys of a range, now or at a revision.
@@ -94,7 +73,7 @@ async fn list_some(connection: &mut Conn, range: &Range) -> Result<Option<(Vec<E
     let limit = if range.limit == 0 { String::new() } else { format!("LIMIT {}", range.limit) };
     // The newest id of each name comes from an index alone; the rows are then read by id, in the order of names.
     let query = format!(
-        "SELECT {}, {} FROM ({names}) AS latest STRAIGHT_JOIN kine ON kine.id = latest.id \
+        "SELECT {BY_ID} {}, {} FROM ({names}) AS latest STRAIGHT_JOIN kine ON kine.id = latest.id \
          WHERE kine.deleted = 0 ORDER BY latest.name {limit}",
         extent(),
         entry_columns("kine", value),
@@ -117,8 +96,8 @@ pub(super) async fn count(
 ) -> Result<(u64, Extent)> {
     let (names, parameters) = names(prefix, after, at);
     let query = format!(
-        "SELECT {}, (SELECT COUNT(*) FROM ({names}) AS latest JOIN kine ON kine.id = latest.id \
-         WHERE kine.deleted = 0)",
+        "SELECT {}, (SELECT {BY_ID} COUNT(*) FROM ({names}) AS latest STRAIGHT_JOIN kine \
+         ON kine.id = latest.id WHERE kine.deleted = 0)",
         extent()
     );
     let found: Option<Columns> = connection.query_first(bound(&query, &parameters)).await?;
