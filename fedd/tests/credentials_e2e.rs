@@ -37,9 +37,9 @@ async fn cluster(client: &Client, name: &str, condition: &str, there: bool) {
     let so = |c: Option<&KubeFedCluster>| {
         c.is_some_and(|c| c.condition(condition).is_some_and(|found| found.status == "True") == there)
     };
-    if tokio::time::timeout(PATIENCE, await_condition(api.clone(), name, so)).await.is_err() {
-        panic!("never: {name} {condition} {there}; it is {:?}", api.get(name).await.unwrap().status);
-    }
+    let came = tokio::time::timeout(PATIENCE, await_condition(api.clone(), name, so)).await;
+    let status = api.get(name).await.unwrap().status;
+    assert!(came.is_ok(), "never: {name} {condition} {there}; it is {status:?}");
 }
 
 async fn output(home: &Home, arguments: &[&str]) -> Output {
@@ -115,7 +115,7 @@ async fn tokens_are_sealed_used_rotated_and_never_written_readable() {
     let verified = output(&home, &["credentials", "verify", &flag]).await;
     let words = String::from_utf8_lossy(&verified.stderr).into_owned();
     assert!(verified.status.code() == Some(1) && words.contains("1 of 3 tokens do not open"), "{words}");
-    clusters.delete("thief", &Default::default()).await.unwrap();
+    clusters.delete("thief", &kube::api::DeleteParams::default()).await.unwrap();
 
     // The key changes, half of the rotation is done, and the rest is done later; then the old key can go.
     kms.control(|control| control.rotate_to("key-2", [2; 32])).unwrap();
