@@ -220,6 +220,8 @@ async fn a_name_is_not_to_be_stolen_and_one_that_has_left_is_not_let_in() {
     let clusters: Api<KubeFedCluster> = Api::namespaced(host.clone(), FEDERATION);
     let direct = json!({"metadata": {"annotations": {"fedd.io/tunnel": null}}});
     clusters.patch("m1", &PatchParams::default(), &Patch::Merge(direct)).await.unwrap();
+    // The control plane has heard of it: it tries the address itself.
+    reason(&host, "ClusterNotReachable").await;
     let _former = bed.agent("m1");
     bed.serving.says("no KubeFedCluster is reached by the tunnel of m1", 1).await;
     assert!(!bed.serving.has_said("an agent has connected"));

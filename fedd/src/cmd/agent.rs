@@ -70,6 +70,9 @@ pub struct AgentArgs {
 /// sees.
 const REREAD: Duration = Duration::from_secs(30);
 
+/// How often it is looked at how the agent stands.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Reads `host:port`, with brackets around an IPv6 address.
 fn server(text: &str) -> Result<(String, u16), String> {
     let wrong = || format!("{text:?} is no address of a server; write host:port");
@@ -123,6 +126,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<()> {
             }
         }
     }));
+    let _telling = AbortOnDropHandle::new(tokio::spawn(tell(agent.clone())));
     let ends = async {
         shutdown.gently.cancelled().await;
         agent.drain();
@@ -135,6 +139,26 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<()> {
     }
     info!("the agent has ended");
     Ok(())
+}
+
+/// Logs how it stands, whenever that changes.
+async fn tell(agent: Agent) {
+    let mut told = (0, None);
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        looks.tick().await;
+        let state = agent.snapshot();
+        let now = (state.servers.len(), state.last_error);
+        if now == told {
+            continue;
+        }
+        match &now {
+            (servers, Some(error)) => warn!(servers, "a server cannot be reached: {error}"),
+            (0, None) => warn!("no server is connected"),
+            (servers, None) => info!(servers, "connected"),
+        }
+        told = now;
+    }
 }
 
 /// Ready is an agent that the federation can dial through.

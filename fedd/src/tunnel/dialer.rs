@@ -29,7 +29,7 @@ impl Dialer for EngineDialer {
     fn dial(&self, cluster: &str) -> BoxFuture<'static, Result<Dialled, DialError>> {
         let (server, cluster) = (self.0.clone(), cluster.parse::<ClusterName>());
         async move {
-            let cluster = cluster.map_err(|error| DialError::Refused(error.to_string()))?;
+            let cluster = cluster.map_err(|error| DialError::Unknown(error.to_string()))?;
             let dialled = server.dial(&Caller::in_process(ENGINE), &cluster, &Target::ApiServer).await;
             dialled.map(Dialled::new).map_err(dial_error)
         }
@@ -39,9 +39,10 @@ impl Dialer for EngineDialer {
 
 fn dial_error(reason: Reason) -> DialError {
     match reason {
-        Reason::NoAgent | Reason::LinkLost | Reason::TimedOut => DialError::TunnelDown(reason.to_string()),
+        Reason::NoAgent | Reason::LinkLost => DialError::TunnelDown(reason.to_string()),
         Reason::Refused(words) => DialError::ApiServerDown(words),
-        other => DialError::Refused(other.to_string()),
+        // Without an answer nobody can say which of the two it is.
+        other => DialError::Unknown(other.to_string()),
     }
 }
 
@@ -52,9 +53,9 @@ mod tests {
     #[test]
     fn tunnel_and_api_server_are_told_apart() {
         assert!(matches!(dial_error(Reason::NoAgent), DialError::TunnelDown(_)));
-        assert!(matches!(dial_error(Reason::TimedOut), DialError::TunnelDown(_)));
         assert!(matches!(dial_error(Reason::Refused("refused".to_owned())), DialError::ApiServerDown(_)));
-        assert!(matches!(dial_error(Reason::TooMany(3)), DialError::Refused(_)));
+        assert!(matches!(dial_error(Reason::TooMany(3)), DialError::Unknown(_)));
+        assert!(matches!(dial_error(Reason::TimedOut), DialError::Unknown(_)));
     }
 
     #[test]

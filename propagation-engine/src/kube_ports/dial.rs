@@ -29,9 +29,9 @@ pub enum DialError {
     /// The way is there, and the API server at its end did not take the connection.
     #[error("the tunnel is up, and the API server behind it is not: {0}")]
     ApiServerDown(String),
-    /// There will be none, either.
+    /// Which of the two it is, is not known; or neither.
     #[error("{0}")]
-    Refused(String),
+    Unknown(String),
 }
 
 /// A connection that a [`Dialer`] made.
