@@ -84,6 +84,9 @@ pub enum Command {
     /// Check a federation's data, or copy them to another database
     #[command(long_about = cmd::datastore::ABOUT)]
     Datastore(cmd::datastore::DatastoreArgs),
+    /// Seal members' tokens by a KMS, an HSM or a key file, and see how they are
+    #[command(long_about = cmd::credentials::ABOUT)]
+    Credentials(cmd::credentials::CredentialsArgs),
     /// Print the version
     Version(cmd::version::VersionArgs),
     /// Print a completion script for a shell

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod completion;
 pub mod crds;
+pub mod credentials;
 pub mod datastore;
 pub mod disable;
 pub mod enable;
@@ -46,6 +47,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Enable(args) => Box::pin(enable::run(args)).await,
         Command::Disable(args) => Box::pin(disable::run(args)).await,
         Command::Join(args) => Box::pin(join::run(args)).await,
+        Command::Credentials(args) => Box::pin(credentials::run(args)).await,
         Command::Unjoin(args) => Box::pin(unjoin::run(args)).await,
         Command::Datastore(args) => Box::pin(datastore::run(args)).await,
         Command::Version(args) => version::run(&args),

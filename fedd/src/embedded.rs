@@ -4,6 +4,7 @@ mod admission;
 mod audit;
 mod conversion;
 mod data;
+mod encryption;
 mod shared_secrets;
 mod storage;
 mod trusted;
@@ -28,6 +29,8 @@ pub use self::audit::AuditArgs;
 use self::conversion::Forms;
 pub(crate) use self::data::write_private;
 pub use self::data::{DataFolder, default_data};
+use self::encryption::AtRest;
+pub use self::encryption::EncryptionArgs;
 pub use self::storage::{Opened, Storage};
 use crate::manifest::Federation;
 use crate::metrics::Metrics;
@@ -55,6 +58,8 @@ pub struct EmbeddedOptions {
     pub audit: Option<Audit>,
     /// What the controllers count, which the server serves beside its own.
     pub metrics: Arc<Metrics>,
+    /// Encryption at rest.
+    pub encryption: EncryptionArgs,
 }
 
 /// The federation's API server, ready to be used and administered.
@@ -75,6 +80,7 @@ impl Embedded {
     /// # Errors
     /// The data or the address cannot be used.
     pub async fn start(options: EmbeddedOptions) -> anyhow::Result<Self> {
+        let at_rest = AtRest::read(&options.encryption)?;
         let (forms, admission) = (Arc::new(Forms::default()), Arc::new(Admission::default()));
         let made = Options::new(Arc::clone(&options.store), Profile::Federation, options.secrets.clone());
         let mut server_settings = made.settings.clone();
@@ -82,6 +88,7 @@ impl Embedded {
         let server = EmbeddedServer::start(Options {
             converters: forms.clone(),
             plugins: vec![admission.clone()],
+            encryption: at_rest.as_ref().map(|at_rest| Arc::clone(&at_rest.encryption)),
             listen: Some(options.listen),
             hosts: options.hosts.clone(),
             trusted: trusted::system_roots().await,
@@ -101,12 +108,15 @@ impl Embedded {
         }
         let settings = settings::load(&client, &options.namespace, None).await?;
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+        if let Some(at_rest) = at_rest {
+            tasks.spawn(at_rest.follow(Arc::clone(&options.store), stop.clone()));
+        }
         let only_namespace = (settings.scope == Scope::Namespaced).then_some(options.namespace.as_str());
         let lookups =
             Arc::new(Lookups::start(&client, &options.namespace, only_namespace, &mut tasks, &stop));
         lookups.wait_until_synced().await;
         forms.follow(lookups.clone());
-        admission.follow(lookups, settings.clone());
+        admission.follow(lookups, settings.clone(), &options.namespace);
         Ok(Self { server, client, settings, lookups: tasks, stop })
     }
 

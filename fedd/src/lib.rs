@@ -32,6 +32,7 @@ pub mod output;
 pub mod pages;
 pub mod placed;
 pub mod replicas;
+pub mod sealing;
 pub mod served;
 pub mod settings;
 pub mod tunnel;

@@ -32,6 +32,7 @@ async fn start() -> (Embedded, TempDir, Bank) {
         settings: settings::written_out(),
         audit: None,
         metrics: Arc::default(),
+        encryption: fedd::embedded::EncryptionArgs::default(),
     };
     let embedded = Embedded::start(options).await.unwrap();
     let bank = Bank::new(embedded.client().clone());

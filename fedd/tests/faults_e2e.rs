@@ -62,9 +62,8 @@ impl Small {
         let mut length = 1 << 20;
         // Down to the last page.
         while length > 0 {
-            match file.write(&vec![7; length]) {
-                Ok(_) => {}
-                Err(_) => length /= 2,
+            if file.write_all(&vec![7; length]).is_err() {
+                length /= 2;
             }
         }
         filler

@@ -167,6 +167,7 @@ async fn on_the_embedded_api_server_they_do_the_same() {
         settings: settings::written_out(),
         audit: None,
         metrics: Arc::default(),
+        encryption: fedd::embedded::EncryptionArgs::default(),
     })
     .await
     .unwrap();

@@ -62,7 +62,7 @@ async fn what_it_says_can_be_tried_works() {
 
     a_member_is_lost_and_comes_back(&mut session).await;
     session.types("nonsense").await;
-    session.complains("stop MEMBER, start MEMBER, quit").await;
+    session.complains("stop MEMBER, start MEMBER, quit");
 
     let (status, left) = session.terminated().await;
     assert_eq!(status.code(), Some(0));

@@ -30,6 +30,7 @@ use crate::control::policy::PolicyControl;
 use crate::control::simulate::services::ServiceAddresses;
 use crate::control::simulate::{Behaviour, Simulation};
 use crate::definition::{Converters, Definitions};
+use crate::encryption::{EncryptedStore, Encryption};
 use crate::metrics::{Exposition, MeasuredStore, Metrics};
 use crate::resource::Catalog;
 use crate::rest::Rest;
@@ -70,6 +71,8 @@ impl Secrets {
 pub struct Options {
     /// Where objects are.
     pub store: Arc<dyn Store>,
+    /// How the values of `store` are encrypted; `None`: they are not.
+    pub encryption: Option<Arc<Encryption>>,
     /// Which kinds it has.
     pub profile: Profile,
     /// What it is known by.
@@ -107,6 +110,7 @@ impl Options {
     pub fn new(store: Arc<dyn Store>, profile: Profile, secrets: Secrets) -> Self {
         Self {
             store,
+            encryption: None,
             profile,
             secrets,
             converters: Arc::new(()),
@@ -175,8 +179,16 @@ impl EmbeddedServer {
         let Options {
             store, profile, secrets, converters, mut plugins, simulation, accounts, trusted, ..
         } = options;
-        let Options { tokens, listen, hosts, certificate_life, audit, metrics, mut settings, .. } = options;
+        let Options {
+            tokens, listen, hosts, certificate_life, audit, metrics, mut settings, encryption, ..
+        } = options;
         let metrics = Arc::new(Metrics::new(metrics));
+        let store = match &encryption {
+            Some(encryption) => {
+                Arc::new(EncryptedStore::new(store, Arc::clone(encryption))) as Arc<dyn Store>
+            }
+            None => store,
+        };
         let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));
@@ -219,14 +231,15 @@ impl EmbeddedServer {
         let keys = TokenKeys::new(ISSUER, audiences, &secrets.token_key)?;
         let authenticators = Arc::new(Authenticators { tokens, keys, anonymous: true });
         let compact_every = settings.compaction;
-        let api = Arc::new(ApiServer::new(
+        let api = ApiServer::new(
             Arc::clone(&rest),
             policy,
             Arc::clone(&authenticators),
             settings,
             metrics,
             audit.clone(),
-        ));
+        );
+        let api = Arc::new(api.encrypted_by(encryption.clone()));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -237,6 +250,9 @@ impl EmbeddedServer {
         tasks.spawn(GarbageCollector::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(DefinitionContentControl::new(Arc::clone(&rest)).run(stop.clone()));
         tasks.spawn(Compaction::new(Arc::clone(&store), compact_every).run(stop.clone()));
+        if let Some(encryption) = encryption {
+            tasks.spawn(encryption.follow_health(stop.clone()));
+        }
         if accounts {
             let authority = &secrets.authority.certificate;
             tasks.spawn(AccountControl::new(Arc::clone(&rest), authority).run(stop.clone()));

@@ -9,6 +9,7 @@
 //! | [`auth`] | who asks, and may they |
 //! | [`resource`], [`builtin`], [`definition`], [`conversion`] | what is served, and what is particular to each kind |
 //! | [`rest`] | the verbs |
+//! | [`encryption`] | encryption at rest, between the verbs and the store |
 //! | [`admission`], [`webhook`] | what may still be said to a write |
 //! | [`control`] | the parts that act by themselves |
 //! | [`metrics`], [`audit`] | what is counted, and what is recorded |
@@ -26,6 +27,7 @@ pub mod conversion;
 pub mod definition;
 pub mod discovery;
 mod embedded;
+pub mod encryption;
 mod in_process;
 pub mod metrics;
 pub mod object;

@@ -73,6 +73,38 @@ pub(crate) fn with_revision(stored: &[u8], api_version: &str, revision: u64) -> 
     Some(out.freeze())
 }
 
+/// A served object without its `kind` and `apiVersion`, as an item of a list has it: of built-in kinds, the list alone
+/// says what its items are. `None` where it must be parsed.
+pub(crate) fn without_type(served: &[u8]) -> Option<Bytes> {
+    let names: [&[u8]; 2] = [b"apiVersion", b"kind"];
+    let found = top_level(served, names);
+    let mut fields = Vec::with_capacity(names.len());
+    for (name, value) in names.into_iter().zip(found) {
+        let value = value?;
+        if served.get(value) != Some(&b'"') {
+            return None;
+        }
+        // From the quote before the name to what follows the value.
+        fields.push((value - name.len() - 3, end_of_string(served, value + 1) + 1));
+    }
+    fields.sort_unstable();
+    let (mut out, mut from) = (BytesMut::with_capacity(served.len()), 0);
+    for (start, end) in fields {
+        out.extend_from_slice(served.get(from..start)?);
+        // One comma goes with it: the next, or of the last field the one before.
+        from = if served.get(end) == Some(&b',') {
+            end + 1
+        } else {
+            if out.last() == Some(&b',') {
+                out.truncate(out.len() - 1);
+            }
+            end
+        };
+    }
+    out.extend_from_slice(served.get(from..)?);
+    Some(out.freeze())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -107,8 +139,24 @@ mod tests {
         }
 
         #[test]
+        fn only_the_type_is_taken_out(spec in json_value(), after in any::<bool>(), before in any::<bool>()) {
+            let mut rest = serde_json::Map::new();
+            if after {
+                rest.insert("spec".to_owned(), spec.clone());
+            }
+            if before {
+                rest.insert("a".to_owned(), spec);
+            }
+            let mut object = rest.clone();
+            object.insert("apiVersion".to_owned(), "v1".into());
+            object.insert("kind".to_owned(), "A".into());
+            let bytes = without_type(&serde_json::to_vec(&object).unwrap()).unwrap();
+            prop_assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), Value::Object(rest));
+        }
+
+        #[test]
         fn any_bytes_are_looked_at_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = with_revision(&bytes, "v1", 1);
+            let _ = (with_revision(&bytes, "v1", 1), without_type(&bytes));
         }
     }
 

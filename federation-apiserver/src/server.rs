@@ -29,6 +29,7 @@ use self::exchange::Exchange;
 use self::sent::Sent;
 use crate::audit::Audit;
 use crate::auth::{Authenticators, ClientCertificate, Credentials, Live, Policy, Reference, User};
+use crate::encryption::Encryption;
 use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
 use crate::request::Target;
@@ -59,6 +60,8 @@ pub struct ApiServer {
     /// Places for other requests.
     in_flight: Semaphore,
     stopping: CancellationToken,
+    /// Its key providers belong to the server's health.
+    encryption: Option<Arc<Encryption>>,
     documents: Mutex<Option<(Arc<Served>, Arc<OpenApi>)>>,
 }
 
@@ -84,9 +87,17 @@ impl ApiServer {
             watches: Arc::new(Semaphore::new(settings.watches)),
             in_flight: Semaphore::new(settings.in_flight),
             stopping: CancellationToken::new(),
+            encryption: None,
             documents: Mutex::default(),
             settings,
         }
+    }
+
+    /// Whether its KMS plugins are well, is a part of whether it is.
+    #[must_use]
+    pub(crate) fn encrypted_by(mut self, encryption: Option<Arc<Encryption>>) -> Self {
+        self.encryption = encryption;
+        self
     }
 
     /// The verbs.

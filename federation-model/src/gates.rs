@@ -28,11 +28,13 @@ pub enum Feature {
     /// What was last written is kept in the federated object's status, in the same write. Off, it is kept in KubeFed's
     /// `PropagatedVersion` and `ClusterPropagatedVersion` objects.
     VersionsInStatus,
+    /// Members whose token lies readable in a Secret are not used; off unless asked for.
+    SealedCredentialsOnly,
 }
 
 impl Feature {
     /// All of them, by name.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AnnotationPolicy,
         Self::Cells,
         Self::PlacementMask,
@@ -40,6 +42,7 @@ impl Feature {
         Self::RawResourceStatusCollection,
         Self::RealTimeStatus,
         Self::SchedulerPreferences,
+        Self::SealedCredentialsOnly,
         Self::TenantIsolation,
         Self::TopologyForm,
         Self::VersionsInStatus,
@@ -58,12 +61,13 @@ impl Feature {
             Self::AnnotationPolicy => "AnnotationPolicy",
             Self::RealTimeStatus => "RealTimeStatus",
             Self::VersionsInStatus => "VersionsInStatus",
+            Self::SealedCredentialsOnly => "SealedCredentialsOnly",
         }
     }
 
     /// Whether it is on when nothing is said.
     pub fn default_on(self) -> bool {
-        self != Self::RawResourceStatusCollection
+        !matches!(self, Self::RawResourceStatusCollection | Self::SealedCredentialsOnly)
     }
 
     /// The feature of a name.

@@ -23,9 +23,8 @@ fn corpus(target: &Target) -> Vec<Vec<u8>> {
 
 fn run(target: &Target, input: &[u8]) {
     let began = Instant::now();
-    if catch_unwind(AssertUnwindSafe(|| (target.run)(input))).is_err() {
-        panic!("{} fails; put this into corpus/{}/:\n{}", target.name, target.name, input.escape_ascii());
-    }
+    let ran = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
+    assert!(ran.is_ok(), "{0} fails; put this into corpus/{0}/:\n{1}", target.name, input.escape_ascii());
     let took = began.elapsed();
     assert!(took < LONGEST, "{} took {took:?} for\n{}", target.name, input.escape_ascii());
 }
@@ -38,7 +37,9 @@ fn bad_input_does_no_harm() {
     for target in TARGETS.iter().filter(|target| target.name.contains(&wanted)) {
         let corpus = corpus(target);
         assert!(!corpus.is_empty(), "{} has no corpus", target.name);
-        corpus.iter().for_each(|input| run(target, input));
+        for input in &corpus {
+            run(target, input);
+        }
         let mut numbers = Numbers(number("FUZZ_SEED").unwrap_or(0));
         let (began, mut count) = (Instant::now(), 0);
         while began.elapsed() < time {

@@ -1,5 +1,7 @@
 //! The engine on a real host: follows clusters, credentials, namespaces, type configs and cells, and tells the core.
 
+mod credentials;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
@@ -18,10 +20,13 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use self::credentials::{Answer, Credentials};
 use crate::cells::Cells;
 use crate::core::{Core, Ports};
 use crate::federated_type::FederatedType;
-use crate::kube_ports::{Dialer, KubeHost, KubeMember, MemberAccess, SystemClock, Timeouts, events};
+use crate::kube_ports::{
+    AccessError, Dialer, KubeHost, KubeMember, MemberAccess, OpenSealed, SystemClock, Timeouts, events,
+};
 use crate::ports::{Chance, MayWrite, Member, WatchEvent};
 use crate::prober::Prober;
 use crate::registry::{ClusterInfo, NamespaceInfo};
@@ -60,6 +65,7 @@ pub enum EngineError {
 pub struct Engine {
     options: EngineOptions,
     core: Arc<Core>,
+    opener: Option<Arc<dyn OpenSealed>>,
 }
 
 /// One event of all that the engine follows.
@@ -69,6 +75,7 @@ enum Event {
     Namespace(WatchEvent<PartialObjectMeta<Namespace>>),
     TypeConfig(WatchEvent<FederatedTypeConfig>),
     Cell(WatchEvent<Cell>),
+    Opened(Answer),
 }
 
 impl Engine {
@@ -82,7 +89,14 @@ impl Engine {
             telemetry: options.telemetry.clone(),
             may_write: options.may_write.clone(),
         };
-        Self { core: Core::new(options.settings.clone(), ports), options }
+        Self { core: Core::new(options.settings.clone(), ports), options, opener: None }
+    }
+
+    /// With somebody who opens credentials that are sealed. What he opens stays in memory.
+    #[must_use]
+    pub fn opening_with(mut self, opener: Arc<dyn OpenSealed>) -> Self {
+        self.opener = Some(opener);
+        self
     }
 
     /// The heart, for readiness and queue lengths.
@@ -95,12 +109,13 @@ impl Engine {
     /// # Errors
     /// The host does not answer at the start.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), EngineError> {
-        let Self { options, core } = self;
+        let Self { options, core, opener } = self;
         let system: Namespace =
             Api::all(options.host.clone()).get("kube-system").map_err(EngineError::Host).await?;
         core.set_host_server(system.metadata.uid.as_deref().map(Arc::from));
         let stop = CancellationToken::new();
-        let mut shell = Shell::new(options, core.clone(), stop.clone());
+        let (credentials, answers) = Credentials::new(opener);
+        let mut shell = Shell::new(options, core.clone(), credentials, stop.clone());
         let cells_task = tokio::spawn({
             let (cells, stop) = (shell.cells.clone(), stop.clone());
             async move {
@@ -110,6 +125,7 @@ impl Engine {
             }
         });
         let mut following = shell.follow();
+        following.push(answers.map(Event::Opened).boxed());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -139,6 +155,7 @@ struct Shell {
     prober: Arc<Prober>,
     clusters: BTreeMap<String, KubeFedCluster>,
     secrets: HashMap<String, Secret>,
+    credentials: Credentials,
     clients: HashMap<MemberAccess, Weak<KubeMember>>,
     members: HashMap<String, (MemberAccess, Arc<KubeMember>)>,
     configs: BTreeMap<String, FederatedTypeConfig>,
@@ -158,7 +175,12 @@ struct Listed {
 }
 
 impl Shell {
-    fn new(options: EngineOptions, core: Arc<Core>, stop: CancellationToken) -> Self {
+    fn new(
+        options: EngineOptions,
+        core: Arc<Core>,
+        credentials: Credentials,
+        stop: CancellationToken,
+    ) -> Self {
         let clock = Arc::new(SystemClock);
         Self {
             cells: options
@@ -179,6 +201,7 @@ impl Shell {
             core,
             clusters: BTreeMap::new(),
             secrets: HashMap::new(),
+            credentials,
             clients: HashMap::new(),
             members: HashMap::new(),
             configs: BTreeMap::new(),
@@ -242,22 +265,23 @@ impl Shell {
             }
             Event::Secret(event) => {
                 for (key, object) in self.listed.step("Secret", event) {
+                    self.credentials.take(&key.name, object.as_ref());
                     match object {
                         Some(secret) => self.secrets.insert(key.name.clone(), secret),
                         None => self.secrets.remove(&key.name),
                     };
-                    let concerned: Vec<_> = self
-                        .clusters
-                        .values()
-                        .filter(|c| c.spec.secret_ref.name == key.name)
-                        .cloned()
-                        .collect();
-                    concerned.into_iter().for_each(|c| self.set_cluster(c));
+                    self.set_clusters_of(&key.name);
                 }
                 if !self.listed.secrets && self.listed.known.contains_key("Secret") {
                     self.listed.secrets = true;
                     let all: Vec<_> = self.clusters.values().cloned().collect();
                     all.into_iter().for_each(|c| self.set_cluster(c));
+                }
+            }
+            Event::Opened(answer) => {
+                let secret = answer.secret().to_owned();
+                if self.credentials.answered(answer) {
+                    self.set_clusters_of(&secret);
                 }
             }
             Event::Namespace(event) => {
@@ -308,7 +332,17 @@ impl Shell {
     }
 
     fn is_ready_for_types(&self) -> bool {
-        self.listed.clusters && self.listed.secrets && self.listed.namespaces
+        self.listed.clusters
+            && self.listed.secrets
+            && self.listed.namespaces
+            && self.credentials.are_answered()
+    }
+
+    /// Looks anew at the clusters that a Secret opens.
+    fn set_clusters_of(&mut self, secret: &str) {
+        let concerned: Vec<_> =
+            self.clusters.values().filter(|c| c.spec.secret_ref.name == secret).cloned().collect();
+        concerned.into_iter().for_each(|c| self.set_cluster(c));
     }
 
     fn set_cluster(&mut self, cluster: KubeFedCluster) {
@@ -328,6 +362,7 @@ impl Shell {
             info.trouble.clone_from(words);
         }
         let member = member.map(|m| m as Arc<dyn Member>);
+        self.prober.credentials(&name, self.credentials.trouble(&cluster.spec.secret_ref.name));
         self.prober.track(&cluster, member.clone());
         self.core.set_cluster(info, member.ok());
     }
@@ -335,8 +370,7 @@ impl Shell {
     /// The client of a cluster; clusters with the same access share one.
     fn connect(&mut self, cluster: &KubeFedCluster) -> Result<Arc<KubeMember>, String> {
         let name = cluster.name_any();
-        let access = MemberAccess::of(cluster, self.secrets.get(&cluster.spec.secret_ref.name))
-            .map_err(|e| e.to_string())?;
+        let access = self.access(cluster)?;
         if let Some((current, member)) = self.members.get(&name)
             && *current == access
         {
@@ -358,6 +392,18 @@ impl Shell {
         self.clients.insert(access.clone(), Arc::downgrade(&member));
         self.members.insert(name, (access, member.clone()));
         Ok(member)
+    }
+
+    fn access(&self, cluster: &KubeFedCluster) -> Result<MemberAccess, String> {
+        let secret = &cluster.spec.secret_ref.name;
+        if let Some(opened) = self.credentials.of(secret) {
+            return opened.map(|token| MemberAccess::with_token(cluster, token)).map_err(str::to_owned);
+        }
+        let access = MemberAccess::of(cluster, self.secrets.get(secret)).map_err(|e| e.to_string())?;
+        if self.options.settings.gates.is_on(Feature::SealedCredentialsOnly) {
+            return Err(AccessError::Plain(secret.clone()).to_string());
+        }
+        Ok(access)
     }
 
     fn remove_cluster(&mut self, name: &str) {

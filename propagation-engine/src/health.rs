@@ -122,6 +122,33 @@ pub fn after_check(
     status
 }
 
+/// Condition of a cluster whose sealed credentials cannot be opened now. While it was opened before, it works on.
+pub const CREDENTIALS_UNAVAILABLE: &str = "CredentialsUnavailable";
+
+/// Says in a status, or says no more, that the cluster's credentials cannot be opened.
+pub fn with_credentials(
+    previous: Option<&KubeFedClusterStatus>,
+    status: &mut KubeFedClusterStatus,
+    trouble: Option<&str>,
+    now: Timestamp,
+) {
+    status.conditions.retain(|condition| condition.type_ != CREDENTIALS_UNAVAILABLE);
+    let Some(trouble) = trouble else { return };
+    let now = seconds(now);
+    let before =
+        previous.into_iter().flat_map(|p| &p.conditions).find(|c| c.type_ == CREDENTIALS_UNAVAILABLE);
+    status.conditions.push(ClusterCondition {
+        type_: CREDENTIALS_UNAVAILABLE.to_owned(),
+        status: "True".to_owned(),
+        last_transition_time: before
+            .and_then(|condition| condition.last_transition_time.clone())
+            .or_else(|| Some(now.clone())),
+        last_probe_time: now,
+        reason: Some("SealedCredentialsNotOpened".to_owned()),
+        message: Some(trouble.to_owned()),
+    });
+}
+
 fn is_ok(probe: &Probe) -> bool {
     probe.healthz.eq_ignore_ascii_case("ok")
 }
@@ -158,6 +185,22 @@ mod tests {
 
     fn down() -> Finding {
         Finding::NoAnswer("connection refused".to_owned())
+    }
+
+    #[test]
+    fn credentials_that_do_not_open_are_a_condition_beside_the_others() {
+        let mut run = Run::default();
+        let first = after_check(None, &mut run, &ok(), THRESHOLDS, Timestamp::UNIX_EPOCH);
+        let mut second = first.clone();
+        with_credentials(Some(&first), &mut second, Some("kms is away"), Timestamp::UNIX_EPOCH);
+        assert_eq!((state_of(&second), second.conditions.len()), ("ready", 2));
+        let mut third = second.clone();
+        let later = Timestamp::from_second(1000).unwrap();
+        with_credentials(Some(&second), &mut third, Some("kms is away"), later);
+        assert!(!is_news(Some(&second), &third, false), "the time of the transition stays");
+        let mut fourth = third.clone();
+        with_credentials(Some(&third), &mut fourth, None, later);
+        assert_eq!(fourth.conditions, first.conditions);
     }
 
     fn play(findings: &[Finding]) -> Vec<&'static str> {

@@ -6,12 +6,14 @@ mod dialled_client;
 mod host;
 mod member;
 mod notices;
+mod sealed;
 mod versions;
 
 pub use self::connect::{AccessError, MemberAccess, Timeouts};
 pub use self::dial::{DialError, Dialer, Dialled};
 pub use self::host::KubeHost;
 pub use self::member::KubeMember;
+pub use self::sealed::{NotOpened, OpenSealed, SEALED_TOKEN_KEY, sealed_token};
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::health::{Finding, Run, Thresholds, after_check, is_news, state_of};
+use crate::health::{Finding, Run, Thresholds, after_check, is_news, state_of, with_credentials};
 use crate::ports::{ApiFailure, Clock, MayWrite, Member};
 use crate::telemetry::Telemetry;
 
@@ -33,6 +33,8 @@ pub(crate) struct Prober {
     stop: CancellationToken,
     tasks: TaskTracker,
     groups: Mutex<HashMap<GroupKey, Group>>,
+    /// By cluster, why its sealed credentials cannot be opened.
+    unopened: Mutex<HashMap<String, String>>,
 }
 
 /// A group is all clusters with one client; those without any client are groups of one.
@@ -85,6 +87,7 @@ impl Prober {
             stop,
             tasks: TaskTracker::new(),
             groups: Mutex::default(),
+            unopened: Mutex::default(),
         })
     }
 
@@ -123,8 +126,18 @@ impl Prober {
         });
     }
 
+    /// A cluster's sealed credentials can be opened, or cannot. Its next check says so.
+    pub(crate) fn credentials(&self, name: &str, trouble: Option<&str>) {
+        let mut unopened = self.unopened.lock();
+        match trouble {
+            Some(trouble) => drop(unopened.insert(name.to_owned(), trouble.to_owned())),
+            None => drop(unopened.remove(name)),
+        }
+    }
+
     /// A cluster is not federated any more.
     pub(crate) fn untrack(&self, name: &str) {
+        self.unopened.lock().remove(name);
         Self::forget(&mut self.groups.lock(), name);
     }
 
@@ -189,13 +202,15 @@ impl Prober {
             .filter(|(_, tracked)| whom == Whom::All || !tracked.checked)
             .filter_map(|(name, tracked)| {
                 tracked.checked = true;
-                let status = after_check(
+                let mut status = after_check(
                     tracked.status.as_ref(),
                     &mut tracked.run,
                     finding,
                     thresholds,
                     self.clock.now(),
                 );
+                let trouble = self.unopened.lock().get(name).cloned();
+                with_credentials(tracked.status.as_ref(), &mut status, trouble.as_deref(), self.clock.now());
                 self.telemetry.probed(name, state_of(&status), started.elapsed());
                 let refresh = tracked.written.is_none_or(|w| w.elapsed() >= REFRESH);
                 is_news(tracked.status.as_ref(), &status, refresh).then(|| (name.clone(), status))

@@ -43,7 +43,7 @@ impl Dialer for Fake {
     }
 }
 
-fn access(tunnel: &str, proxy: Option<&str>) -> Result<MemberAccess, AccessError> {
+fn access(tunnel: &str, proxy: Option<&str>) -> MemberAccess {
     let spec = KubeFedClusterSpec {
         api_endpoint: "http://m1.invalid:6443".to_owned(),
         secret_ref: LocalSecretReference { name: "m1-token".to_owned() },
@@ -53,14 +53,14 @@ fn access(tunnel: &str, proxy: Option<&str>) -> Result<MemberAccess, AccessError
     let mut cluster = KubeFedCluster::new("m1", spec);
     cluster.metadata.annotations = Some([(annotation::TUNNEL.to_owned(), tunnel.to_owned())].into());
     let token = (TOKEN_KEY.to_owned(), ByteString(b"abc".to_vec()));
-    MemberAccess::of(&cluster, Some(&Secret { data: Some([token].into()), ..Secret::default() }))
+    MemberAccess::of(&cluster, Some(&Secret { data: Some([token].into()), ..Secret::default() })).unwrap()
 }
 
 #[tokio::test]
 async fn requests_are_the_clusters_over_the_tunnels_connections() {
     let fake = Arc::new(Fake::default());
     let dialer: Arc<dyn Dialer> = fake.clone();
-    let member = access("true", None).unwrap().connect(Timeouts::default(), Some(&dialer)).unwrap();
+    let member = access("true", None).connect(Timeouts::default(), Some(&dialer)).unwrap();
     member.probe().await.unwrap_err();
     assert_eq!(fake.dialled.lock().as_slice(), ["m1"]);
     let asked = fake.asked.lock().to_lowercase();
@@ -73,7 +73,7 @@ async fn requests_are_the_clusters_over_the_tunnels_connections() {
 async fn a_tunnel_that_is_down_is_told_from_an_api_server_that_is() {
     let failure = async |failure: DialError| {
         let dialer: Arc<dyn Dialer> = Arc::new(Fake { failure: Some(failure), ..Fake::default() });
-        let member = access("m2", None).unwrap().connect(Timeouts::default(), Some(&dialer)).unwrap();
+        let member = access("m2", None).connect(Timeouts::default(), Some(&dialer)).unwrap();
         member.probe().await.unwrap_err()
     };
     let down = failure(DialError::TunnelDown("no agent".to_owned())).await;
@@ -87,7 +87,8 @@ async fn a_tunnel_that_is_down_is_told_from_an_api_server_that_is() {
 
 #[test]
 fn what_cannot_be_dialled_is_told() {
-    let without = access("true", None).unwrap().connect(Timeouts::default(), None).err();
+    let without = access("true", None).connect(Timeouts::default(), None).err();
     assert_eq!(without, Some(AccessError::NoTunnels("m1".to_owned())));
-    assert_eq!(access("true", Some("http://proxy:3128")).unwrap_err(), AccessError::ProxyAndTunnel);
+    let both = access("true", Some("http://proxy:3128")).connect(Timeouts::default(), None).err();
+    assert_eq!(both, Some(AccessError::ProxyAndTunnel));
 }

@@ -114,6 +114,15 @@ pub enum StoreError {
         /// How many rows there are, those of a new table not counted.
         rows: u64,
     },
+    /// What is stored under a key cannot be read, such as for a lack of the key that it was encrypted with.
+    #[error("the value of {key} cannot be read: {source}")]
+    Unreadable {
+        /// The key.
+        key: String,
+        /// Why.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

@@ -20,6 +20,9 @@ use crate::{
 /// How often a watch that has nothing to tell says how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
+/// What an event becomes before the reader sees it.
+type Change = Arc<dyn Fn(Event) -> BoxFuture<'static, Result<Event, StoreError>> + Send + Sync>;
+
 /// A stream of everything that happens under a prefix.
 ///
 /// It holds a bounded number of events. If its reader is slow, it reads the store again from where the reader is. After
@@ -37,6 +40,9 @@ pub struct Watch {
     position: Revision,
     ready: VecDeque<Arc<Event>>,
     reading: Option<BoxFuture<'static, Result<Stretch, StoreError>>>,
+    change: Option<Change>,
+    /// The event that is being changed, by its revision.
+    changing: Option<(Revision, BoxFuture<'static, Result<Event, StoreError>>)>,
     /// What the reader knows.
     told: Revision,
     progress: Pin<Box<Sleep>>,
@@ -59,6 +65,8 @@ impl Watch {
             position: after,
             ready: VecDeque::new(),
             reading: None,
+            change: None,
+            changing: None,
             told: after,
             progress: Box::pin(sleep_until(Instant::now() + PROGRESS_EVERY)),
             every: PROGRESS_EVERY,
@@ -75,8 +83,22 @@ impl Watch {
         self
     }
 
+    /// Changes each event before it is told, such as by decryption. They are changed and told in order; an error ends the
+    /// watch.
+    #[must_use]
+    pub fn changed_by(
+        mut self,
+        change: impl Fn(Event) -> BoxFuture<'static, Result<Event, StoreError>> + Send + Sync + 'static,
+    ) -> Self {
+        self.change = Some(Arc::new(change));
+        self
+    }
+
     /// Everything under the prefix up to this revision has been told.
     pub fn position(&self) -> Revision {
+        if let Some((next, _)) = &self.changing {
+            return next - 1;
+        }
         match self.ready.front() {
             Some(next) => next.revision() - 1,
             None if self.reading.is_some() => self.position,
@@ -91,6 +113,7 @@ impl Watch {
     fn end(&mut self, error: StoreError) -> Poll<Option<<Self as Stream>::Item>> {
         self.ended = true;
         self.reading = None;
+        self.changing = None;
         self.hub.unsubscribe(self.id);
         Poll::Ready(Some(Err(error)))
     }
@@ -122,7 +145,21 @@ impl Stream for Watch {
             return Poll::Ready(None);
         }
         loop {
+            if let Some((revision, changing)) = &mut this.changing {
+                let Poll::Ready(event) = changing.poll_unpin(context) else { return Poll::Pending };
+                this.told = *revision;
+                this.changing = None;
+                return match event {
+                    Ok(event) => Poll::Ready(Some(Ok(WatchItem::Event(event)))),
+                    Err(error) => this.end(error),
+                };
+            }
             if let Some(event) = this.ready.pop_front() {
+                if let Some(change) = &this.change {
+                    let revision = event.revision();
+                    this.changing = Some((revision, change(Arc::unwrap_or_clone(event))));
+                    continue;
+                }
                 this.told = event.revision();
                 return Poll::Ready(Some(Ok(WatchItem::Event(Arc::unwrap_or_clone(event)))));
             }

@@ -49,7 +49,7 @@ pub async fn kubectl_path() -> Result<PathBuf> {
 }
 
 /// Where built binaries are kept: `FEDD_TESTBED_CACHE`, else `fedd-testbed` in the user's cache folder.
-fn cache_folder() -> Result<PathBuf> {
+pub(crate) fn cache_folder() -> Result<PathBuf> {
     let folder = |variable| env::var_os(variable).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     folder("FEDD_TESTBED_CACHE")
         .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("fedd-testbed")))

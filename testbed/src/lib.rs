@@ -40,10 +40,12 @@ mod database;
 mod error;
 mod etcd;
 mod kine;
+mod kms_plugin;
 mod log_tail;
 mod network_proxy;
 mod ports;
 mod readiness;
+mod softhsm;
 mod supervisor;
 mod testbed;
 
@@ -55,6 +57,8 @@ pub use client_go::{ClientGo, Judgement};
 pub use controller_manager::ControllerManager;
 pub use database::{Database, DatabaseKind};
 pub use error::{Error, Result};
+pub use kms_plugin::{KmsControl, KmsPlugin};
 pub use network_proxy::{FrontEnd, NetworkProxy, ProxyAddress, ProxyAgent, ProxyServer};
+pub use softhsm::softhsm_module;
 
 pub use crate::testbed::Testbed;

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/retry"
 )
 
 // federated uses a federated kind in its two forms, by cluster and by cell, as a platform written with client-go does.
@@ -26,28 +27,38 @@ func federated(ctx context.Context, t *trial) {
 		return
 	}
 
-	made, err := byCluster.Create(ctx, federatedConfigMap("v1beta1", map[string]any{
-		"template":  map[string]any{"data": map[string]any{"k": "v"}},
-		"placement": map[string]any{"clusters": []any{map[string]any{"name": "rz00a." + t.namespace}}},
+	made, err := byCell.Create(ctx, federatedConfigMap("v1beta2", map[string]any{
+		"topologyType": "cell",
+		"template":     map[string]any{"data": map[string]any{"k": "v"}},
+		"placement":    map[string]any{"topologies": []any{map[string]any{"name": "rz00a"}}},
 		"overrides": []any{map[string]any{
-			"clusterName":      "rz00a." + t.namespace,
-			"clusterOverrides": []any{map[string]any{"path": "/data/k", "value": "w"}},
+			"topologyName":      "rz00a",
+			"topologyOverrides": []any{map[string]any{"path": "/data/k", "value": "w"}},
 		}},
 	}), metav1.CreateOptions{})
-	t.must(err, "creating by cluster")
-	read, err := byCell.Get(ctx, "cm", metav1.GetOptions{})
-	t.must(err, "reading by cell")
-	topologies, _, _ := unstructured.NestedSlice(read.Object, "spec", "placement", "topologies")
-	t.same("the placement by cell", topologies, []any{map[string]any{"name": "rz00a"}})
+	t.must(err, "creating by cell")
+	read, err := byCluster.Get(ctx, "cm", metav1.GetOptions{})
+	t.must(err, "reading by cluster")
+	clusters, _, _ := unstructured.NestedSlice(read.Object, "spec", "placement", "clusters")
+	t.same("the placement by cluster", clusters, []any{map[string]any{"name": "rz00a." + t.namespace}})
 	t.same("the uid", read.GetUID(), made.GetUID())
 
-	t.must(unstructured.SetNestedField(read.Object, "changed", "spec", "template", "data", "k"), "changing the template")
-	_, err = byCell.Update(ctx, read, metav1.UpdateOptions{})
-	t.must(err, "updating by cell")
-	patched, err := byCluster.Patch(ctx, "cm", types.MergePatchType, []byte(`{"metadata":{"labels":{"by":"cluster"}}}`), metav1.PatchOptions{})
-	t.must(err, "patching by cluster")
+	// The controllers write to it too.
+	t.must(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		read, err := byCluster.Get(ctx, "cm", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if err := unstructured.SetNestedField(read.Object, "changed", "spec", "template", "data", "k"); err != nil {
+			return err
+		}
+		_, err = byCluster.Update(ctx, read, metav1.UpdateOptions{})
+		return err
+	}), "updating by cluster")
+	patched, err := byCell.Patch(ctx, "cm", types.MergePatchType, []byte(`{"metadata":{"labels":{"by":"cell"}}}`), metav1.PatchOptions{})
+	t.must(err, "patching by cell")
 	text, _, _ := unstructured.NestedString(patched.Object, "spec", "template", "data", "k")
-	t.same("the template by cluster", text, "changed")
+	t.same("the template by cell", text, "changed")
 
 	applied, err := byCell.Apply(ctx, "cm", federatedConfigMap("v1beta2", map[string]any{
 		"topologyType": "cell", "template": map[string]any{"data": map[string]any{"platform": "1"}},

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use federation_model::{KubeFedCluster, annotation, is_dns_subdomain, parse_duration};
+use federation_model::{Feature, KubeFedCluster, annotation, is_dns_subdomain, parse_duration};
 use kube::ResourceExt as _;
 use kube::api::Api;
 use tenancy::ScopeKeys;
@@ -24,7 +24,8 @@ use crate::apply::apply;
 use crate::args::{HostArgs, ReportArgs, label};
 use crate::manifest::Manifest;
 use crate::output::{HOST, Report, note, stdout, warning};
-use crate::{access, settings};
+use crate::sealing::{Sealing, SealingArgs};
+use crate::{access, sealing, settings};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Make a cluster a member of the federation, or renew its token.\n\n\
@@ -81,6 +82,9 @@ pub struct JoinArgs {
     /// The member.
     #[command(flatten)]
     pub member: MemberArgs,
+    /// Which keys seal the token; without, it is readable in its Secret.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
     /// Where.
     #[command(flatten)]
     pub host: HostArgs,
@@ -110,6 +114,10 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     let namespace = args.host.federation_namespace.as_str();
     // What can be refused is refused before anything is written.
     let settings = settings::read(&host.client, namespace).await?;
+    let seal_with = Sealing::open(&args.sealing, &host.client).await?;
+    if seal_with.is_none() && settings.gates.is_on(Feature::SealedCredentialsOnly) {
+        bail!("the gate SealedCredentialsOnly is on: name the keys that seal the token by --sealing-config");
+    }
     let keys = ScopeKeys {
         tenant: settings.tenant_label.clone(),
         workspace_group: settings.workspace_group_label.clone(),
@@ -167,14 +175,18 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
         token: &token,
         secret: host::secret_name(name, args.secret_name.as_deref(), existing.as_ref()),
     };
-    let (mut cluster, secret) = (membership.cluster(), membership.secret());
+    let (mut cluster, mut secret) = (membership.cluster(), membership.secret());
     if !dry_run {
         token::try_out(&cluster, &secret, args.timeout).await?;
     }
-    // From here, the member was reached directly; the federation goes its own way.
+    // So far, the member was reached directly; the federation goes its own way.
     let before = existing.as_ref().and_then(|c| c.annotations().get(annotation::TUNNEL).cloned());
     if let Some(tunnel) = if is_tunnelled { Some("true".to_owned()) } else { before } {
         cluster.annotations_mut().insert(annotation::TUNNEL.to_owned(), tunnel);
+    }
+    // From here on, no API server sees a token that is to be sealed.
+    if let Some(sealing) = &seal_with {
+        sealing.seal(&mut secret).await?;
     }
     let secret = Manifest::of(&secret)?;
     let mut objects = vec![secret, Manifest::of(&cluster)?];
@@ -183,6 +195,10 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     for object in objects {
         let outcome = apply(&host.client, &object, dry_run).await?;
         report.done(HOST, object.title(), outcome.word())?;
+    }
+    if seal_with.is_some() && !dry_run {
+        // A readable token that somebody else had put there is not `join`'s to apply away.
+        sealing::remove_plain(&host.client, namespace, &cluster.spec.secret_ref.name).await?;
     }
     report.finish()?;
     if !dry_run && let Some(manifest) = args.tunnel.manifest(&host.client, namespace, name).await? {

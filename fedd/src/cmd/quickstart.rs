@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 use self::members::Members;
 use self::table::Live;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
-use crate::embedded::{Embedded, EmbeddedOptions, Opened, Storage, write_private};
+use crate::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage, write_private};
 use crate::manifest::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::sealing::SealingArgs;
 use crate::settings;
 use crate::tunnel::TunnelArgs;
 
@@ -70,6 +71,7 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
         settings: quick_settings(),
         audit: None,
         metrics: metrics.clone(),
+        encryption: EncryptionArgs::default(),
     };
     let (embedded, mut members) = tokio::try_join!(Embedded::start(options), Members::start())?;
     let kubeconfig = folder.join("kubeconfig");
@@ -77,7 +79,7 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
     members.add_contexts(&mut access);
     write_private(&kubeconfig, &access.to_string())?;
     let client = embedded.client().clone();
-    let engine = EngineArgs::of_server(timeouts, TunnelArgs::off(), false);
+    let engine = EngineArgs::of_server(timeouts, TunnelArgs::off(), SealingArgs::default(), false);
     let leading = Arc::new(Leading::default());
     let controllers = {
         let (leading, client, stop) = (leading.clone(), client.clone(), stop.clone());

@@ -20,6 +20,7 @@ pub(crate) use self::shutdown::Shutdown;
 use crate::args::{HostArgs, Listen, listen};
 use crate::http::{self, Readiness, Server};
 use crate::metrics::Metrics;
+use crate::sealing::SealingArgs;
 use crate::tunnel::{TunnelArgs, Tunnels};
 use crate::webhook::{self, WebhookOptions};
 use crate::{access, settings};
@@ -64,6 +65,9 @@ pub struct EngineArgs {
     /// Accepted for KubeFed's command lines, and without effect
     #[arg(long, value_name = "NUMBER")]
     pub rest_config_burst: Option<u32>,
+    /// Which keys open sealed tokens.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
 }
 
 /// How long members may take.
@@ -80,8 +84,20 @@ pub struct MemberTimeoutArgs {
 
 impl EngineArgs {
     /// For a process with an API server of its own. If no other process has the data, nobody else can lead.
-    pub(crate) fn of_server(timeouts: MemberTimeoutArgs, tunnels: TunnelArgs, is_shared: bool) -> Self {
-        Self { leader_elect: is_shared, timeouts, tunnels, rest_config_qps: None, rest_config_burst: None }
+    pub(crate) fn of_server(
+        timeouts: MemberTimeoutArgs,
+        tunnels: TunnelArgs,
+        sealing: SealingArgs,
+        is_shared: bool,
+    ) -> Self {
+        Self {
+            leader_elect: is_shared,
+            timeouts,
+            tunnels,
+            rest_config_qps: None,
+            rest_config_burst: None,
+            sealing,
+        }
     }
 
     /// The listener for agents, if there is to be one, measured by `metrics`.

@@ -11,9 +11,12 @@ use tracing::{info, warn};
 
 use super::crds::TypesArgs;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
-use crate::embedded::{AuditArgs, Embedded, EmbeddedOptions, Opened, Storage, default_data, write_private};
+use crate::embedded::{
+    AuditArgs, Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage, default_data, write_private,
+};
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::sealing::SealingArgs;
 use crate::settings;
 use crate::tunnel::{TunnelArgs, Tunnels};
 
@@ -48,6 +51,9 @@ pub struct ServeArgs {
     /// Members that are reached through their agents.
     #[command(flatten)]
     pub tunnels: TunnelArgs,
+    /// Which keys open sealed tokens.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
 }
 
 /// Where the data is, and where it is served.
@@ -79,6 +85,9 @@ pub struct ServerArgs {
     #[arg(long, visible_alias = "kubefed-namespace", value_name = "NAME",
           default_value = federation_model::DEFAULT_FEDERATION_NAMESPACE)]
     pub federation_namespace: String,
+    /// Encryption at rest.
+    #[command(flatten)]
+    pub encryption: EncryptionArgs,
 }
 
 impl ServerArgs {
@@ -116,6 +125,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             settings: settings::written_out(),
             audit: args.audit.open()?,
             metrics: metrics.clone(),
+            encryption: args.server.encryption.clone(),
         })
         .await?;
         write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
@@ -124,7 +134,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         note(&format!("fedd serves https://{address} from {storage}; try:"));
         note(&format!("  kubectl --kubeconfig {} get federatedtypeconfigs -A", kubeconfig.display()));
         let (client, settings) = (embedded.client().clone(), embedded.settings().clone());
-        let engine = EngineArgs::of_server(args.timeouts, args.tunnels, is_shared);
+        let engine = EngineArgs::of_server(args.timeouts, args.tunnels, args.sealing.clone(), is_shared);
         let namespace = &args.server.federation_namespace;
         let tunnels = engine.tunnels(&client, namespace, &settings, &metrics).await?;
         let dialer = tunnels.as_ref().map(Tunnels::dialer);

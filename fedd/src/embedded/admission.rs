@@ -9,7 +9,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use federation_apiserver::admission::{Attributes, Operation, Plugin};
 use federation_apiserver::status::{ApiError, Reason};
-use federation_model::Settings;
+use federation_model::{Feature, Settings, TOKEN_KEY};
 use http::Request;
 use serde_json::{Value, json};
 use tower_service::Service as _;
@@ -31,15 +31,19 @@ pub(super) struct Admission {
 
 struct Asked {
     lookups: Arc<Lookups>,
+    /// The namespace in which Secrets may not hold readable tokens, with the gate SealedCredentialsOnly on.
+    sealed_only_in: Option<String>,
     router: Router,
 }
 
 impl Admission {
     /// From now on, every write is asked about. Until then, only fedd itself writes.
-    pub(super) fn follow(&self, lookups: Arc<Lookups>, settings: Settings) {
+    pub(super) fn follow(&self, lookups: Arc<Lookups>, settings: Settings, namespace: &str) {
+        let sealed_only = settings.gates.is_on(Feature::SealedCredentialsOnly);
+        let sealed_only_in = sealed_only.then(|| namespace.to_owned());
         let router = webhook::in_process(lookups.clone(), settings);
         // It is followed once, after the start.
-        let _ = self.asked.set(Asked { lookups, router });
+        let _ = self.asked.set(Asked { lookups, sealed_only_in, router });
     }
 
     async fn ask(&self, write: &mut Attributes<'_>, mutating: bool) -> Result<(), ApiError> {
@@ -47,7 +51,7 @@ impl Admission {
         if write.subresource.is_some() || !resource.custom || is_only_ending(write) {
             return Ok(());
         }
-        let Some(Asked { lookups, router }) = self.asked.get() else {
+        let Some(Asked { lookups, router, .. }) = self.asked.get() else {
             return if write.user.name == USER { Ok(()) } else { Err(not_yet()) };
         };
         let named = (resource.group.as_str(), resource.version.as_str(), resource.plural.as_str());
@@ -74,6 +78,31 @@ impl Admission {
         }
         Ok(())
     }
+}
+
+/// Refuses a Secret of the federation's namespace that holds a readable token. One that held it before may still be
+/// changed otherwise.
+fn refuse_plain(write: &Attributes<'_>, namespace: &str) -> Result<(), ApiError> {
+    let resource = write.resource;
+    let is_secret = resource.group.is_empty() && resource.plural == "secrets";
+    let token = |object: &Value| {
+        object["data"][TOKEN_KEY].as_str().filter(|token| !token.is_empty()).map(str::to_owned)
+    };
+    let Some(plain) = token(&write.object).filter(|_| is_secret && write.namespace == Some(namespace)) else {
+        return Ok(());
+    };
+    let of_account = write.object["type"] == "kubernetes.io/service-account-token";
+    if of_account || write.old.is_some_and(|old| token(old) == Some(plain)) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        Reason::Forbidden,
+        format!(
+            "secrets {:?} is forbidden: data.{TOKEN_KEY} holds a readable token, and the gate SealedCredentialsOnly is on; \
+             seal it by `fedd join` or `fedd credentials seal` with --sealing-config",
+            write.name
+        ),
+    ))
 }
 
 fn not_yet() -> ApiError {
@@ -128,6 +157,9 @@ impl Plugin for Admission {
     }
 
     async fn validate(&self, write: &mut Attributes<'_>) -> Result<(), ApiError> {
+        if let Some(Asked { sealed_only_in: Some(namespace), .. }) = self.asked.get() {
+            refuse_plain(write, namespace)?;
+        }
         self.ask(write, false).await
     }
 }

@@ -48,7 +48,7 @@ impl DataFolder {
     /// The server's keys, in a folder beside the database.
     ///
     /// # Errors
-    /// As for [`secrets_in`].
+    /// They cannot be read or written, or some are missing.
     pub fn secrets(&self) -> anyhow::Result<Secrets> {
         secrets_in(&self.beside(".keys"))
     }

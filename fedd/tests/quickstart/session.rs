@@ -115,7 +115,7 @@ impl Session {
     }
 
     /// Waits until a line with these words is on standard error.
-    pub(crate) async fn complains(&self, words: &str) {
+    pub(crate) fn complains(&self, words: &str) {
         self.complained.wait(words, |lines| lines.iter().any(|line| line.contains(words)));
     }
 

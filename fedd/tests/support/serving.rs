@@ -40,18 +40,32 @@ pub(crate) struct Home {
     listen: SocketAddr,
     /// What its environment has.
     environment: Vec<(String, String)>,
+    /// Further flags.
+    flags: Vec<String>,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
         let listen = listener.local_addr().unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), datastore: None, listen, environment: Vec::new() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            datastore: None,
+            listen,
+            environment: Vec::new(),
+            flags: Vec::new(),
+        }
     }
 
     /// The same, served with this in its environment.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with another flag of `fedd serve`.
+    pub(crate) fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
         self
     }
 
@@ -85,7 +99,8 @@ impl Home {
             None => command.arg("--data").arg(data),
         };
         command.args(["--types", "configmaps,deployments.apps"]).arg("--kubeconfig-out");
-        command.arg(self.kubeconfig()).env_clear().envs(self.environment.iter().cloned()).kill_on_drop(true);
+        command.arg(self.kubeconfig()).args(&self.flags).env_clear();
+        command.envs(self.environment.iter().cloned()).kill_on_drop(true);
         command
     }
 
@@ -133,10 +148,16 @@ impl Home {
 
     /// A member in this process, and its kubeconfig; it has joined, with cells if there are to be some.
     pub(crate) async fn joined(&self, name: &str, cells: &[&str]) -> Member {
+        self.joined_with(name, cells, &[]).await
+    }
+
+    /// The same, with further flags of `fedd join`.
+    pub(crate) async fn joined_with(&self, name: &str, cells: &[&str], flags: &[&str]) -> Member {
         let server = member().await;
         let kubeconfig = self.folder().join(format!("{name}.kubeconfig"));
         std::fs::write(&kubeconfig, server.admin_kubeconfig(name).unwrap().to_string()).unwrap();
         let mut arguments = vec!["join", name, "--cluster-kubeconfig", kubeconfig.to_str().unwrap()];
+        arguments.extend(flags);
         arguments.extend(cells.iter().flat_map(|cell| ["--cell", *cell]));
         done(&self.kubeconfig(), &arguments).await;
         Member { client: client(&kubeconfig).await, _server: server }
@@ -190,6 +211,11 @@ impl Serving {
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
         assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// What it has told so far.
+    pub(crate) fn told(&self) -> String {
+        self.log.lock().join("\n")
     }
 
     /// Asks it to end, and waits until it has.

@@ -82,7 +82,7 @@ fn to_v2(object: &mut Value, kept: &mut Map<String, Value>) {
     let mut all: Vec<Value> = list(metrics.unwrap_or_default()).iter().map(|one| TARGET.to_v2(one)).collect();
     match spec.remove("targetCPUUtilizationPercentage") {
         Some(aim) if !aim.is_null() => {
-            all.push(cpu("target", json!({"type": "Utilization", "averageUtilization": aim})))
+            all.push(cpu("target", json!({"type": "Utilization", "averageUtilization": aim})));
         }
         _ if all.is_empty() => {
             all.push(cpu(

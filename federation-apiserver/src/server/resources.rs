@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::sent::Sent;
 use super::{ApiServer, Body, answer};
 use crate::body::Parsed;
+use crate::raw;
 use crate::request::{Accept, ListOptions, Query, Representation, ResourcePath, Verb, WriteOptions};
 use crate::resource::Resource;
 use crate::rest::{At, Caller, Listed, PatchType, Representable, ScaleChange, Written};
@@ -357,10 +358,16 @@ fn many(resource: &Resource, listed: Listed, form: Form) -> Result<Bytes, ApiErr
     };
     let document = match form.accept.representation {
         Representation::Whole if !form.accept.pretty => return whole(resource, &metadata, listed.items),
-        Representation::Whole => json!({
-            "kind": resource.list_kind, "apiVersion": resource.api_version(), "metadata": metadata,
-            "items": values(listed.items)?,
-        }),
+        Representation::Whole => {
+            let mut items = values(listed.items)?;
+            if !resource.custom {
+                items.iter_mut().for_each(take_type);
+            }
+            json!({
+                "kind": resource.list_kind, "apiVersion": resource.api_version(), "metadata": metadata,
+                "items": items,
+            })
+        }
         Representation::Table => table(resource, &values(listed.items)?, metadata, form, true),
         Representation::Metadata => {
             return Err(ApiError::new(
@@ -377,6 +384,14 @@ fn many(resource: &Resource, listed: Listed, form: Form) -> Result<Bytes, ApiErr
         }),
     };
     Ok(answer::bytes(&document, form.accept.pretty))
+}
+
+/// Of built-in kinds, the list says what its items are, and they do not.
+fn take_type(item: &mut Value) {
+    if let Some(item) = item.as_object_mut() {
+        item.remove("kind");
+        item.remove("apiVersion");
+    }
 }
 
 /// A list whose objects are, where possible, copied as they are stored.
@@ -400,9 +415,18 @@ fn whole(resource: &Resource, metadata: &Value, items: Vec<Representable>) -> Re
         if i > 0 {
             out.put_u8(b',');
         }
-        match item {
-            Representable::Raw(bytes) => out.put(bytes),
-            Representable::Value(value) => {
+        let copied = match &item {
+            Representable::Raw(bytes) if resource.custom => Some(bytes.clone()),
+            Representable::Raw(bytes) => raw::without_type(bytes),
+            Representable::Value(_) => None,
+        };
+        match copied {
+            Some(bytes) => out.put(bytes),
+            None => {
+                let mut value = item.into_value()?;
+                if !resource.custom {
+                    take_type(&mut value);
+                }
                 let mut writer = (&mut out).writer();
                 serde_json::to_writer(&mut writer, &value).map_err(ApiError::internal)?;
             }

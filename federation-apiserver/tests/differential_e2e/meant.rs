@@ -46,13 +46,10 @@ const fn meant(
 
 const GO: &str = "the words of Go's decoders and schemes, which no client matches on";
 const FORMATS: &str = "protobuf bodies are told apart, but not all of them are read or written";
-const ITEMS: &str = "items of a list say what they are, as those of custom resources do everywhere";
 const DESCRIPTIONS: &str = "columns are described in this project's own words";
 
 /// All of them.
 pub(crate) const MEANT: &[Meant] = &[
-    meant("", "/apiVersion", "", "null", ITEMS),
-    meant("", "/kind", "", "null", ITEMS),
     meant("", "/description", "", "", DESCRIPTIONS),
     meant("", "message", "", "json parse error", GO),
     meant("", "message", "", "pkg/runtime/scheme.go", GO),

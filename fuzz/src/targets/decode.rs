@@ -35,7 +35,7 @@ pub(crate) fn yaml(input: &[u8]) {
     }
 }
 
-/// Read as serde_json reads it, if at all.
+/// Read as `serde_json` reads it, if at all.
 pub(crate) fn json_body(input: &[u8]) {
     let ours = Parsed::json(input).map(|parsed| parsed.value);
     let plain = serde_json::from_slice::<Value>(input);

@@ -63,6 +63,14 @@ pub enum AccessError {
     /// The Secret has no token.
     #[error("Secret {0} has no key {TOKEN_KEY}, or an empty one; join the cluster again")]
     NoToken(String),
+    /// The Secret is sealed, and nobody was named to open it.
+    #[error("Secret {0} is sealed, and no keys to open it are configured; name them by --sealing-config")]
+    Sealed(String),
+    /// The Secret is not sealed, and has to be.
+    #[error(
+        "Secret {0} holds its token unsealed, and the gate SealedCredentialsOnly is on; seal it by `fedd credentials seal`"
+    )]
+    Plain(String),
     /// The address is none.
     #[error("spec.apiEndpoint {0:?} is no host, host:port or http/https URL")]
     Endpoint(String),
@@ -90,6 +98,9 @@ impl MemberAccess {
     /// The access that a cluster and its Secret describe.
     pub fn of(cluster: &KubeFedCluster, secret: Option<&Secret>) -> Result<Self, AccessError> {
         let spec = &cluster.spec;
+        if secret.is_some_and(|secret| super::sealed_token(secret).is_some()) {
+            return Err(AccessError::Sealed(spec.secret_ref.name.clone()));
+        }
         let secret = secret.ok_or_else(|| AccessError::NoSecret(spec.secret_ref.name.clone()))?;
         let token = secret
             .data
@@ -99,10 +110,13 @@ impl MemberAccess {
             .map(|t| t.trim().to_owned())
             .filter(|t| !t.is_empty())
             .ok_or_else(|| AccessError::NoToken(spec.secret_ref.name.clone()))?;
-        if spec.proxy_url.is_some() && cluster.tunnel().is_some() {
-            return Err(AccessError::ProxyAndTunnel);
-        }
-        Ok(Self {
+        Ok(Self::with_token(cluster, token))
+    }
+
+    /// The access that a cluster describes, with a token that was sealed.
+    pub fn with_token(cluster: &KubeFedCluster, token: String) -> Self {
+        let spec = &cluster.spec;
+        Self {
             endpoint: spec.api_endpoint.clone(),
             ca: spec.ca_bundle.as_ref().map(|b| b.0.clone()),
             token,
@@ -110,7 +124,7 @@ impl MemberAccess {
             insecure: !spec.disabled_tls_validations.is_empty(),
             proxy: spec.proxy_url.clone(),
             tunnel: cluster.tunnel().map(str::to_owned),
-        })
+        }
     }
 
     /// A client for it. No request is made. `dialer` makes the connections of those that are reached by tunnel.
@@ -143,6 +157,9 @@ impl MemberAccess {
             config.proxy_url = Some(proxy.parse().map_err(|_| AccessError::Proxy(proxy.clone()))?);
         }
         if let Some(tunnel) = &self.tunnel {
+            if self.proxy.is_some() {
+                return Err(AccessError::ProxyAndTunnel);
+            }
             let dialer = dialer.ok_or_else(|| AccessError::NoTunnels(tunnel.clone()))?.clone();
             let connector = DialConnector { dialer, cluster: tunnel.as_str().into() };
             let client = dialled_client(&config, &self.token, connector, timeouts.connect)?;

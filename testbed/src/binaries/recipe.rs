@@ -21,6 +21,8 @@ pub enum Binary {
     ProxyAgent,
     /// The client that the Kubernetes API server network proxy is tested with.
     ProxyTestClient,
+    /// A KMS plugin that does what a test says.
+    KmsPlugin,
 }
 
 /// The Go module that holds a binary, as the repository's `tools` folder pins it.
@@ -85,9 +87,18 @@ static NETWORK_PROXY: Module = Module {
     sources: &[],
 };
 
+static KMS_PLUGIN: Module = Module {
+    folder: "kms-plugin",
+    path: "k8s.io/kms",
+    go_mod: include_str!("../../../tools/kms-plugin/go.mod"),
+    go_sum: include_str!("../../../tools/kms-plugin/go.sum"),
+    sources: &[("main.go", include_str!("../../../tools/kms-plugin/main.go"))],
+};
+
 impl Binary {
     /// Every binary, the quickest to build first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::KmsPlugin,
         Self::ClientGo,
         Self::Etcd,
         Self::Kine,
@@ -111,6 +122,7 @@ impl Binary {
             Self::ProxyServer => "proxy-server",
             Self::ProxyAgent => "proxy-agent",
             Self::ProxyTestClient => "proxy-test-client",
+            Self::KmsPlugin => "kms-plugin",
         }
     }
 
@@ -125,6 +137,7 @@ impl Binary {
             Self::Kine => &KINE,
             Self::ClientGo => &CLIENT_GO,
             Self::ProxyServer | Self::ProxyAgent | Self::ProxyTestClient => &NETWORK_PROXY,
+            Self::KmsPlugin => &KMS_PLUGIN,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => &KUBERNETES,
         }
     }
@@ -133,7 +146,7 @@ impl Binary {
     pub(super) fn package(self) -> String {
         match self {
             Self::Etcd | Self::Kine => self.module().path.to_owned(),
-            Self::ClientGo => ".".to_owned(),
+            Self::ClientGo | Self::KmsPlugin => ".".to_owned(),
             Self::ProxyServer => format!("{}/cmd/server", NETWORK_PROXY.path),
             Self::ProxyAgent => format!("{}/cmd/agent", NETWORK_PROXY.path),
             Self::ProxyTestClient => format!("{}/cmd/test-client", NETWORK_PROXY.path),
@@ -215,7 +228,7 @@ mod tests {
 
     #[test]
     fn every_package_is_a_tool_of_its_module() {
-        for binary in Binary::ALL.into_iter().filter(|binary| *binary != Binary::ClientGo) {
+        for binary in Binary::ALL.into_iter().filter(|binary| binary.module().sources.is_empty()) {
             let package = binary.package();
             let tool = |line: &str| line.trim().trim_start_matches("tool ") == package;
             assert!(binary.module().go_mod.lines().any(tool), "{package} is not pinned");

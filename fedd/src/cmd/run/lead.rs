@@ -16,6 +16,7 @@ use tracing::{error, info};
 use super::EngineArgs;
 use crate::leader::{Claim, Election, LostLease, Timing, identity};
 use crate::metrics::Metrics;
+use crate::sealing::Sealing;
 
 /// The controllers of a replica.
 #[derive(Default)]
@@ -122,7 +123,8 @@ impl Leading {
         lost: impl Future<Output = LostLease>,
     ) -> anyhow::Result<()> {
         let timing = Timing::of(&settings);
-        let engine = Engine::new(EngineOptions {
+        let sealing = Sealing::open(&args.sealing, &client).await?;
+        let mut engine = Engine::new(EngineOptions {
             host: client,
             namespace: namespace.to_owned(),
             timeouts: Timeouts {
@@ -136,6 +138,9 @@ impl Leading {
             telemetry: metrics.clone(),
             may_write: Arc::new(move || claim.is_held()),
         });
+        if let Some(sealing) = sealing {
+            engine = engine.opening_with(Arc::new(sealing));
+        }
         metrics.follow(&engine.core());
         self.core.store(Some(engine.core()));
         // KubeFed's words, which tools wait for.

@@ -1,0 +1,69 @@
+//! Data keys that were unwrapped, bounded in number and in time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::data_key::DataKey;
+use crate::provider::{ProviderError, WrappedKey};
+
+/// What is known of one wrapped key. Whoever asks the provider holds the lock meanwhile; the others wait for the answer.
+#[derive(Default)]
+pub(super) struct Slot(Option<(Result<Arc<DataKey>, ProviderError>, Instant)>);
+
+impl Slot {
+    /// The key or the last failure, while it holds.
+    pub(super) fn known(&self) -> Option<Result<Arc<DataKey>, ProviderError>> {
+        self.0.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(known, _)| known.clone())
+    }
+
+    pub(super) fn set(&mut self, outcome: Result<Arc<DataKey>, ProviderError>, until: Instant) {
+        self.0 = Some((outcome, until));
+    }
+}
+
+type Shared = Arc<tokio::sync::Mutex<Slot>>;
+
+pub(super) struct Cache {
+    most: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// With each slot, when it was made, as a number that grows.
+    slots: HashMap<WrappedKey, (u64, Shared)>,
+    made: u64,
+}
+
+impl Cache {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most: most.max(1), state: Mutex::default() }
+    }
+
+    /// The slot of a wrapped key. Where there is no room for one more, the oldest goes.
+    pub(super) fn slot(&self, wrapped: &WrappedKey) -> Shared {
+        let state = &mut *self.state.lock();
+        if let Some((_, slot)) = state.slots.get(wrapped) {
+            return Arc::clone(slot);
+        }
+        if state.slots.len() >= self.most {
+            let oldest = state.slots.iter().min_by_key(|(_, (made, _))| *made).map(|(key, _)| key.clone());
+            oldest.and_then(|key| state.slots.remove(&key));
+        }
+        state.made += 1;
+        let slot = Shared::default();
+        state.slots.insert(wrapped.clone(), (state.made, Arc::clone(&slot)));
+        slot
+    }
+
+    /// Remembers a key that is known because it was made here.
+    pub(super) fn insert(&self, wrapped: &WrappedKey, key: Arc<DataKey>, until: Instant) {
+        // Nobody else can have asked for a key that was made just now.
+        if let Ok(mut slot) = self.slot(wrapped).try_lock() {
+            slot.set(Ok(key), until);
+        }
+    }
+}
