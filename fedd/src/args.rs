@@ -75,6 +75,9 @@ pub enum Command {
     /// Make a cluster a member of the federation, or renew its token
     #[command(long_about = cmd::join::ABOUT)]
     Join(cmd::join::JoinArgs),
+    /// Run beside a member that cannot be reached: the other end of its tunnel
+    #[command(long_about = cmd::agent::ABOUT)]
+    Agent(cmd::agent::AgentArgs),
     /// Take a member out of the federation
     #[command(long_about = cmd::unjoin::ABOUT)]
     Unjoin(cmd::unjoin::UnjoinArgs),

@@ -1,5 +1,6 @@
 //! One command per file; here, which one is called, and what its end means for the exit code.
 
+pub mod agent;
 pub mod completion;
 pub mod crds;
 pub mod credentials;
@@ -37,6 +38,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Quickstart(args) => Box::pin(quickstart::run(args)).await,
         Command::Serve(args) => Box::pin(serve::run(args)).await,
         Command::EtcdEndpoint(args) => Box::pin(etcd_endpoint::run(args)).await,
+        Command::Agent(args) => Box::pin(agent::run(args)).await,
         Command::Controller(args) => Box::pin(run::controller(args)).await,
         Command::Webhook(args) => Box::pin(run::webhook(args)).await,
         Command::Install(args) => Box::pin(install::run(args)).await,

@@ -12,6 +12,7 @@
 //! | [`settings`] | `KubeFedConfig`, from the API or a file |
 //! | [`placed`], [`pages`] | what is on a cluster; long lists |
 //! | [`embedded`] | the federation's own API server: `fedd serve` |
+//! | [`tunnel`] | members that are reached through their agents |
 //! | [`leader`] | leader election by Lease |
 //! | [`metrics`], [`http`] | `/metrics`, `/healthz`, `/readyz` |
 //! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
@@ -34,5 +35,6 @@ pub mod replicas;
 pub mod sealing;
 pub mod served;
 pub mod settings;
+pub mod tunnel;
 pub mod webhook;
 pub mod yaml;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use cluster_tunnel::TunnelServer;
 use federation_apiserver::metrics::Exposition;
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
@@ -23,6 +24,7 @@ use propagation_engine::core::Core;
 use propagation_engine::telemetry::Telemetry;
 
 use crate::leader::Claim;
+use crate::tunnel::measure;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Action {
@@ -68,6 +70,7 @@ struct Turn {
     claim: Option<Claim>,
     /// Gone when its engine has ended.
     core: Weak<Core>,
+    tunnels: Option<TunnelServer>,
 }
 
 /// Upper bounds, in seconds. KubeFed's begin at 10 ms; a write here takes less, so there are finer ones.
@@ -150,6 +153,11 @@ impl Metrics {
     /// The claim by which this replica leads or does not, which is read when asked for.
     pub fn follow_claim(&self, claim: Claim) {
         self.turn.lock().claim = Some(claim);
+    }
+
+    /// The tunnels, which are read when asked for.
+    pub fn follow_tunnels(&self, server: &TunnelServer) {
+        self.turn.lock().tunnels = Some(server.clone());
     }
 
     /// Everything, in OpenMetrics' text form.
@@ -243,10 +251,13 @@ impl std::fmt::Debug for AtScrape {
 
 impl Collector for AtScrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let (claim, core) = {
+        let (claim, core, tunnels) = {
             let turn = self.0.lock();
-            (turn.claim.clone(), turn.core.upgrade())
+            (turn.claim.clone(), turn.core.upgrade(), turn.tunnels.clone())
         };
+        if let Some(tunnels) = tunnels {
+            measure(&mut encoder, &tunnels.snapshot())?;
+        }
         if let Some(claim) = claim {
             let help = "1 while this replica leads";
             let leader = encoder.encode_descriptor("fedd_leader", help, None, MetricType::Gauge)?;

@@ -63,13 +63,19 @@ pub struct Done {
 pub struct Report {
     format: ReportFormat,
     dry_run: bool,
+    beside_data: bool,
     done: Vec<Done>,
 }
 
 impl Report {
     /// A report. In a dry run, every line says so.
     pub fn new(args: ReportArgs) -> Self {
-        Self { format: args.output, dry_run: args.dry_run, done: Vec::new() }
+        Self { format: args.output, dry_run: args.dry_run, beside_data: false, done: Vec::new() }
+    }
+
+    /// A report of a command that prints data: its lines are on stderr.
+    pub fn beside_data(args: ReportArgs) -> Self {
+        Self { beside_data: true, ..Self::new(args) }
     }
 
     /// Something was done.
@@ -86,7 +92,12 @@ impl Report {
                 "deleted" | "left" => "33",
                 _ => "32",
             };
-            stdout(&format!("{at}{} \u{1b}[{colour}m{}\u{1b}[0m\n", done.object, done.action))?;
+            let line = format!("{at}{} \u{1b}[{colour}m{}\u{1b}[0m", done.object, done.action);
+            if self.beside_data {
+                note(&line);
+            } else {
+                stdout(&(line + "\n"))?;
+            }
         }
         self.done.push(done);
         Ok(())

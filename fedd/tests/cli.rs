@@ -29,7 +29,8 @@ fn failure(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
+    "agent",
     "quickstart",
     "serve",
     "run",

@@ -119,6 +119,9 @@ impl Cell {
         derived.metadata.labels = Some(labels);
         let mut annotations =
             BTreeMap::from([(annotation::ACCESS_OF.to_owned(), self.spec.cluster_name.clone())]);
+        if let Some(tunnel) = cluster.tunnel() {
+            annotations.insert(annotation::TUNNEL.to_owned(), tunnel.to_owned());
+        }
         if let Some(target) = &self.spec.target {
             let templates =
                 [(annotation::TARGET_NAMESPACE, &target.namespace), (annotation::TARGET_NAME, &target.name)];

@@ -4,6 +4,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::annotation;
+
 /// A member cluster: where its API server is, and which credentials open it. Its labels are what selectors match.
 ///
 /// Only those in the federation's namespace are read (KubeFed).
@@ -104,8 +106,45 @@ impl KubeFedCluster {
         self.status.as_ref()?.conditions.iter().find(|c| c.type_ == type_)
     }
 
+    /// The cluster whose reverse tunnel leads to the member, if one does ([`annotation::TUNNEL`]).
+    pub fn tunnel(&self) -> Option<&str> {
+        match self.metadata.annotations.as_ref()?.get(annotation::TUNNEL)?.as_str() {
+            "" | "false" => None,
+            "true" => self.metadata.name.as_deref(),
+            cluster => Some(cluster),
+        }
+    }
+
     /// Identity of the member's API server, once it was reached.
     pub fn cluster_uid(&self) -> Option<&str> {
         self.status.as_ref()?.cluster_uid.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cell, CellSpec};
+
+    fn annotated(value: &str) -> KubeFedCluster {
+        let mut cluster = KubeFedCluster::new("m1", KubeFedClusterSpec::default());
+        cluster.metadata.annotations = Some([(annotation::TUNNEL.to_owned(), value.to_owned())].into());
+        cluster
+    }
+
+    #[test]
+    fn a_tunnel_is_its_own_or_the_one_that_is_named() {
+        assert_eq!(KubeFedCluster::new("m1", KubeFedClusterSpec::default()).tunnel(), None);
+        for (value, tunnel) in [("true", Some("m1")), ("m2", Some("m2")), ("false", None), ("", None)] {
+            assert_eq!(annotated(value).tunnel(), tunnel, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_cell_has_the_tunnel_of_its_cluster() {
+        let cell = Cell::new("a", CellSpec { cluster_name: "m1".to_owned(), ..CellSpec::default() });
+        for (value, tunnel) in [("true", Some("m1")), ("m2", Some("m2")), ("false", None)] {
+            assert_eq!(cell.derive_cluster(&annotated(value), [].into()).tunnel(), tunnel, "{value:?}");
+        }
     }
 }

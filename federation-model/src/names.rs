@@ -49,6 +49,9 @@ pub mod annotation {
     pub const TOPOLOGY_TYPE: &str = "fedd.io/topology-type";
     /// On a `KubeFedCluster` that stands for a cell: the cluster whose access it uses.
     pub const ACCESS_OF: &str = "fedd.io/access-of";
+    /// On a `KubeFedCluster`: it is reached by a reverse tunnel, that of its own name (`"true"`) or of the cluster that the
+    /// value names.
+    pub const TUNNEL: &str = "fedd.io/tunnel";
     /// On a `KubeFedCluster`: name template of the namespaces of its objects on the member.
     pub const TARGET_NAMESPACE: &str = "fedd.io/target-namespace";
     /// On a `KubeFedCluster`: name template of its objects on the member.

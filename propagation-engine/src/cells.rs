@@ -323,6 +323,26 @@ fn differs(current: &KubeFedCluster, wanted: &KubeFedCluster) -> bool {
         needs.iter().any(|(k, v)| has.get(k) != Some(v))
     };
     current.spec != wanted.spec
+        // Its absence says something, too.
+        || current.tunnel() != wanted.tunnel()
         || lacks(current.labels(), wanted.labels())
         || lacks(current.annotations(), wanted.annotations())
+}
+
+#[cfg(test)]
+mod tests {
+    use federation_model::{CellSpec, KubeFedClusterSpec, annotation};
+
+    use super::*;
+
+    #[test]
+    fn the_cluster_of_a_cell_follows_its_clusters_tunnel() {
+        let cell = Cell::new("a", CellSpec { cluster_name: "m1".to_owned(), ..CellSpec::default() });
+        let direct = KubeFedCluster::new("m1", KubeFedClusterSpec::default());
+        let mut tunnelled = direct.clone();
+        tunnelled.annotations_mut().insert(annotation::TUNNEL.to_owned(), "true".to_owned());
+        let [direct, tunnelled] = [direct, tunnelled].map(|of| cell.derive_cluster(&of, BTreeMap::new()));
+        assert!(differs(&direct, &tunnelled) && differs(&tunnelled, &direct));
+        assert!(!differs(&direct, &direct) && !differs(&tunnelled, &tunnelled));
+    }
 }

@@ -25,7 +25,7 @@ use crate::cells::Cells;
 use crate::core::{Core, Ports};
 use crate::federated_type::FederatedType;
 use crate::kube_ports::{
-    AccessError, KubeHost, KubeMember, MemberAccess, OpenSealed, SystemClock, Timeouts, events,
+    AccessError, Dialer, KubeHost, KubeMember, MemberAccess, OpenSealed, SystemClock, Timeouts, events,
 };
 use crate::ports::{Chance, MayWrite, Member, WatchEvent};
 use crate::prober::Prober;
@@ -42,6 +42,9 @@ pub struct EngineOptions {
     pub settings: Settings,
     /// How long members may take.
     pub timeouts: Timeouts,
+    /// Makes the connections to members that are reached by tunnel. Without, such a member is not reached, and its
+    /// conditions say so.
+    pub dialer: Option<Arc<dyn Dialer>>,
     /// Seed of the jitter.
     pub seed: u64,
     /// Where measurements go.
@@ -376,7 +379,9 @@ impl Shell {
         let member = match self.clients.get(&access).and_then(Weak::upgrade) {
             Some(member) => member,
             None => {
-                let member = access.connect(self.options.timeouts).map_err(|e| e.to_string())?;
+                let member = access
+                    .connect(self.options.timeouts, self.options.dialer.as_ref())
+                    .map_err(|e| e.to_string())?;
                 Arc::new(match self.only_namespace() {
                     Some(namespace) => member.within_namespace(namespace),
                     None => member,

@@ -16,6 +16,8 @@ pub enum Finding {
     Answered(Probe),
     /// It did not; the words say why.
     NoAnswer(String),
+    /// The reverse tunnel to it is down; the words say why.
+    TunnelDown(String),
     /// There is no client to ask with; the words say why.
     Malformed(String),
 }
@@ -106,6 +108,10 @@ pub fn after_check(
         Finding::NoAnswer(words) => {
             let message = format!("cluster is not reachable: {words}");
             status.conditions = vec![condition("Offline", "True", "ClusterNotReachable", &message)];
+        }
+        Finding::TunnelDown(words) => {
+            let message = format!("the tunnel to the cluster is down: {words}");
+            status.conditions = vec![condition("Offline", "True", "TunnelDown", &message)];
         }
         Finding::Malformed(words) => {
             let message = format!("cluster's configuration may be malformed: {words}");
@@ -225,6 +231,16 @@ mod tests {
     fn the_first_check_counts_at_once() {
         assert_eq!(play(&[down(), ok()]), ["offline", "ready"]);
         assert_eq!(play(&[Finding::Answered(Probe::default()), down()]), ["notready", "offline"]);
+    }
+
+    #[test]
+    fn a_tunnel_that_is_down_is_told_from_an_api_server_that_is() {
+        let reason = |finding| {
+            let status = after_check(None, &mut Run::default(), &finding, THRESHOLDS, Timestamp::UNIX_EPOCH);
+            (state_of(&status), status.conditions[0].reason.clone().unwrap())
+        };
+        assert_eq!(reason(down()), ("offline", "ClusterNotReachable".to_owned()));
+        assert_eq!(reason(Finding::TunnelDown("no agent".to_owned())), ("offline", "TunnelDown".to_owned()));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The real ports: Kubernetes API servers, through kube's client.
 
 mod connect;
+mod dial;
+mod dialled_client;
 mod host;
 mod member;
 mod notices;
@@ -8,6 +10,7 @@ mod sealed;
 mod versions;
 
 pub use self::connect::{AccessError, MemberAccess, Timeouts};
+pub use self::dial::{DialError, Dialer, Dialled};
 pub use self::host::KubeHost;
 pub use self::member::KubeMember;
 pub use self::sealed::{NotOpened, OpenSealed, SEALED_TOKEN_KEY, sealed_token};
@@ -38,8 +41,20 @@ pub(crate) fn failure(error: &kube::Error) -> ApiFailure {
             reason: status.reason.clone(),
             message: status.message.clone(),
         },
-        other => ApiFailure::Unreachable(chain(other)),
+        other => unreachable(other),
     }
+}
+
+/// No answer came; where a tunnel leads there, whether it was the tunnel.
+fn unreachable(error: &kube::Error) -> ApiFailure {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(DialError::TunnelDown(words)) = error.downcast_ref() {
+            return ApiFailure::TunnelDown(words.clone());
+        }
+        cause = error.source();
+    }
+    ApiFailure::Unreachable(chain(error))
 }
 
 /// An error with its causes, each once: hyper says "client error", its source says why.

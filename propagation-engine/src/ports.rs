@@ -33,6 +33,9 @@ pub enum ApiFailure {
     /// It could not be reached, or the answer could not be read.
     #[error("cannot reach the API server: {0}")]
     Unreachable(String),
+    /// The reverse tunnel to it is down: nothing is known of the API server itself.
+    #[error("the tunnel is down: {0}")]
+    TunnelDown(String),
     /// It did not answer in time.
     #[error("no answer within {} s", .0.as_secs_f32())]
     TimedOut(Duration),
@@ -60,7 +63,7 @@ impl ApiFailure {
     /// code the server answers with.
     pub fn is_server_trouble(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::TimedOut(_) => true,
+            Self::Unreachable(_) | Self::TunnelDown(_) | Self::TimedOut(_) => true,
             Self::Refused { code, message, .. } => {
                 (*code == 401 || *code == 429 || *code >= 500)
                     && !OF_A_WEBHOOK.iter().any(|words| message.contains(words))

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::health::{Finding, Run, Thresholds, after_check, is_news, state_of, with_credentials};
-use crate::ports::{Clock, MayWrite, Member};
+use crate::ports::{ApiFailure, Clock, MayWrite, Member};
 use crate::telemetry::Telemetry;
 
 /// How old `lastProbeTime` may get while nothing changes. KubeFed writes every status at every check, which wakes every
@@ -179,6 +179,7 @@ impl Prober {
                 Err(words) => Finding::Malformed(words.clone()),
                 Ok(member) => match member.probe().await {
                     Ok(probe) => Finding::Answered(probe),
+                    Err(ApiFailure::TunnelDown(words)) => Finding::TunnelDown(words),
                     Err(failure) => Finding::NoAnswer(failure.to_string()),
                 },
             };

@@ -3,9 +3,11 @@
 mod host;
 mod member;
 mod token;
+mod tunnel;
 
 pub use self::host::{JOINED_AS, TOKEN_EXPIRES};
 pub use self::member::{Account, MemberArgs};
+pub use self::tunnel::TunnelArgs;
 
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use super::Usage;
 use crate::apply::apply;
 use crate::args::{HostArgs, ReportArgs, label};
 use crate::manifest::Manifest;
-use crate::output::{HOST, Report, note, warning};
+use crate::output::{HOST, Report, note, stdout, warning};
 use crate::sealing::{Sealing, SealingArgs};
 use crate::{access, sealing, settings};
 
@@ -32,14 +34,18 @@ pub const ABOUT: &str = "Make a cluster a member of the federation, or renew its
     Secret on the federation's API server, with a KubeFedCluster that names it.\n\n\
     The token is requested from the member's API server and expires after --token-duration, or sooner if that server \
     has a limit; joining again renews it, keeps the labels, and disturbs nothing. --token-secret asks for one that \
-    never expires, in a Secret on the member, which needs its kube-controller-manager to run.";
+    never expires, in a Secret on the member, which needs its kube-controller-manager to run.\n\n\
+    A member that the federation cannot reach is joined from its own side, where both API servers can be reached, with \
+    --tunnel: the federation then goes through an agent, whose manifest is printed. Applying it again after joining again \
+    renews the agent's certificate.";
 
 /// Flags of `fedd join`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
         fedd join rz00 --cluster-context rz00-admin --tenant bank --workspace-group prod\n  \
         fedd join rz00 --cluster-kubeconfig rz00.yaml --cell bank-prod/rz00a --cell bank-prod/rz00b\n  \
-        fedd join rz00                         again: renews the token")]
+        fedd join rz00                         again: renews the token\n  \
+        fedd join rz00 --tunnel fedd.example.org:8132 | kubectl --context rz00 apply -f -")]
 pub struct JoinArgs {
     /// Name of the cluster in the federation
     pub name: String,
@@ -70,6 +76,9 @@ pub struct JoinArgs {
     /// How to tell.
     #[command(flatten)]
     pub report: ReportArgs,
+    /// How to reach it.
+    #[command(flatten)]
+    pub tunnel: TunnelArgs,
     /// The member.
     #[command(flatten)]
     pub member: MemberArgs,
@@ -125,7 +134,10 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     let member = args.member.access(&args.name, args.host.kubeconfig.as_deref()).await?;
     let account = args.member.account(&args.name, namespace, host.context.as_deref())?;
     let name = args.name.as_str();
-    let (dry_run, mut report) = (args.report.dry_run, Report::new(args.report));
+    let dry_run = args.report.dry_run;
+    // The manifest of an agent is data; what was done is told beside it.
+    let is_tunnelled = args.tunnel.tunnel.is_some();
+    let mut report = if is_tunnelled { Report::beside_data(args.report) } else { Report::new(args.report) };
 
     note(&format!("{} becomes {name} of the federation at {}", member.server, host.server));
     for object in account.objects(settings.scope)? {
@@ -163,9 +175,14 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
         token: &token,
         secret: host::secret_name(name, args.secret_name.as_deref(), existing.as_ref()),
     };
-    let (cluster, mut secret) = (membership.cluster(), membership.secret());
+    let (mut cluster, mut secret) = (membership.cluster(), membership.secret());
     if !dry_run {
         token::try_out(&cluster, &secret, args.timeout).await?;
+    }
+    // So far, the member was reached directly; the federation goes its own way.
+    let before = existing.as_ref().and_then(|c| c.annotations().get(annotation::TUNNEL).cloned());
+    if let Some(tunnel) = if is_tunnelled { Some("true".to_owned()) } else { before } {
+        cluster.annotations_mut().insert(annotation::TUNNEL.to_owned(), tunnel);
     }
     // From here on, no API server sees a token that is to be sealed.
     if let Some(sealing) = &seal_with {
@@ -183,7 +200,11 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
         // A readable token that somebody else had put there is not `join`'s to apply away.
         sealing::remove_plain(&host.client, namespace, &cluster.spec.secret_ref.name).await?;
     }
-    report.finish()
+    report.finish()?;
+    if !dry_run && let Some(manifest) = args.tunnel.manifest(&host.client, namespace, name).await? {
+        stdout(&manifest)?;
+    }
+    Ok(())
 }
 
 /// The labels that the command line asks for.

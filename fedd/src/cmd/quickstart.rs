@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::output::note;
 use crate::sealing::SealingArgs;
 use crate::settings;
+use crate::tunnel::TunnelArgs;
 
 /// What `--help` says first.
 pub const ABOUT: &str = "See it work: a federation with three simulated members and four cells, in this process. Nothing else is needed, and \
@@ -78,7 +79,7 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
     members.add_contexts(&mut access);
     write_private(&kubeconfig, &access.to_string())?;
     let client = embedded.client().clone();
-    let engine = EngineArgs::of_server(timeouts, SealingArgs::default(), false);
+    let engine = EngineArgs::of_server(timeouts, TunnelArgs::off(), SealingArgs::default(), false);
     let leading = Arc::new(Leading::default());
     let controllers = {
         let (leading, client, stop) = (leading.clone(), client.clone(), stop.clone());

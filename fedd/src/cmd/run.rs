@@ -21,6 +21,7 @@ use crate::args::{HostArgs, Listen, listen};
 use crate::http::{self, Readiness, Server};
 use crate::metrics::Metrics;
 use crate::sealing::SealingArgs;
+use crate::tunnel::{TunnelArgs, Tunnels};
 use crate::webhook::{self, WebhookOptions};
 use crate::{access, settings};
 
@@ -54,6 +55,9 @@ pub struct EngineArgs {
     /// How long members may take.
     #[command(flatten)]
     pub timeouts: MemberTimeoutArgs,
+    /// Members that are reached through their agents.
+    #[command(flatten)]
+    pub tunnels: TunnelArgs,
     /// Accepted for KubeFed's command lines, and without effect: requests to a member are not limited per second, but in
     /// how many are under way at once (KubeFedConfig spec.syncController.maxConcurrentReconciles, default 16)
     #[arg(long, value_name = "NUMBER")]
@@ -80,8 +84,37 @@ pub struct MemberTimeoutArgs {
 
 impl EngineArgs {
     /// For a process with an API server of its own. If no other process has the data, nobody else can lead.
-    pub(crate) fn of_server(timeouts: MemberTimeoutArgs, sealing: SealingArgs, is_shared: bool) -> Self {
-        Self { leader_elect: is_shared, timeouts, rest_config_qps: None, rest_config_burst: None, sealing }
+    pub(crate) fn of_server(
+        timeouts: MemberTimeoutArgs,
+        tunnels: TunnelArgs,
+        sealing: SealingArgs,
+        is_shared: bool,
+    ) -> Self {
+        Self {
+            leader_elect: is_shared,
+            timeouts,
+            tunnels,
+            rest_config_qps: None,
+            rest_config_burst: None,
+            sealing,
+        }
+    }
+
+    /// The listener for agents, if there is to be one, measured by `metrics`.
+    pub(crate) async fn tunnels(
+        &self,
+        client: &Client,
+        namespace: &str,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Option<Tunnels>> {
+        // Before those who ask lose patience, so that they hear what it was.
+        let dial = settings.health_timeout.min(self.timeouts.member_connect_timeout) * 3 / 4;
+        let tunnels = Tunnels::start(client, namespace, &self.tunnels, dial).await?;
+        if let Some(tunnels) = &tunnels {
+            metrics.follow_tunnels(tunnels.server());
+        }
+        Ok(tunnels)
     }
 }
 
@@ -196,7 +229,12 @@ async fn parts(
 ) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::default());
     let webhook_ready = Arc::new(AtomicBool::new(webhook.is_none()));
-    let leading = Arc::new(Leading::default());
+    let namespace = &args.host.federation_namespace;
+    let tunnels = match &engine {
+        Some(engine) => engine.tunnels(&client, namespace, &settings, &metrics).await?,
+        None => None,
+    };
+    let leading = Arc::new(Leading::new(tunnels.as_ref().map(Tunnels::dialer)));
     let servers = serve(args, readiness(&webhook_ready, &leading), &metrics, stop).await?;
     let webhooks = webhook.map(|options| {
         let (client, settings, stop) = (client.clone(), settings.clone(), stop.clone());
@@ -208,13 +246,16 @@ async fn parts(
     });
     if let Some(engine) = engine {
         // After a failure, a lost lease above all, nothing is waited for.
-        leading.run(client, &args.host.federation_namespace, &engine, settings, metrics, stop).await?;
+        leading.run(client, namespace, &engine, settings, metrics, stop).await?;
     } else {
         stop.cancelled().await;
     }
     stop.cancel();
     if let Some(webhooks) = webhooks {
         webhooks.await.context("the webhooks panicked")?.context("the webhooks ended")?;
+    }
+    if let Some(tunnels) = tunnels {
+        tunnels.stop().await;
     }
     for server in servers {
         server.ended().await;

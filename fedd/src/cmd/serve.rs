@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::output::note;
 use crate::sealing::SealingArgs;
 use crate::settings;
+use crate::tunnel::{TunnelArgs, Tunnels};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Run the whole federation in one process, on one file or a database: API server, controllers, conversion and admission. \
@@ -47,6 +48,9 @@ pub struct ServeArgs {
     /// The controllers.
     #[command(flatten)]
     pub timeouts: MemberTimeoutArgs,
+    /// Members that are reached through their agents.
+    #[command(flatten)]
+    pub tunnels: TunnelArgs,
     /// Which keys open sealed tokens.
     #[command(flatten)]
     pub sealing: SealingArgs,
@@ -130,13 +134,19 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         note(&format!("fedd serves https://{address} from {storage}; try:"));
         note(&format!("  kubectl --kubeconfig {} get federatedtypeconfigs -A", kubeconfig.display()));
         let (client, settings) = (embedded.client().clone(), embedded.settings().clone());
-        let engine = EngineArgs::of_server(args.timeouts, args.sealing.clone(), is_shared);
+        let engine = EngineArgs::of_server(args.timeouts, args.tunnels, args.sealing.clone(), is_shared);
         let namespace = &args.server.federation_namespace;
-        let running = Leading::run_in_turns(client, namespace, &engine, settings, metrics, &shutdown.gently);
+        let tunnels = engine.tunnels(&client, namespace, &settings, &metrics).await?;
+        let dialer = tunnels.as_ref().map(Tunnels::dialer);
+        let stop = &shutdown.gently;
+        let running = Leading::run_in_turns(client, namespace, &engine, settings, metrics, dialer, stop);
         let outcome = tokio::select! {
             outcome = running => outcome,
             never = keep_kubeconfig(&embedded, &kubeconfig) => match never {},
         };
+        if let Some(tunnels) = tunnels {
+            tunnels.stop().await;
+        }
         embedded.stop().await;
         info!("fedd has ended");
         outcome

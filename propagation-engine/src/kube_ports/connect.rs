@@ -1,12 +1,15 @@
 //! From a `KubeFedCluster` and its Secret to a client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use federation_model::{KubeFedCluster, TOKEN_KEY};
+use federation_model::{KubeFedCluster, TOKEN_KEY, annotation};
 use k8s_openapi::api::core::v1::Secret;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
 
+use super::dial::{DialConnector, Dialer};
+use super::dialled_client::dialled_client;
 use super::member::KubeMember;
 
 /// How long a member may take.
@@ -38,6 +41,8 @@ pub struct MemberAccess {
     token: String,
     insecure: bool,
     proxy: Option<String>,
+    /// The cluster whose tunnel leads there.
+    tunnel: Option<String>,
 }
 
 impl std::fmt::Debug for MemberAccess {
@@ -75,6 +80,15 @@ pub enum AccessError {
     /// The proxy is none.
     #[error("spec.proxyURL {0:?} is no http, https or socks5 URL")]
     Proxy(String),
+    /// A proxy and a tunnel.
+    #[error("spec.proxyURL and annotation {TUNNEL} exclude each other: remove one of them", TUNNEL = annotation::TUNNEL)]
+    ProxyAndTunnel,
+    /// A tunnel is asked for, and there are none.
+    #[error(
+        "annotation {TUNNEL} asks for the tunnel of {0}, and this control plane has no tunnels; start it with --tunnel-listen",
+        TUNNEL = annotation::TUNNEL
+    )]
+    NoTunnels(String),
     /// The client cannot be made.
     #[error("no client can be made: {0}")]
     Client(String),
@@ -109,11 +123,16 @@ impl MemberAccess {
             // rustls has no switch for a single check: leaving any out leaves all out, which admission warns of.
             insecure: !spec.disabled_tls_validations.is_empty(),
             proxy: spec.proxy_url.clone(),
+            tunnel: cluster.tunnel().map(str::to_owned),
         }
     }
 
-    /// A client for it. No request is made.
-    pub fn connect(&self, timeouts: Timeouts) -> Result<KubeMember, AccessError> {
+    /// A client for it. No request is made. `dialer` makes the connections of those that are reached by tunnel.
+    pub fn connect(
+        &self,
+        timeouts: Timeouts,
+        dialer: Option<&Arc<dyn Dialer>>,
+    ) -> Result<KubeMember, AccessError> {
         let endpoint = || AccessError::Endpoint(self.endpoint.clone());
         let url = if self.endpoint.contains("://") {
             self.endpoint.clone()
@@ -136,6 +155,15 @@ impl MemberAccess {
         }
         if let Some(proxy) = &self.proxy {
             config.proxy_url = Some(proxy.parse().map_err(|_| AccessError::Proxy(proxy.clone()))?);
+        }
+        if let Some(tunnel) = &self.tunnel {
+            if self.proxy.is_some() {
+                return Err(AccessError::ProxyAndTunnel);
+            }
+            let dialer = dialer.ok_or_else(|| AccessError::NoTunnels(tunnel.clone()))?.clone();
+            let connector = DialConnector { dialer, cluster: tunnel.as_str().into() };
+            let client = dialled_client(&config, &self.token, connector, timeouts.connect)?;
+            return Ok(KubeMember::new(client, timeouts));
         }
         let client = Client::try_from(config).map_err(|e| AccessError::Client(super::chain(&e)))?;
         Ok(KubeMember::new(client, timeouts))

@@ -159,6 +159,7 @@ impl Federation {
             namespace: NAMESPACE.to_owned(),
             settings: self.settings.clone(),
             timeouts: Timeouts { request: Duration::from_secs(5), ..Timeouts::default() },
+            dialer: None,
             seed: 1,
             telemetry: Arc::new(NoTelemetry),
             may_write: Arc::new(|| true),

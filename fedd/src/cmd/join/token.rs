@@ -111,7 +111,7 @@ pub(super) async fn try_out(
     let name = cluster.metadata.name.as_deref().unwrap_or_default();
     let failed = || format!("the new token does not open {name} at {}", cluster.spec.api_endpoint);
     let member = MemberAccess::of(cluster, Some(secret))
-        .and_then(|a| a.connect(Timeouts::default()))
+        .and_then(|a| a.connect(Timeouts::default(), None))
         .with_context(failed)?;
     let deadline = tokio::time::Instant::now() + within;
     loop {

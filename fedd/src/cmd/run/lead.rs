@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use federation_model::Settings;
 use kube::Client;
 use propagation_engine::core::Core;
-use propagation_engine::kube_ports::Timeouts;
+use propagation_engine::kube_ports::{Dialer, Timeouts};
 use propagation_engine::{Engine, EngineOptions};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -23,6 +23,8 @@ use crate::sealing::Sealing;
 pub(crate) struct Leading {
     /// The engine's heart, while it runs.
     core: ArcSwapOption<Core>,
+    /// The way to members that are reached by tunnel.
+    dialer: Option<Arc<dyn Dialer>>,
     after_loss: AfterLoss,
 }
 
@@ -37,6 +39,11 @@ enum AfterLoss {
 }
 
 impl Leading {
+    /// Controllers that do not run yet.
+    pub(crate) fn new(dialer: Option<Arc<dyn Dialer>>) -> Self {
+        Self { dialer, ..Self::default() }
+    }
+
     /// Whether the controllers know everything that they need, or do not run because another replica leads.
     pub(crate) fn is_ready(&self) -> bool {
         self.core.load().as_ref().is_none_or(|core| core.is_synced())
@@ -52,9 +59,10 @@ impl Leading {
         args: &EngineArgs,
         settings: Settings,
         metrics: Arc<Metrics>,
+        dialer: Option<Arc<dyn Dialer>>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let leading = Self { after_loss: AfterLoss::GoOn, ..Self::default() };
+        let leading = Self { after_loss: AfterLoss::GoOn, ..Self::new(dialer) };
         loop {
             let turn = leading.run(client.clone(), namespace, args, settings.clone(), metrics.clone(), stop);
             match turn.await {
@@ -125,6 +133,7 @@ impl Leading {
                 probe: settings.health_timeout,
             },
             settings,
+            dialer: self.dialer.clone(),
             seed: uuid::Uuid::new_v4().as_u64_pair().0,
             telemetry: metrics.clone(),
             may_write: Arc::new(move || claim.is_held()),

@@ -1,0 +1,69 @@
+//! The engine's way into the tunnels of this process.
+
+use cluster_tunnel::server::{Caller, Policy};
+use cluster_tunnel::{ClusterName, Reason, Target, TunnelServer};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use propagation_engine::kube_ports::{DialError, Dialer, Dialled};
+
+/// The name by which the engine dials.
+const ENGINE: &str = "engine";
+
+/// Nobody but the engine dials; it does so for `KubeFedCluster`s alone.
+pub(super) struct EngineAlone;
+
+impl Policy for EngineAlone {
+    fn may_dial(&self, caller: &Caller, _: &ClusterName, _: &Target) -> Result<(), String> {
+        if *caller == Caller::in_process(ENGINE) {
+            Ok(())
+        } else {
+            Err("the tunnels are the federation's alone".to_owned())
+        }
+    }
+}
+
+/// Dials through the tunnels of a server.
+pub(super) struct EngineDialer(pub(super) TunnelServer);
+
+impl Dialer for EngineDialer {
+    fn dial(&self, cluster: &str) -> BoxFuture<'static, Result<Dialled, DialError>> {
+        let (server, cluster) = (self.0.clone(), cluster.parse::<ClusterName>());
+        async move {
+            let cluster = cluster.map_err(|error| DialError::Unknown(error.to_string()))?;
+            let dialled = server.dial(&Caller::in_process(ENGINE), &cluster, &Target::ApiServer).await;
+            dialled.map(Dialled::new).map_err(dial_error)
+        }
+        .boxed()
+    }
+}
+
+fn dial_error(reason: Reason) -> DialError {
+    match reason {
+        Reason::NoAgent | Reason::LinkLost => DialError::TunnelDown(reason.to_string()),
+        Reason::Refused(words) => DialError::ApiServerDown(words),
+        // Without an answer nobody can say which of the two it is.
+        other => DialError::Unknown(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tunnel_and_api_server_are_told_apart() {
+        assert!(matches!(dial_error(Reason::NoAgent), DialError::TunnelDown(_)));
+        assert!(matches!(dial_error(Reason::Refused("refused".to_owned())), DialError::ApiServerDown(_)));
+        assert!(matches!(dial_error(Reason::TooMany(3)), DialError::Unknown(_)));
+        assert!(matches!(dial_error(Reason::TimedOut), DialError::Unknown(_)));
+    }
+
+    #[test]
+    fn nobody_but_the_engine_dials() {
+        let may = |caller: &Caller| EngineAlone.may_dial(caller, &"m1".parse().unwrap(), &Target::ApiServer);
+        assert!(may(&Caller::in_process(ENGINE)).is_ok());
+        assert!(may(&Caller::in_process("other")).is_err());
+        let by_socket = Caller { address: Some(([127, 0, 0, 1], 1).into()), ..Caller::in_process(ENGINE) };
+        assert!(may(&by_socket).is_err());
+    }
+}
