@@ -6,7 +6,7 @@
 //!
 //! | module | holds | does I/O |
 //! | --- | --- | --- |
-//! | [`format`] | how a sealed value is written | no |
+//! | [`mod@format`] | how a sealed value is written | no |
 //! | [`envelope`], [`data_key`] | sealing and opening with a given data key | no |
 //! | [`provider`] | what a key provider is | no |
 //! | [`kms_v2`], [`key_file`], [`pkcs11`](https://docs.oasis-open.org/pkcs11/) | providers | yes |
