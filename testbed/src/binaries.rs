@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use packages::{Program, mariadb, oceanbase};
+pub(crate) use packages::{Program, debian, mariadb, oceanbase};
 pub use recipe::Binary;
 
 use crate::{Error, Result, blocking::blocking};

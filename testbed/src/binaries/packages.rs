@@ -43,28 +43,39 @@ pub(crate) fn mariadb() -> Result<Program> {
             return Ok(Program { path, libraries: Vec::new(), share });
         }
     }
-    let root = unpacked("mariadb", "mariadb-debian", |folder| {
-        let wanted = "mariadb-server-core";
-        // What apt would install, and no more: libraries that the system has are its own.
-        let plan = run(
-            "mariadb",
-            Command::new("apt-get").args(["install", "--simulate", "--no-install-recommends", wanted]),
-        )?;
-        let text = String::from_utf8_lossy(&plan.stdout).into_owned();
-        let packages: Vec<&str> =
-            text.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next()).collect();
-        run("mariadb", Command::new("apt-get").arg("download").args(&packages).current_dir(folder))?;
-        let tree = folder.join("root");
-        for package in files(folder)?.iter().filter(|path| path.extension().is_some_and(|end| end == "deb")) {
-            run("mariadb", Command::new("dpkg-deb").arg("-x").arg(package).arg(&tree))?;
-            fs::remove_file(package).map_err(|source| Error::file(package, source))?;
-        }
-        Ok(())
-    })?;
-    let tree = root.join("root");
+    let tree = debian("mariadb", "mariadb-debian", "mariadb-server-core")?;
     let path = tree.join("usr/sbin/mariadbd");
     let libraries = files(&tree.join("usr/lib"))?.into_iter().filter(|path| path.is_dir()).collect();
     Ok(Program { path, libraries, share: tree.join("usr/share/mysql") })
+}
+
+/// A package of Debian, with what it needs and the system has not: the folder in the cache that has its files.
+pub(crate) fn debian(name: &'static str, key: &str, package: &str) -> Result<PathBuf> {
+    let root = unpacked(name, key, |folder| {
+        let fetched = fetch(name, package, folder);
+        // A machine that has never asked knows no packages; one that asked long ago, some that are gone.
+        if fetched.is_err() && run(name, Command::new("apt-get").arg("update")).is_ok() {
+            return fetch(name, package, folder);
+        }
+        fetched
+    })?;
+    Ok(root.join("root"))
+}
+
+fn fetch(name: &'static str, package: &str, folder: &Path) -> Result<()> {
+    // What apt would install, and no more: libraries that the system has are its own.
+    let simulate = ["install", "--simulate", "--no-install-recommends", package];
+    let plan = run(name, Command::new("apt-get").args(simulate))?;
+    let text = String::from_utf8_lossy(&plan.stdout).into_owned();
+    let packages: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next()).collect();
+    run(name, Command::new("apt-get").arg("download").args(&packages).current_dir(folder))?;
+    let tree = folder.join("root");
+    for package in files(folder)?.iter().filter(|path| path.extension().is_some_and(|end| end == "deb")) {
+        run(name, Command::new("dpkg-deb").arg("-x").arg(package).arg(&tree))?;
+        fs::remove_file(package).map_err(|source| Error::file(package, source))?;
+    }
+    Ok(())
 }
 
 /// OceanBase: the server in the wheel `pylibseekdb`.
