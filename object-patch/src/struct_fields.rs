@@ -59,26 +59,14 @@ fn zero(holder: SchemaRef<'_>, name: &str, field: SchemaRef<'_>) -> Option<Value
     }
 }
 
+/// Of structs that every object has. What is null in an item of a list or map came with the item.
 fn drop_nulls(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {
-    let Some(depth) = depth.checked_sub(1) else { return };
-    match value {
-        Value::Array(items) => {
-            if let Some(schema) = schema.items() {
-                items.iter_mut().for_each(|item| drop_nulls(item, schema, depth));
-            }
+    let (Some(depth), Value::Object(fields)) = (depth.checked_sub(1), value) else { return };
+    fields.retain(|name, field| !field.is_null() || schema.property(name).is_none());
+    for (name, field) in schema.properties() {
+        if let Some(value) = fields.get_mut(name) {
+            drop_nulls(value, field, depth);
         }
-        Value::Object(fields) => {
-            fields.retain(|name, field| !field.is_null() || schema.property(name).is_none());
-            for (name, field) in schema.properties() {
-                if let Some(value) = fields.get_mut(name) {
-                    drop_nulls(value, field, depth);
-                }
-            }
-            if let Some(values) = schema.values() {
-                fields.values_mut().for_each(|value| drop_nulls(value, values, depth));
-            }
-        }
-        _ => {}
     }
 }
 
