@@ -126,21 +126,16 @@ async fn a_full_disk_refuses_writes_and_loses_nothing() {
 /// The clock of a process, by Debian's libfaketime.
 struct Clock(PathBuf);
 
-const LIBRARIES: [&str; 2] = [
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-];
-
 impl Clock {
-    /// A home whose server goes by the clock; `None` where the library is not installed.
-    fn of(home: Home) -> Option<(Home, Self)> {
-        let library = LIBRARIES.into_iter().find(|library| Path::new(library).exists())?;
+    /// A home whose server goes by the clock.
+    fn of(home: Home) -> (Home, Self) {
+        let library = testbed::faketime_library().unwrap();
         let clock = Self(home.folder().join("clock"));
         clock.jump("+0");
         let file = clock.0.to_str().unwrap().to_owned();
-        let home = home.with("LD_PRELOAD", library).with("FAKETIME_TIMESTAMP_FILE", &file);
+        let home = home.with("LD_PRELOAD", library.to_str().unwrap()).with("FAKETIME_TIMESTAMP_FILE", &file);
         // Timers go by another clock, which does not jump.
-        Some((home.with("FAKETIME_NO_CACHE", "1").with("FAKETIME_DONT_FAKE_MONOTONIC", "1"), clock))
+        (home.with("FAKETIME_NO_CACHE", "1").with("FAKETIME_DONT_FAKE_MONOTONIC", "1"), clock)
     }
 
     /// Puts the clock that far from the true time.
@@ -180,10 +175,7 @@ async fn is_known(client: &Client) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_moves_times_and_nothing_else() {
-    let Some((home, clock)) = Clock::of(Home::new()) else {
-        println!("SKIPPED: libfaketime is not installed (apt-get install libfaketime)");
-        return;
-    };
+    let (home, clock) = Clock::of(Home::new());
     let serving = home.serve().await;
     let client = home.client().await;
     let first = put(&client, "cm", "0").await.unwrap();

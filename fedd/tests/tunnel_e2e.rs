@@ -7,7 +7,6 @@ mod process;
 mod serving;
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,30 +17,16 @@ use federation_apiserver::{EmbeddedServer, Options, Secrets};
 use federation_model::KubeFedCluster;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::runtime::wait::await_condition;
-use kube::{Client, Resource};
-use process::{PATIENCE, fedd, within};
+use process::{fedd, within};
 use revision_store::{MemoryStore, Store};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use serving::{Home, Serving, client};
+use serving::{Home, Serving, becomes, client};
 use tokio::process::{Child, Command};
 
 const FEDERATION: &str = "kube-federation-system";
-
-/// Waits, by a watch, until an object is so.
-async fn becomes<K>(what: &str, api: Api<K>, name: &str, so: impl Fn(&K) -> bool)
-where
-    K: Resource + Clone + Debug + Send + DeserializeOwned + 'static,
-{
-    let condition = await_condition(api.clone(), name, |object: Option<&K>| object.is_some_and(&so));
-    let Ok(ended) = tokio::time::timeout(PATIENCE, condition).await else {
-        panic!("never: {what}; it is {:?}", api.get_opt(name).await);
-    };
-    ended.unwrap();
-}
 
 fn federated(client: &Client, kind: &str) -> Api<DynamicObject> {
     let gvk = GroupVersionKind::gvk("types.kubefed.io", "v1beta1", kind);

@@ -41,11 +41,11 @@ mod error;
 mod etcd;
 mod kine;
 mod kms_plugin;
+mod libraries;
 mod log_tail;
 mod network_proxy;
 mod ports;
 mod readiness;
-mod softhsm;
 mod supervisor;
 mod testbed;
 
@@ -58,7 +58,7 @@ pub use controller_manager::ControllerManager;
 pub use database::{Database, DatabaseKind};
 pub use error::{Error, Result};
 pub use kms_plugin::{KmsControl, KmsPlugin};
+pub use libraries::{faketime_library, softhsm_module};
 pub use network_proxy::{FrontEnd, NetworkProxy, ProxyAddress, ProxyAgent, ProxyServer};
-pub use softhsm::softhsm_module;
 
 pub use crate::testbed::Testbed;
