@@ -5,7 +5,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+/// The time in the name of an old file, to the millisecond.
+const TIME: &str = "%Y-%m-%dT%H-%M-%S%.3f";
 
 /// When a file is moved aside, and what is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,40 +55,45 @@ impl RotatingFile {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        let mut now = Timestamp::now();
-        let mut aside = self.aside(now);
-        while aside.exists() {
-            // Two in one millisecond: the order of names stays that of their times.
-            now += jiff::SignedDuration::from_millis(1);
-            aside = self.aside(now);
-        }
+        let mut old = self.old_files()?;
+        let newest = old.last().and_then(|path| self.moved_at(path));
+        // Names order the files: two moved in one millisecond, or a clock that was set back, must not change that.
+        let now = newest.map_or_else(Timestamp::now, |newest| {
+            Timestamp::now().max(newest + SignedDuration::from_millis(1))
+        });
+        let aside = self.aside(now);
         fs::rename(&self.path, &aside)?;
+        old.push(aside);
         self.file = open(&self.path)?;
         self.length = 0;
-        self.remove_oldest()
+        if self.rotation.backups == 0 {
+            return Ok(());
+        }
+        let surplus = old.len().saturating_sub(self.rotation.backups);
+        old[..surplus].iter().try_for_each(fs::remove_file)
     }
 
     fn aside(&self, now: Timestamp) -> PathBuf {
         let (before, after) = names(&self.path);
-        self.path.with_file_name(format!("{before}{}{after}", now.strftime("%Y-%m-%dT%H-%M-%S%.3f")))
+        self.path.with_file_name(format!("{before}{}{after}", now.strftime(TIME)))
     }
 
-    fn remove_oldest(&self) -> io::Result<()> {
-        if self.rotation.backups == 0 {
-            return Ok(());
-        }
+    /// When a file beside this one was moved aside, by its name; `None` for what is no old file of this one.
+    fn moved_at(&self, path: &Path) -> Option<Timestamp> {
         let (before, after) = names(&self.path);
+        let time = path.file_name()?.to_str()?.strip_prefix(&before)?.strip_suffix(&after)?;
+        DateTime::strptime(TIME, time).ok()?.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp())
+    }
+
+    /// The files that were moved aside, the oldest first.
+    fn old_files(&self) -> io::Result<Vec<PathBuf>> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let mut old: Vec<PathBuf> = fs::read_dir(folder.unwrap_or(Path::new(".")))?
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| {
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                name.strip_prefix(&before).and_then(|name| name.strip_suffix(&after)).is_some_and(is_time)
-            })
+            .filter(|path| self.moved_at(path).is_some())
             .collect();
         old.sort_unstable();
-        let surplus = old.len().saturating_sub(self.rotation.backups);
-        old[..surplus].iter().try_for_each(fs::remove_file)
+        Ok(old)
     }
 }
 
@@ -111,16 +121,6 @@ fn names(path: &Path) -> (String, String) {
     let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
     let after = text(path.extension()).map(|extension| format!(".{extension}")).unwrap_or_default();
     (format!("{}-", text(path.file_stem()).unwrap_or_default()), after)
-}
-
-/// Whether a text has the form of a time as [`RotatingFile`] writes it.
-fn is_time(text: &str) -> bool {
-    const FORM: &str = "0000-00-00T00-00-00.000";
-    text.len() == FORM.len()
-        && text
-            .chars()
-            .zip(FORM.chars())
-            .all(|(c, form)| if form == '0' { c.is_ascii_digit() } else { c == form })
 }
 
 #[cfg(test)]
@@ -154,10 +154,16 @@ mod tests {
         assert_eq!(text, "line 0004\nline 0005\nline 0006\nline 0007\nline 0008\nline 0009\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 
-        // What is there counts.
+        // What is there counts, and a name from the future stays older than what is moved aside now.
+        let future = path.with_file_name("audit-2999-01-31T08-00-00.000.log");
+        fs::write(&future, "line 0003\n").unwrap();
         let mut again = RotatingFile::open(&path, rotation).unwrap();
         again.write_all(b"line 0010\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "line 0010\n");
+        assert_eq!(
+            again.old_files().unwrap(),
+            [future.clone(), path.with_file_name("audit-2999-01-31T08-00-00.001.log")]
+        );
     }
 
     #[test]
