@@ -100,12 +100,10 @@ pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
         }
         warning(&super::words(&error));
         report.done(name, format!("serviceaccount/{}/{}", account.namespace, account.name), "left")?;
-        report.done(name, format!("clusterrole.rbac.authorization.k8s.io/{}", account.role()), "left")?;
-        report.done(
-            name,
-            format!("clusterrolebinding.rbac.authorization.k8s.io/{}", account.role()),
-            "left",
-        )?;
+        for (kind, role) in [("clusterrole", account.role()), ("role", account.credentials_role())] {
+            report.done(name, format!("{kind}.rbac.authorization.k8s.io/{role}"), "left")?;
+            report.done(name, format!("{kind}binding.rbac.authorization.k8s.io/{role}"), "left")?;
+        }
     }
     // The cluster first: without its Secret it would be reported as malformed meanwhile.
     remove(&mut report, HOST, &clusters, name, args.report.dry_run).await?;
