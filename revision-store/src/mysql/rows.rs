@@ -4,7 +4,7 @@ use futures::{StreamExt as _, stream};
 use mysql_async::{Conn, Error, prelude::Queryable};
 
 use super::{
-    MysqlAddress, MysqlOptions,
+    MysqlAddress, MysqlOptions, batch,
     connector::{Connector, Flavour},
     fault::{Fault, within},
     schema::WRITERS,
@@ -115,8 +115,10 @@ pub(crate) async fn import(
 async fn begin(connector: &Connector) -> Result<Conn, Fault> {
     let mut connection = connector.connect().await?;
     allow_long(connector, &mut connection).await?;
-    let lock = format!("BEGIN; SELECT number FROM fedd_store WHERE name = '{WRITERS}' FOR UPDATE");
-    within(connector.options.write_timeout, connection.query_drop(lock)).await?;
+    batch::lock(&mut connection, connector.options.write_timeout).await?;
+    // What it says of the revisions that go is not true of those that come.
+    let forget = format!("UPDATE fedd_store SET number = 0 WHERE name = '{WRITERS}'");
+    within(connector.options.statement_timeout, connection.query_drop(forget)).await?;
     Ok(connection)
 }
 

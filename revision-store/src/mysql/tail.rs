@@ -95,7 +95,10 @@ impl Tail {
         let known = self.publisher.hub.revision();
         let rows = within(limit, queries::stretch(&mut connection, "", known, Revision::MAX)).await?;
         let news = match rows.extent {
-            Some(extent) => self.tell(&mut connection, known, rows.found, extent).await?,
+            Some(extent) => {
+                self.publisher.is_durable(rows.durable);
+                self.tell(&mut connection, known, rows.found, extent).await?
+            }
             None => false,
         };
         self.connection = Some(connection);
@@ -160,14 +163,20 @@ impl Tail {
         }
     }
 
-    async fn publish(&mut self, connection: &mut Conn, found: Found) -> Result<bool, Fault> {
+    /// Publishes what is durable. Whether there was, or will soon be, something new.
+    async fn publish(&mut self, connection: &mut Conn, mut found: Found) -> Result<bool, Fault> {
+        let (known, mut durable) = (self.publisher.hub.revision(), self.publisher.durable());
+        let Some((newest, _)) = found.last() else { return Ok(false) };
+        // As long as others go on, each commit tells that the one before is durable. This store's writer tells of its own.
+        if *newest > durable && durable <= known && *newest > self.publisher.committing() {
+            durable = *newest;
+            let limit = self.connector.options.statement_timeout;
+            batch::confirm(connection, limit, &self.name, durable).await?;
+            self.publisher.is_durable(durable);
+        }
+        found.retain(|(revision, _)| *revision <= durable);
         let Some((upto, _)) = found.last() else { return Ok(false) };
         let upto = *upto;
-        if upto > self.publisher.durable() {
-            let limit = self.connector.options.statement_timeout;
-            batch::confirm(connection, limit, &self.name, upto).await?;
-            self.publisher.is_durable(upto);
-        }
         let news = upto > self.publisher.hub.revision();
         self.publisher.read(found.into_iter().filter_map(|(_, event)| event).collect(), upto);
         Ok(news)

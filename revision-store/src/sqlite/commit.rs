@@ -8,6 +8,7 @@ use super::{open::newest, queries, table};
 use crate::{
     Event, Revision, Write,
     batch::{Newest, Outcome, decide},
+    hub::Hub,
     row::Row,
 };
 
@@ -24,19 +25,24 @@ pub(super) struct Committed {
 /// done.
 pub(super) fn commit(
     connection: &mut Connection,
-    known: Revision,
+    hub: &Hub,
     writes: Vec<Write>,
 ) -> rusqlite::Result<Committed> {
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
     let newest = newest(&transaction)?;
-    let unknown = between(&transaction, known, newest)?;
+    let unknown = between(&transaction, hub.revision(), newest)?;
     let mut keys = HashMap::new();
     for write in &writes {
-        if !keys.contains_key(write.key())
-            && let Some(newest) = newest_row(&transaction, write.key())?
-        {
-            keys.insert(write.key().to_owned(), newest);
+        let key = write.key();
+        if keys.contains_key(key) {
+            continue;
         }
+        let recent = if unknown.is_empty() { hub.newest_of(key) } else { None };
+        let row = match recent {
+            Some((event, _)) => Some(Newest { revision: event.revision(), entry: event.present() }),
+            None => newest_row(&transaction, key)?,
+        };
+        keys.extend(row.map(|row| (key.to_owned(), row)));
     }
     let outcomes = decide(keys, newest, writes);
     for change in outcomes.iter().flatten() {
