@@ -11,10 +11,11 @@
 //! | [`manifest`], [`apply`], [`output`] | objects to be written, writing them in order, and saying so |
 //! | [`settings`] | `KubeFedConfig`, from the API or a file |
 //! | [`placed`], [`pages`] | what is on a cluster; long lists |
+//! | [`member_roles`] | the federation's roles on members follow the federated types |
 //! | [`embedded`] | the federation's own API server: `fedd serve` |
 //! | [`tunnel`] | members that are reached through their agents |
 //! | [`leader`] | leader election by Lease |
-//! | [`metrics`], [`http`] | `/metrics`, `/healthz`, `/readyz` |
+//! | [`metrics`], [`http`], [`key_providers`] | `/metrics`, `/healthz`, `/readyz`; how the providers of keys are |
 //! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
 //! | [`logging`], [`yaml`] | logs to stderr; the one place that reads and writes YAML |
 
@@ -24,9 +25,11 @@ pub mod args;
 pub mod cmd;
 pub mod embedded;
 pub mod http;
+pub mod key_providers;
 pub mod leader;
 pub mod logging;
 pub mod manifest;
+pub mod member_roles;
 pub mod metrics;
 pub mod output;
 pub mod pages;

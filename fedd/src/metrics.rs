@@ -23,7 +23,9 @@ use prometheus_client::registry::Registry;
 use propagation_engine::core::Core;
 use propagation_engine::telemetry::Telemetry;
 
+use crate::key_providers;
 use crate::leader::Claim;
+use crate::sealing::Sealing;
 use crate::tunnel::measure;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -71,6 +73,7 @@ struct Turn {
     /// Gone when its engine has ended.
     core: Weak<Core>,
     tunnels: Option<TunnelServer>,
+    sealing: Option<Arc<Sealing>>,
 }
 
 /// Upper bounds, in seconds. KubeFed's begin at 10 ms; a write here takes less, so there are finer ones.
@@ -158,6 +161,11 @@ impl Metrics {
     /// The tunnels, which are read when asked for.
     pub fn follow_tunnels(&self, server: &TunnelServer) {
         self.turn.lock().tunnels = Some(server.clone());
+    }
+
+    /// The keys, whose providers' health is read when asked for.
+    pub fn follow_sealing(&self, sealing: &Arc<Sealing>) {
+        self.turn.lock().sealing = Some(Arc::clone(sealing));
     }
 
     /// Everything, in OpenMetrics' text form.
@@ -251,10 +259,13 @@ impl std::fmt::Debug for AtScrape {
 
 impl Collector for AtScrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let (claim, core, tunnels) = {
+        let (claim, core, tunnels, sealing) = {
             let turn = self.0.lock();
-            (turn.claim.clone(), turn.core.upgrade(), turn.tunnels.clone())
+            (turn.claim.clone(), turn.core.upgrade(), turn.tunnels.clone(), turn.sealing.clone())
         };
+        if let Some(sealing) = sealing {
+            key_providers::measure(&mut encoder, &sealing.health())?;
+        }
         if let Some(tunnels) = tunnels {
             measure(&mut encoder, &tunnels.snapshot())?;
         }

@@ -151,6 +151,11 @@ impl Sealing {
         self.keyring.is_stale(sealed)
     }
 
+    /// How each provider is, without asking.
+    pub fn health(&self) -> Vec<Health> {
+        self.keyring.health()
+    }
+
     /// Asks each provider how it is.
     pub async fn check(&self) -> Vec<Health> {
         self.keyring.check().await

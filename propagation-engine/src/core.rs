@@ -11,7 +11,7 @@
 //! A lane's work item is a name, not an action: the plan is made when its turn comes, from what is known then. So
 //! nothing stale is ever carried out, and a member that hangs delays nothing but its own lane.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use crate::observed::Sync;
 use crate::ports::{Chance, Clock, Host, MayWrite, Member};
 use crate::queue::Priority;
 use crate::registry::{ClusterInfo, Clusters, NamespaceInfo, ServerId};
+use crate::rights::advice;
 use crate::selection::{NamespaceGate, Selection};
 use crate::status::ClusterView;
 use crate::telemetry::Telemetry;
@@ -296,6 +297,19 @@ impl Core {
                     .filter_map(|c| c.server.as_ref())
                     .all(|server| self.lane(server).is_none() || ty.cache(server).sync() != Sync::Listing)
         })
+    }
+
+    /// What the member of a cluster forbids of what its types take, for people: nothing if it forbids nothing.
+    pub(crate) fn missing_rights(&self, cluster: &str) -> Option<String> {
+        let cluster = self.clusters().get(cluster)?.clone();
+        let server = cluster.server.as_ref()?;
+        let mut refused = BTreeMap::new();
+        self.each_type(|ty| {
+            refused.extend(ty.cache(server).refusal().map(|words| (ty.ty.name.clone(), words)));
+        });
+        let words = refused.values().next()?;
+        let types = refused.keys().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+        Some(format!("the federation may not list and watch {types} there: {words}; {}", advice(&cluster)))
     }
 
     /// Items that wait, per lane and per type's host stage.

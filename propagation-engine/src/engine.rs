@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
 use federation_model::{
-    Cell, ControllerState, Feature, FederatedTypeConfig, FederatedTypeConfigStatus, KubeFedCluster, Mode,
+    Cell, ControllerState, Feature, FederatedTypeConfig, FederatedTypeConfigStatus, KubeFedCluster,
     ObjectKey, Scope, Settings, finalizer,
 };
 use futures::stream::{BoxStream, SelectAll};
@@ -23,7 +23,7 @@ use tracing::{debug, error, info, warn};
 use self::credentials::{Answer, Credentials};
 use crate::cells::Cells;
 use crate::core::{Core, Ports};
-use crate::federated_type::FederatedType;
+use crate::federated_type::{FederatedType, is_out_of_scope, is_propagated};
 use crate::kube_ports::{
     AccessError, Dialer, KubeHost, KubeMember, MemberAccess, OpenSealed, SystemClock, Timeouts, events,
 };
@@ -195,6 +195,7 @@ impl Shell {
                 clock,
                 options.telemetry.clone(),
                 options.may_write.clone(),
+                core.clone(),
                 stop,
             ),
             options,
@@ -420,14 +421,9 @@ impl Shell {
     /// Starts, restarts or stops a type, and says so in its config's status.
     async fn settle_type(&mut self, name: &str) {
         let Some(config) = self.configs.get(name).cloned() else { return };
-        let gates = &self.options.settings.gates;
-        let skipped = self.options.settings.scope == Scope::Namespaced
-            && config.spec.target_type.scope == Scope::Cluster
-            && !config.is_namespaces();
-        let wanted = config.metadata.deletion_timestamp.is_none()
-            && config.spec.propagation == Mode::Enabled
-            && gates.is_on(Feature::PushReconciler)
-            && !skipped;
+        let settings = &self.options.settings;
+        let skipped = is_out_of_scope(&config, settings);
+        let wanted = is_propagated(&config, settings);
         let mut message = None;
         if !wanted {
             self.core.stop_type(name);
@@ -440,7 +436,7 @@ impl Shell {
         } else if !self.is_ready_for_types() {
             return; // comes again
         } else if self.running.get(name) != Some(&config.spec) {
-            match FederatedType::compile(&config, gates) {
+            match FederatedType::compile(&config, &settings.gates) {
                 Ok(ty) => {
                     self.core.start_type(ty);
                     self.running.insert(name.to_owned(), config.spec.clone());

@@ -18,6 +18,7 @@ use crate::plan::{Decision, Recorded, TargetPlan, update_of};
 use crate::ports::{ApiFailure, FIELD_MANAGER, Member, NamedObserved, Notice};
 use crate::registry::ClusterInfo;
 use crate::retry::Breaker;
+use crate::rights;
 use crate::selection::Selection;
 use crate::type_state::TypeState;
 
@@ -379,11 +380,12 @@ impl Errand<'_> {
     fn failed(&self, operation: Operation, failure: &ApiFailure) -> Result {
         self.notice(operation, Some(failure));
         debug!(cluster = self.cluster.name, target = %self.target, operation = operation.name(), %failure, "failed");
+        let mut message = failure.to_string();
+        if failure.lacks_rights() {
+            message = format!("{message}; {}", rights::advice(self.cluster));
+        }
         Result {
-            outcome: Outcome::Problem {
-                reason: operation.failure_reason(failure),
-                message: failure.to_string(),
-            },
+            outcome: Outcome::Problem { reason: operation.failure_reason(failure), message },
             recorded: None,
             again: Again::AfterBackoff,
         }

@@ -23,6 +23,7 @@ use crate::ports::{Member, WatchEvent};
 use crate::queue::{Priority, WorkQueue};
 use crate::registry::ServerId;
 use crate::retry::{Breaker, backoff};
+use crate::rights;
 use crate::type_state::TypeState;
 
 /// A type's name and an object's.
@@ -152,7 +153,10 @@ impl Lane {
             Sync::Failing(words) => {
                 ty.with_work(key, |work| {
                     for cluster in on.iter().filter(|c| selection.selects(c)) {
-                        let message = format!("its {} cannot be listed: {words}", ty.ty.target.plural);
+                        let mut message = format!("its {} cannot be listed: {words}", ty.ty.target.plural);
+                        if cache.refusal().is_some() {
+                            message = format!("{message}; {}", rights::advice(cluster));
+                        }
                         work.clusters.entry(cluster.name.clone()).or_default().outcome =
                             Some(Outcome::Problem { reason: reason::CACHED_RETRIEVAL_FAILED, message });
                     }
@@ -295,7 +299,12 @@ impl Lane {
                         core.fan_out_server(ty, &self.server);
                     }
                 }
-                WatchEvent::Failed(failure) => self.list_fails(core, ty, &failure.to_string()),
+                WatchEvent::Failed(failure) => {
+                    if failure.lacks_rights() {
+                        cache.forbidden(&failure.to_string());
+                    }
+                    self.list_fails(core, ty, &failure.to_string());
+                }
             }
         }
     }

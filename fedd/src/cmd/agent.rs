@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::run::Shutdown;
 use crate::args::{Listen, listen};
-use crate::http::{self, Readiness};
+use crate::http::{self, Check, Readiness};
 use crate::tunnel::tls;
 
 /// What `--help` says first.
@@ -166,10 +166,8 @@ fn readiness(agent: &Agent) -> Readiness {
     let agent = agent.clone();
     Arc::new(move || {
         let state = agent.snapshot();
-        if state.servers.is_empty() {
-            return Err(state.last_error.unwrap_or_else(|| "no server has been reached yet".to_owned()));
-        }
-        Ok(())
+        let trouble = state.last_error.as_deref().unwrap_or("no server has been reached yet");
+        vec![Check::new("tunnel", !state.servers.is_empty(), trouble)]
     })
 }
 

@@ -1,10 +1,13 @@
-//! `fedd permissions`: what `fedd run` needs on the federation's API server, and no more.
+//! `fedd permissions`: what `fedd run` needs on the federation's API server and on members, and no more.
 
-use clap::Args;
+mod member;
+
+use clap::{Args, Subcommand};
 use federation_model::{CORE_GROUP, FEDD_GROUP, TYPES_GROUP};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
+pub use self::member::MemberPermissionsArgs;
 use crate::args::ObjectFormat;
 use crate::leader::LEASE_NAME;
 use crate::manifest::Manifest;
@@ -14,14 +17,22 @@ use crate::webhook::register::{MUTATING_NAME, VALIDATING_NAME};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Print the service account of `fedd run` on the federation's API server and its rights there, for `kubectl \
-    apply`: all that `run`, `controller` and `webhook` need, and no more. The other commands are an administrator's.";
+    apply`: all that `run`, `controller` and `webhook` need, and no more. The other commands are an administrator's. \
+    `fedd permissions member NAME` prints the same for a member.";
 
 /// Flags of `fedd permissions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    after_help = "Examples:\n  \
         fedd permissions | kubectl apply -f -\n  \
-        fedd permissions --types-groups types.example.com")]
+        fedd permissions --types-groups types.example.com\n  \
+        fedd permissions member rz00 | kubectl --context rz00 apply -f -",
+    args_conflicts_with_subcommands = true
+)]
 pub struct PermissionsArgs {
+    /// Where.
+    #[command(subcommand)]
+    pub on: Option<On>,
     /// Groups of federated types besides types.kubefed.io
     #[arg(long, value_name = "GROUP,…", value_delimiter = ',')]
     pub types_groups: Vec<String>,
@@ -34,11 +45,21 @@ pub struct PermissionsArgs {
     pub federation_namespace: String,
 }
 
+/// Where the rights are needed, if not on the federation's API server.
+#[derive(Debug, Subcommand)]
+pub enum On {
+    /// Print the federation's account on a member and its rights there: what the types take that are federated now
+    Member(MemberPermissionsArgs),
+}
+
 /// Prints them.
 ///
 /// # Errors
-/// stdout cannot be written.
-pub fn run(args: &PermissionsArgs) -> anyhow::Result<()> {
+/// The federation's API server does not answer, or stdout cannot be written.
+pub async fn run(args: PermissionsArgs) -> anyhow::Result<()> {
+    if let Some(On::Member(args)) = &args.on {
+        return member::run(args).await;
+    }
     print_objects(&objects(&args.federation_namespace, &args.types_groups), args.output)
 }
 

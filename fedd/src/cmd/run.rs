@@ -18,12 +18,12 @@ use tracing::info;
 pub(crate) use self::lead::Leading;
 pub(crate) use self::shutdown::Shutdown;
 use crate::args::{HostArgs, Listen, listen};
-use crate::http::{self, Readiness, Server};
+use crate::http::{self, Check, Readiness, Server};
 use crate::metrics::Metrics;
-use crate::sealing::SealingArgs;
+use crate::sealing::{Sealing, SealingArgs};
 use crate::tunnel::{TunnelArgs, Tunnels};
 use crate::webhook::{self, WebhookOptions};
-use crate::{access, settings};
+use crate::{access, key_providers, settings};
 
 /// What every part has.
 #[derive(Clone, Debug, Args)]
@@ -115,6 +115,21 @@ impl EngineArgs {
             metrics.follow_tunnels(tunnels.server());
         }
         Ok(tunnels)
+    }
+
+    /// The keys that open sealed tokens, if there are some, whose providers are asked how they are until told to stop.
+    pub(crate) async fn sealing(
+        &self,
+        client: &Client,
+        metrics: &Metrics,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Arc<Sealing>>> {
+        let sealing = Sealing::open(&self.sealing, client).await?.map(Arc::new);
+        if let Some(sealing) = &sealing {
+            metrics.follow_sealing(sealing);
+            tokio::spawn(key_providers::watch(Arc::clone(sealing), stop.clone()));
+        }
+        Ok(sealing)
     }
 }
 
@@ -234,7 +249,11 @@ async fn parts(
         Some(engine) => engine.tunnels(&client, namespace, &settings, &metrics).await?,
         None => None,
     };
-    let leading = Arc::new(Leading::new(tunnels.as_ref().map(Tunnels::dialer)));
+    let sealing = match &engine {
+        Some(engine) => engine.sealing(&client, &metrics, stop).await?,
+        None => None,
+    };
+    let leading = Arc::new(Leading::new(tunnels.as_ref().map(Tunnels::dialer), sealing));
     let servers = serve(args, readiness(&webhook_ready, &leading), &metrics, stop).await?;
     let webhooks = webhook.map(|options| {
         let (client, settings, stop) = (client.clone(), settings.clone(), stop.clone());
@@ -268,13 +287,15 @@ async fn parts(
 fn readiness(webhook_ready: &Arc<AtomicBool>, leading: &Arc<Leading>) -> Readiness {
     let (webhook_ready, leading) = (webhook_ready.clone(), leading.clone());
     Arc::new(move || {
-        if !webhook_ready.load(Ordering::Acquire) {
-            return Err("webhooks: not serving yet".to_owned());
-        }
-        if !leading.is_ready() {
-            return Err("controllers: not everything is listed yet".to_owned());
-        }
-        Ok(())
+        let mut checks = vec![
+            Check::new("webhooks", webhook_ready.load(Ordering::Acquire), "not serving yet"),
+            Check::new("controllers", leading.is_ready(), "not everything is listed yet"),
+        ];
+        checks.extend(leading.sealing().map(|sealing| Check {
+            name: key_providers::CHECK,
+            trouble: key_providers::trouble(&sealing.health()),
+        }));
+        checks
     })
 }
 

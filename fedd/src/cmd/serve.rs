@@ -139,7 +139,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         let tunnels = engine.tunnels(&client, namespace, &settings, &metrics).await?;
         let dialer = tunnels.as_ref().map(Tunnels::dialer);
         let stop = &shutdown.gently;
-        let running = Leading::run_in_turns(client, namespace, &engine, settings, metrics, dialer, stop);
+        let sealing = engine.sealing(&client, &metrics, stop).await?;
+        let leading = Leading::new(dialer, sealing);
+        let running = leading.run_in_turns(client, namespace, &engine, settings, metrics, stop);
         let outcome = tokio::select! {
             outcome = running => outcome,
             never = keep_kubeconfig(&embedded, &kubeconfig) => match never {},

@@ -10,7 +10,7 @@ use federation_model::parse_duration;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::member::MADE_BY;
+use super::account::MADE_BY;
 use crate::tunnel::{authority, tls};
 use crate::yaml;
 

@@ -25,6 +25,8 @@ pub(crate) struct Leading {
     core: ArcSwapOption<Core>,
     /// The way to members that are reached by tunnel.
     dialer: Option<Arc<dyn Dialer>>,
+    /// The keys that open sealed tokens.
+    sealing: Option<Arc<Sealing>>,
     after_loss: AfterLoss,
 }
 
@@ -40,8 +42,13 @@ enum AfterLoss {
 
 impl Leading {
     /// Controllers that do not run yet.
-    pub(crate) fn new(dialer: Option<Arc<dyn Dialer>>) -> Self {
-        Self { dialer, ..Self::default() }
+    pub(crate) fn new(dialer: Option<Arc<dyn Dialer>>, sealing: Option<Arc<Sealing>>) -> Self {
+        Self { dialer, sealing, ..Self::default() }
+    }
+
+    /// The keys that open sealed tokens, if there are some.
+    pub(crate) fn sealing(&self) -> Option<&Sealing> {
+        self.sealing.as_deref()
     }
 
     /// Whether the controllers know everything that they need, or do not run because another replica leads.
@@ -54,15 +61,15 @@ impl Leading {
     /// # Errors
     /// The controllers ended by themselves.
     pub(crate) async fn run_in_turns(
+        self,
         client: Client,
         namespace: &str,
         args: &EngineArgs,
         settings: Settings,
         metrics: Arc<Metrics>,
-        dialer: Option<Arc<dyn Dialer>>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let leading = Self { after_loss: AfterLoss::GoOn, ..Self::new(dialer) };
+        let leading = Self { after_loss: AfterLoss::GoOn, ..self };
         loop {
             let turn = leading.run(client.clone(), namespace, args, settings.clone(), metrics.clone(), stop);
             match turn.await {
@@ -123,7 +130,6 @@ impl Leading {
         lost: impl Future<Output = LostLease>,
     ) -> anyhow::Result<()> {
         let timing = Timing::of(&settings);
-        let sealing = Sealing::open(&args.sealing, &client).await?;
         let mut engine = Engine::new(EngineOptions {
             host: client,
             namespace: namespace.to_owned(),
@@ -138,8 +144,8 @@ impl Leading {
             telemetry: metrics.clone(),
             may_write: Arc::new(move || claim.is_held()),
         });
-        if let Some(sealing) = sealing {
-            engine = engine.opening_with(Arc::new(sealing));
+        if let Some(sealing) = self.sealing.clone() {
+            engine = engine.opening_with(sealing);
         }
         metrics.follow(&engine.core());
         self.core.store(Some(engine.core()));
