@@ -13,6 +13,7 @@
 //! | [`placed`], [`pages`] | what is on a cluster; long lists |
 //! | [`embedded`] | the federation's own API server: `fedd serve` |
 //! | [`tunnel`] | members that are reached through their agents |
+//! | [`sealing`], [`rotation`] | members' tokens: sealed where they are stored, and renewed in good time |
 //! | [`leader`] | leader election by Lease |
 //! | [`metrics`], [`http`] | `/metrics`, `/healthz`, `/readyz` |
 //! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
@@ -22,6 +23,7 @@ pub mod access;
 pub mod apply;
 pub mod args;
 pub mod cmd;
+pub mod core_dumps;
 pub mod embedded;
 pub mod http;
 pub mod leader;
@@ -32,6 +34,7 @@ pub mod output;
 pub mod pages;
 pub mod placed;
 pub mod replicas;
+pub mod rotation;
 pub mod sealing;
 pub mod served;
 pub mod settings;
