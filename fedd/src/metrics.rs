@@ -51,6 +51,16 @@ struct ClusterAction {
     action: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfCluster {
+    cluster: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Rotated {
+    result: &'static str,
+}
+
 /// The registry and what goes into it.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -61,6 +71,8 @@ pub struct Metrics {
     status_writes: Family<Reconciled, Counter>,
     cluster_states: Family<ClusterState, Gauge>,
     health_time: Histogram,
+    rotations: Family<Rotated, Counter>,
+    token_expiry: Family<OfCluster, Gauge>,
     /// The clusters that have series, each with the actions that failed there.
     of_clusters: Mutex<BTreeMap<String, BTreeSet<&'static str>>>,
     turn: Arc<Mutex<Turn>>,
@@ -98,6 +110,8 @@ impl Default for Metrics {
             status_writes: Family::default(),
             cluster_states: Family::default(),
             health_time: histogram(),
+            rotations: Family::default(),
+            token_expiry: Family::default(),
             of_clusters: Mutex::default(),
             turn: Arc::default(),
         };
@@ -137,6 +151,13 @@ impl Default for Metrics {
                 metrics.health_time.clone(),
             );
             registry.register(
+                "fedd_token_rotations",
+                "Members' tokens that were renewed, and previous ones that were revoked or left valid; failed tries",
+                metrics.rotations.clone(),
+            );
+            let help = "When a member's token expires, by the member's clock; absent for one that does not";
+            registry.register("fedd_token_expiry_timestamp_seconds", help, metrics.token_expiry.clone());
+            registry.register(
                 "fedd_build",
                 "Version of fedd",
                 Info::new([("version", env!("CARGO_PKG_VERSION"))]),
@@ -168,6 +189,17 @@ impl Metrics {
         self.turn.lock().sealing = Some(Arc::clone(sealing));
     }
 
+    /// Something came of the rotation of a member's token: `renewed`, `revoked`, `left` or `failed`.
+    pub fn rotated(&self, result: &'static str) {
+        self.rotations.get_or_create(&Rotated { result }).inc();
+    }
+
+    /// A member's token expires then, in seconds of Unix time.
+    pub fn token_expires(&self, cluster: &str, at: i64) {
+        self.of_clusters.lock().entry(cluster.to_owned()).or_default();
+        self.token_expiry.get_or_create(&OfCluster { cluster: cluster.to_owned() }).set(at);
+    }
+
     /// Everything, in OpenMetrics' text form.
     ///
     /// # Errors
@@ -189,6 +221,7 @@ impl Metrics {
             for state in STATES {
                 self.cluster_states.remove(&ClusterState { state, cluster: cluster.clone() });
             }
+            self.token_expiry.remove(&OfCluster { cluster: cluster.clone() });
             for action in failed.iter().copied() {
                 self.dispatch_failures.remove(&ClusterAction { cluster: cluster.clone(), action });
             }
@@ -327,11 +360,12 @@ mod tests {
         for cluster in ["left", "stays"] {
             metrics.probed(cluster, "ready", Duration::from_millis(1));
             metrics.dispatched("update", cluster, false, Duration::from_millis(1));
+            metrics.token_expires(cluster, 1);
         }
         metrics.forget_clusters(|cluster| cluster == "left");
         let text = metrics.text().unwrap();
         let of = |cluster: &str| text.matches(&format!("cluster=\"{cluster}\"")).count();
-        assert_eq!((of("left"), of("stays")), (0, 4), "{text}");
+        assert_eq!((of("left"), of("stays")), (0, 5), "{text}");
         // A check that was under way when it left.
         metrics.probed("left", "offline", Duration::from_millis(1));
         metrics.forget_clusters(|cluster| cluster == "left");

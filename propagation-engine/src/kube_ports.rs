@@ -7,6 +7,7 @@ mod host;
 mod member;
 mod notices;
 mod sealed;
+mod token;
 mod versions;
 
 pub use self::connect::{AccessError, MemberAccess, Timeouts};
@@ -14,6 +15,7 @@ pub use self::dial::{DialError, Dialer, Dialled};
 pub use self::host::KubeHost;
 pub use self::member::KubeMember;
 pub use self::sealed::{NotOpened, OpenSealed, SEALED_TOKEN_KEY, sealed_token};
+pub use self::token::Token;
 
 use std::time::Duration;
 

@@ -118,8 +118,8 @@ fn in_federation_namespace() -> Value {
          "verbs": ["patch"]},
         // Patched with --kubefed-config alone.
         {"apiGroups": [CORE_GROUP], "resources": ["kubefedconfigs"], "verbs": ["get", "create", "patch"]},
-        // Members' tokens are read; the webhooks' authorities are written.
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create"]},
+        // Members' tokens are read, and renewed; the webhooks' authorities are written.
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "patch"]},
         {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET_NAME], "verbs": ["update"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [LEASE_NAME],

@@ -21,6 +21,7 @@ use crate::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage
 use crate::manifest::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::rotation::RotationArgs;
 use crate::sealing::SealingArgs;
 use crate::settings;
 use crate::tunnel::TunnelArgs;
@@ -79,7 +80,13 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
     members.add_contexts(&mut access);
     write_private(&kubeconfig, &access.to_string())?;
     let client = embedded.client().clone();
-    let engine = EngineArgs::of_server(timeouts, TunnelArgs::off(), SealingArgs::default(), false);
+    let engine = EngineArgs::of_server(
+        timeouts,
+        TunnelArgs::off(),
+        SealingArgs::default(),
+        RotationArgs::off(),
+        false,
+    );
     let leading = Arc::new(Leading::default());
     let controllers = {
         let (leading, client, stop) = (leading.clone(), client.clone(), stop.clone());

@@ -20,6 +20,7 @@ pub(crate) use self::shutdown::Shutdown;
 use crate::args::{HostArgs, Listen, listen};
 use crate::http::{self, Check, Readiness, Server};
 use crate::metrics::Metrics;
+use crate::rotation::RotationArgs;
 use crate::sealing::{Sealing, SealingArgs};
 use crate::tunnel::{TunnelArgs, Tunnels};
 use crate::webhook::{self, WebhookOptions};
@@ -68,6 +69,9 @@ pub struct EngineArgs {
     /// Which keys open sealed tokens.
     #[command(flatten)]
     pub sealing: SealingArgs,
+    /// When tokens are renewed.
+    #[command(flatten)]
+    pub rotation: RotationArgs,
 }
 
 /// How long members may take.
@@ -88,6 +92,7 @@ impl EngineArgs {
         timeouts: MemberTimeoutArgs,
         tunnels: TunnelArgs,
         sealing: SealingArgs,
+        rotation: RotationArgs,
         is_shared: bool,
     ) -> Self {
         Self {
@@ -97,6 +102,7 @@ impl EngineArgs {
             rest_config_qps: None,
             rest_config_burst: None,
             sealing,
+            rotation,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::embedded::{
 };
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::rotation::RotationArgs;
 use crate::sealing::SealingArgs;
 use crate::settings;
 use crate::tunnel::{TunnelArgs, Tunnels};
@@ -54,6 +55,9 @@ pub struct ServeArgs {
     /// Which keys open sealed tokens.
     #[command(flatten)]
     pub sealing: SealingArgs,
+    /// When tokens are renewed.
+    #[command(flatten)]
+    pub rotation: RotationArgs,
 }
 
 /// Where the data is, and where it is served.
@@ -134,7 +138,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         note(&format!("fedd serves https://{address} from {storage}; try:"));
         note(&format!("  kubectl --kubeconfig {} get federatedtypeconfigs -A", kubeconfig.display()));
         let (client, settings) = (embedded.client().clone(), embedded.settings().clone());
-        let engine = EngineArgs::of_server(args.timeouts, args.tunnels, args.sealing.clone(), is_shared);
+        let (sealing, rotation) = (args.sealing.clone(), args.rotation.clone());
+        let engine = EngineArgs::of_server(args.timeouts, args.tunnels, sealing, rotation, is_shared);
         let namespace = &args.server.federation_namespace;
         let tunnels = engine.tunnels(&client, namespace, &settings, &metrics).await?;
         let dialer = tunnels.as_ref().map(Tunnels::dialer);

@@ -11,6 +11,7 @@ use kube::{Client, Config};
 use super::dial::{DialConnector, Dialer};
 use super::dialled_client::dialled_client;
 use super::member::KubeMember;
+use super::token::Token;
 
 /// How long a member may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,7 +39,7 @@ impl Default for Timeouts {
 pub struct MemberAccess {
     endpoint: String,
     ca: Option<Vec<u8>>,
-    token: String,
+    token: Token,
     insecure: bool,
     proxy: Option<String>,
     /// The cluster whose tunnel leads there.
@@ -46,7 +47,7 @@ pub struct MemberAccess {
 }
 
 impl std::fmt::Debug for MemberAccess {
-    /// Without the token.
+    /// Where it leads, and no more.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MemberAccess").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
@@ -102,19 +103,13 @@ impl MemberAccess {
             return Err(AccessError::Sealed(spec.secret_ref.name.clone()));
         }
         let secret = secret.ok_or_else(|| AccessError::NoSecret(spec.secret_ref.name.clone()))?;
-        let token = secret
-            .data
-            .as_ref()
-            .and_then(|d| d.get(TOKEN_KEY))
-            .and_then(|t| String::from_utf8(t.0.clone()).ok())
-            .map(|t| t.trim().to_owned())
-            .filter(|t| !t.is_empty())
-            .ok_or_else(|| AccessError::NoToken(spec.secret_ref.name.clone()))?;
+        let token =
+            Token::of_secret(secret).ok_or_else(|| AccessError::NoToken(spec.secret_ref.name.clone()))?;
         Ok(Self::with_token(cluster, token))
     }
 
     /// The access that a cluster describes, with a token that was sealed.
-    pub fn with_token(cluster: &KubeFedCluster, token: String) -> Self {
+    pub fn with_token(cluster: &KubeFedCluster, token: Token) -> Self {
         let spec = &cluster.spec;
         Self {
             endpoint: spec.api_endpoint.clone(),
@@ -149,7 +144,7 @@ impl MemberAccess {
         config.read_timeout = None;
         config.default_retry = false;
         config.accept_invalid_certs = self.insecure;
-        config.auth_info = AuthInfo { token: Some(self.token.clone().into()), ..AuthInfo::default() };
+        config.auth_info = AuthInfo { token: Some(self.token.expose().into()), ..AuthInfo::default() };
         if let Some(ca) = &self.ca {
             config.root_cert = Some(certificates(ca).ok_or(AccessError::CaBundle)?);
         }
@@ -162,7 +157,7 @@ impl MemberAccess {
             }
             let dialer = dialer.ok_or_else(|| AccessError::NoTunnels(tunnel.clone()))?.clone();
             let connector = DialConnector { dialer, cluster: tunnel.as_str().into() };
-            let client = dialled_client(&config, &self.token, connector, timeouts.connect)?;
+            let client = dialled_client(&config, self.token.expose(), connector, timeouts.connect)?;
             return Ok(KubeMember::new(client, timeouts));
         }
         let client = Client::try_from(config).map_err(|e| AccessError::Client(super::chain(&e)))?;

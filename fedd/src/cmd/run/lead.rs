@@ -9,13 +9,17 @@ use federation_model::Settings;
 use kube::Client;
 use propagation_engine::core::Core;
 use propagation_engine::kube_ports::{Dialer, Timeouts};
+use propagation_engine::ports::MayWrite;
 use propagation_engine::{Engine, EngineOptions};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 
 use super::EngineArgs;
 use crate::leader::{Claim, Election, LostLease, Timing, identity};
 use crate::metrics::Metrics;
+use crate::rotation::keeper::Keeper;
+use crate::rotation::step;
 use crate::sealing::Sealing;
 
 /// The controllers of a replica.
@@ -130,19 +134,32 @@ impl Leading {
         lost: impl Future<Output = LostLease>,
     ) -> anyhow::Result<()> {
         let timing = Timing::of(&settings);
+        step::check_lasting(args.rotation.renewed_token_duration)?;
+        let may_write: MayWrite = Arc::new(move || claim.is_held());
+        let timeouts = Timeouts {
+            connect: args.timeouts.member_connect_timeout,
+            request: args.timeouts.member_request_timeout,
+            probe: settings.health_timeout,
+        };
+        let keeper = args.rotation.policy().map(|policy| Keeper {
+            host: client.clone(),
+            namespace: namespace.to_owned(),
+            policy,
+            sealing: self.sealing.clone(),
+            timeouts,
+            dialer: self.dialer.clone(),
+            may_write: may_write.clone(),
+            metrics: metrics.clone(),
+        });
         let mut engine = Engine::new(EngineOptions {
             host: client,
             namespace: namespace.to_owned(),
-            timeouts: Timeouts {
-                connect: args.timeouts.member_connect_timeout,
-                request: args.timeouts.member_request_timeout,
-                probe: settings.health_timeout,
-            },
+            timeouts,
             settings,
             dialer: self.dialer.clone(),
             seed: uuid::Uuid::new_v4().as_u64_pair().0,
             telemetry: metrics.clone(),
-            may_write: Arc::new(move || claim.is_held()),
+            may_write,
         });
         if let Some(sealing) = self.sealing.clone() {
             engine = engine.opening_with(sealing);
@@ -153,6 +170,7 @@ impl Leading {
         info!("Starting cluster controller");
         let end = CancellationToken::new();
         let mut running = tokio::spawn(engine.run(end.clone()));
+        let _keeping = keeper.map(|keeper| AbortOnDropHandle::new(tokio::spawn(keeper.run(end.clone()))));
         let lost = tokio::select! {
             ended = &mut running => {
                 return ended.context("the controllers panicked")?.context("the controllers ended");
