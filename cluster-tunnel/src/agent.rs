@@ -1,5 +1,6 @@
 //! The agent: keeps streams to all servers, and connects for them to the API server beside it.
 
+mod connection;
 mod hub;
 mod link;
 mod schedule;
@@ -28,6 +29,7 @@ pub use self::{
     settings::{AgentSettings, CountedServers, ServerCount, Token},
     way::{LinkError, Server},
 };
+use crate::rpc::Code;
 
 /// An agent. A clone is another handle on the same one.
 #[derive(Clone)]
@@ -195,7 +197,7 @@ impl Agent {
                 });
             }
             // A server of this crate says so before it takes the stream in.
-            Err(LinkError::Status(status)) if status.code() == tonic::Code::AlreadyExists => {
+            Err(LinkError::Status(status)) if status.code == Code::AlreadyExists => {
                 shared.counters.duplicates.fetch_add(1, Relaxed);
                 schedule.failed(now);
             }

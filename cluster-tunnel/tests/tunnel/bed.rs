@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -83,6 +84,36 @@ impl Authority {
         config.alpn_protocols = vec![b"h2".to_vec()];
         Arc::new(ArcSwap::from_pointee(config))
     }
+
+    /// What [`client_of`] reads.
+    pub fn write_client(&self, folder: &Path, name: &str) {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let (certificate, key) = self.signed(params, ExtendedKeyUsagePurpose::ClientAuth);
+        std::fs::write(folder.join("ca"), &self.certificate).unwrap();
+        std::fs::write(folder.join("certificate"), certificate).unwrap();
+        std::fs::write(folder.join("key"), key.secret_der()).unwrap();
+    }
+
+    /// What an agent without a certificate has.
+    pub fn anonymous_tls(&self) -> Arc<ArcSwap<rustls::ClientConfig>> {
+        let config = rustls::ClientConfig::builder().with_root_certificates(self.roots());
+        let mut config = config.with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(ArcSwap::from_pointee(config))
+    }
+}
+
+/// What an agent in another process shows.
+pub fn client_of(folder: &Path) -> Arc<ArcSwap<rustls::ClientConfig>> {
+    let read = |name| std::fs::read(folder.join(name)).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(read("ca"))).unwrap();
+    let key = PrivatePkcs8KeyDer::from(read("key")).into();
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+    let mut config = config.with_client_auth_cert(vec![read("certificate").into()], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Arc::new(ArcSwap::from_pointee(config))
 }
 
 /// A server of this crate with a socket for agents.
