@@ -106,7 +106,10 @@ impl Agent {
         load.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if draining && self.tunnels() == 0 {
-                return;
+                // The last bytes of the last tunnel may still wait for their way.
+                shared.links.lock().values().for_each(Link::end);
+                let ended = async { while links.join_next().await.is_some() {} };
+                return tokio::time::timeout(LINGER, ended).await.unwrap_or_default();
             }
             let connected = shared.links.lock().len();
             let wanted = shared.settings.count.wanted();
@@ -210,6 +213,9 @@ impl Agent {
         }
     }
 }
+
+/// How long a server may take to take the last bytes of an agent that ends.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How often servers are told of the agent's tunnels.
 const LOAD: Duration = Duration::from_secs(5);

@@ -52,6 +52,13 @@ impl AgentHub {
         self.state.lock().core = Some(core);
     }
 
+    /// Nothing is sent after what waits.
+    pub(super) fn end(&self) {
+        let mut wakers = Wakers::new();
+        self.state.lock().outbox.close(&mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// The stream has ended, and with it all tunnels.
     pub(super) fn close(&self) {
         let mut wakers = Wakers::new();

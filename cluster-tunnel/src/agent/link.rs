@@ -16,7 +16,7 @@ use crate::{
     Extension,
     agent_core::{AgentCore, AgentEvent},
     extension, metadata,
-    rpc::{self, Call, Keepalive, exchange},
+    rpc::{self, Call, Keepalive, Status, exchange},
 };
 
 /// A handle on a stream.
@@ -35,6 +35,11 @@ pub(super) struct Linked {
 impl Link {
     pub(super) fn drain(&self) {
         self.hub.handle(AgentEvent::Drain);
+    }
+
+    /// Ends the stream when everything that waits is sent.
+    pub(super) fn end(&self) {
+        self.hub.end();
     }
 
     pub(super) fn report(&self, tunnels: usize) {
@@ -83,7 +88,14 @@ async fn open_without_limit(shared: &Arc<Shared>) -> Result<Linked, LinkError> {
             open.0.handle(AgentEvent::Drain);
         }
         let mut end = LinkEnd::new(Arc::clone(&open.0), shared);
-        match driver.run(exchange(&mut receiver, &mut sender, &mut end)).await {
+        let both = async {
+            exchange(&mut receiver, &mut sender, &mut end).await?;
+            // The server ends it, too, when it has taken everything.
+            sender.half_close();
+            while receiver.next().await?.is_some() {}
+            Ok::<_, Status>(())
+        };
+        match driver.run(both).await {
             Ok(Ok(())) => {}
             Ok(Err(status)) => tracing::debug!(%status, "a stream to a server broke"),
             Err(error) => tracing::debug!(%error, "a connection to a server ended"),

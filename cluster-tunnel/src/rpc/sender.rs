@@ -58,6 +58,12 @@ impl Sender {
         self.flush()
     }
 
+    /// Ends a client's request: nothing more comes from it.
+    pub(crate) fn half_close(&mut self) {
+        // If it has ended already, nobody is there to be told.
+        let _ = self.stream.send_data(Segment::default(), true);
+    }
+
     /// Ends a server's answer.
     pub(crate) fn finish(mut self, status: &Status) {
         let mut trailers = HeaderMap::new();

@@ -1,6 +1,6 @@
 //! A process whose file descriptors are used up.
 
-use std::{fs::File, process::Command};
+use std::fs::File;
 
 use cluster_tunnel::{
     Reason, Target,
@@ -18,13 +18,7 @@ use crate::{
 
 #[test]
 fn dials_are_refused_while_descriptors_are_used_up_and_all_goes_on_after() {
-    let child =
-        "ulimit -n 128 && exec \"$0\" --exact descriptors::with_few_descriptors --ignored --nocapture";
-    let program = std::env::current_exe().unwrap();
-    let output = Command::new("sh").arg("-c").arg(child).arg(program).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("1 passed"), "{said}");
+    bed::alone("descriptors::with_few_descriptors", 128);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
