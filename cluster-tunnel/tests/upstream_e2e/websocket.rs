@@ -64,7 +64,7 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Ve
 pub async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &[u8], masked: bool) -> io::Result<()> {
     let masking = if masked { 0x80 } else { 0 };
     let length = u16::try_from(message.len()).map_err(io::Error::other)?;
-    let mut frame = vec![0x80 | BINARY, masking | 126];
+    let mut frame = vec![0x80 | BINARY, masking | 0x7e];
     frame.extend_from_slice(&length.to_be_bytes());
     let mask: &[u8] = if masked { &[1, 2, 3, 4] } else { &[0; 4] };
     if masked {
