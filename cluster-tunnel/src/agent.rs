@@ -1,5 +1,6 @@
 //! The agent: keeps streams to all servers, and connects for them to the API server beside it.
 
+mod connection;
 mod hub;
 mod link;
 mod schedule;
@@ -28,6 +29,7 @@ pub use self::{
     settings::{AgentSettings, CountedServers, ServerCount, Token},
     way::{LinkError, Server},
 };
+use crate::rpc::Code;
 
 /// An agent. A clone is another handle on the same one.
 #[derive(Clone)]
@@ -104,7 +106,10 @@ impl Agent {
         load.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if draining && self.tunnels() == 0 {
-                return;
+                // The last bytes of the last tunnel may still wait for their way.
+                shared.links.lock().values().for_each(Link::end);
+                let ended = async { while links.join_next().await.is_some() {} };
+                return tokio::time::timeout(LINGER, ended).await.unwrap_or_default();
             }
             let connected = shared.links.lock().len();
             let wanted = shared.settings.count.wanted();
@@ -195,7 +200,7 @@ impl Agent {
                 });
             }
             // A server of this crate says so before it takes the stream in.
-            Err(LinkError::Status(status)) if status.code() == tonic::Code::AlreadyExists => {
+            Err(LinkError::Status(status)) if status.code == Code::AlreadyExists => {
                 shared.counters.duplicates.fetch_add(1, Relaxed);
                 schedule.failed(now);
             }
@@ -208,6 +213,9 @@ impl Agent {
         }
     }
 }
+
+/// How long a server may take to take the last bytes of an agent that ends.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How often servers are told of the agent's tunnels.
 const LOAD: Duration = Duration::from_secs(5);

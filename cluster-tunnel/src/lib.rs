@@ -21,6 +21,7 @@
 
 pub mod agent;
 pub mod agent_core;
+mod chunks;
 pub mod cluster_core;
 mod cluster_name;
 mod extension;
@@ -34,6 +35,7 @@ mod metadata;
 mod outbox;
 mod pipe;
 mod reason;
+mod rpc;
 pub mod server;
 mod splice;
 mod stream;
@@ -47,6 +49,7 @@ pub use fair_queue::FairQueue;
 pub use frame::{ConnectId, Frame, Malformed};
 pub use identifiers::Identifiers;
 pub use reason::Reason;
+pub use rpc::{Code, Status};
 pub use server::TunnelServer;
 pub use stream::TunnelStream;
 pub use target::{API_SERVER, HostNames, NoRoute, Target};

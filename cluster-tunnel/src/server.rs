@@ -1,10 +1,11 @@
 //! The server: agents come to it, and clients dial through it.
 
 mod agents;
+mod authority;
+mod clients;
 mod connect;
 mod connector;
 mod counters;
-mod grpc;
 mod hub;
 mod identity;
 mod listen;

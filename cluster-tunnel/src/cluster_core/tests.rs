@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::*;
+use crate::Extension;
 
 /// A core and the time that its events happen at.
 struct Bench {

@@ -1,149 +1,146 @@
-//! The service that agents open their streams with.
+//! The streams of agents.
 
-use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
-
-use tonic::{
-    Request, Response, Status, Streaming,
-    metadata::{MetadataMap, MetadataValue},
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::SystemTime,
 };
+
+use http::{HeaderMap, HeaderValue};
 
 use super::{
     Claim, Presented, Refusal, ServerEvent, TunnelServer,
-    hub::{ClusterHub, LinkStream},
+    hub::{ClusterHub, LinkEnd},
     listen::Peer,
 };
 use crate::{
-    Extension, Frame, Identifiers,
+    Extension, Identifiers,
     cluster_core::LinkId,
     extension, metadata,
-    wire::{Packet, agent_service_server::AgentService},
+    rpc::{Asked, Code, Status, exchange},
 };
 
-/// The service that agents open their streams with.
-pub(super) struct Agents(pub(super) TunnelServer);
-
-#[tonic::async_trait]
-impl AgentService for Agents {
-    type ConnectStream = LinkStream;
-
-    /// Answers at once, with headers: agents wait for them before they send anything.
-    async fn connect(&self, request: Request<Streaming<Packet>>) -> Result<Response<LinkStream>, Status> {
-        let id = &self.0.shared.settings.id;
-        if request.metadata().get_all(metadata::CONNECTED).iter().any(|known| known == id.as_str()) {
-            return Err(Status::already_exists(format!("the agent is connected to {id} already")));
+/// Takes in an agent's stream, or refuses it, and serves it until it ends.
+pub(super) async fn serve(server: &TunnelServer, peer: &Peer, asked: Asked) {
+    let (claim, expires) = match admit(server, peer, asked.headers()).await {
+        Ok(admitted) => admitted,
+        Err(status) => return asked.refuse(&status),
+    };
+    let extension = extension_of(asked.headers());
+    let headers = match answer(server, extension) {
+        Ok(headers) => headers,
+        Err(status) => return asked.refuse(&status),
+    };
+    let Ok((mut receiver, mut sender)) = asked.accept(headers) else { return };
+    let link = Link::open(server.clone(), claim, extension);
+    let mut end = LinkEnd::new(Arc::clone(&link.hub), link.number, &server.shared.counters.malformed);
+    let status = tokio::select! {
+        result = exchange(&mut receiver, &mut sender, &mut end) => match result {
+            Ok(()) => Status::ok(),
+            Err(status) => {
+                tracing::debug!(%status, "an agent's stream broke");
+                status
+            }
+        },
+        () = until(expires) => {
+            tracing::info!(cluster = %link.claim.cluster, "an agent's credentials have ended");
+            Status::new(Code::Unauthenticated, "the credentials have ended")
         }
-        let claim = claim(request.metadata());
-        let admitted = match &claim {
-            Ok(claim) => self.admit(&request, claim).await,
-            Err(refusal) => Err(refusal.clone()),
-        };
-        let expires = match admitted {
-            Ok(expires) => expires,
-            Err(refusal) => return Err(self.refuse(claim.ok(), refusal)),
-        };
-        let claim = claim.map_err(|refusal| self.refuse(None, refusal))?;
+    };
+    sender.finish(&status);
+}
 
-        let shared = &self.0.shared;
-        let extension = extension_of(request.metadata());
-        let link = shared.next_link();
-        let (hub, stream) = {
+/// A stream of an agent in its cluster, until it is dropped.
+struct Link {
+    server: TunnelServer,
+    claim: Claim,
+    hub: Arc<ClusterHub>,
+    number: LinkId,
+}
+
+impl Link {
+    fn open(server: TunnelServer, claim: Claim, extension: Option<Extension>) -> Self {
+        let shared = &server.shared;
+        let number = shared.next_link();
+        let hub = {
             let mut clusters = shared.clusters.lock();
             let hub = clusters.entry(claim.cluster.clone()).or_insert_with(|| {
                 Arc::new(ClusterHub::new(claim.cluster.clone(), shared.settings.core.clone()))
             });
-            let hub = Arc::clone(hub);
-            let stream = hub.open_link(link, extension);
-            (hub, stream)
+            // Before the lock is let go, since a cluster without links is forgotten.
+            hub.open_link(number, extension);
+            Arc::clone(hub)
         };
         shared.counters.accepted.fetch_add(1, Relaxed);
         shared.report(ServerEvent::AgentConnected(claim.clone()));
-
-        let (server, stop) = (self.0.clone(), shared.stop.clone());
-        shared.tasks.spawn(async move {
-            tokio::select! {
-                () = receive(&server, &hub, link, request.into_inner()) => {}
-                () = until(expires) => tracing::info!(cluster = %claim.cluster, "an agent's credentials have ended"),
-                () = stop.cancelled() => {}
-            }
-            hub.close_link(link);
-            server.shared.tidy(&claim.cluster);
-            server.shared.report(ServerEvent::AgentLost(claim));
-        });
-
-        let mut response = Response::new(stream);
-        let headers = response.metadata_mut();
-        let id = MetadataValue::try_from(&shared.settings.id);
-        headers
-            .insert(metadata::SERVER_ID, id.map_err(|_| Status::internal("the server's id is no header"))?);
-        headers.insert(metadata::SERVER_COUNT, MetadataValue::from(shared.settings.count));
-        if extension.is_some()
-            && let Ok(value) = MetadataValue::try_from(shared.settings.core.extension.bounded().to_header())
-        {
-            headers.insert(extension::HEADER, value);
-        }
-        Ok(response)
+        Self { server, claim, hub, number }
     }
 }
 
-impl Agents {
-    /// Whether the agent may speak for the cluster, and until when.
-    async fn admit(
-        &self,
-        request: &Request<Streaming<Packet>>,
-        claim: &Claim,
-    ) -> Result<Option<SystemTime>, Refusal> {
-        if self.0.shared.stop.is_cancelled() {
-            return Err(Refusal::Ending);
-        }
-        let peer = request.extensions().get::<Peer>();
-        let token = request.metadata().get(metadata::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let presented = Presented {
-            certificates: peer.map(|peer| Arc::clone(&peer.certificates)).unwrap_or_default(),
-            token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
-            address: peer.and_then(|peer| peer.address),
-        };
-        let identity = self.0.shared.authenticator.identify(&presented, claim).await?;
-        if !identity.clusters.contains(&claim.cluster) {
-            return Err(Refusal::StolenName { identity: identity.name, cluster: claim.cluster.clone() });
-        }
-        Ok(identity.expires)
-    }
-
-    fn refuse(&self, claim: Option<Claim>, refusal: Refusal) -> Status {
-        let shared = &self.0.shared;
-        *shared.counters.refused.lock().entry(refusal.category()).or_default() += 1;
-        let status = match &refusal {
-            Refusal::Request(text) => Status::invalid_argument(text),
-            Refusal::NoCredentials | Refusal::Invalid(_) => Status::unauthenticated(refusal.to_string()),
-            Refusal::StolenName { .. } => {
-                tracing::warn!(%refusal, "an agent was refused");
-                Status::permission_denied(refusal.to_string())
-            }
-            Refusal::Unavailable(_) | Refusal::Ending => Status::unavailable(refusal.to_string()),
-        };
-        shared.report(ServerEvent::AgentRefused { claim, refusal });
-        status
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.hub.close_link(self.number);
+        self.server.shared.tidy(&self.claim.cluster);
+        self.server.shared.report(ServerEvent::AgentLost(self.claim.clone()));
     }
 }
 
-/// Takes what the agent sends until its stream ends.
-async fn receive(server: &TunnelServer, hub: &ClusterHub, link: LinkId, mut packets: Streaming<Packet>) {
-    loop {
-        match packets.message().await {
-            Ok(Some(packet)) => match Frame::try_from(packet) {
-                Ok(frame) => hub.received(link, frame),
-                Err(error) => {
-                    server.shared.counters.malformed.fetch_add(1, Relaxed);
-                    tracing::debug!(%error, "a packet of an agent was passed over");
-                }
-            },
-            Ok(None) => return,
-            Err(status) => return tracing::debug!(%status, "an agent's stream broke"),
-        }
+/// For which cluster the agent may speak, and until when; or what it is told instead.
+async fn admit(
+    server: &TunnelServer,
+    peer: &Peer,
+    headers: &HeaderMap,
+) -> Result<(Claim, Option<SystemTime>), Status> {
+    let id = &server.shared.settings.id;
+    if headers.get_all(metadata::CONNECTED).iter().any(|known| known == id.as_str()) {
+        return Err(Status::new(Code::AlreadyExists, format!("the agent is connected to {id} already")));
+    }
+    let claim = claim(headers).map_err(|refusal| refuse(server, None, refusal))?;
+    match identify(server, peer, headers, &claim).await {
+        Ok(expires) => Ok((claim, expires)),
+        Err(refusal) => Err(refuse(server, Some(claim), refusal)),
     }
 }
 
-fn claim(headers: &MetadataMap) -> Result<Claim, Refusal> {
+async fn identify(
+    server: &TunnelServer,
+    peer: &Peer,
+    headers: &HeaderMap,
+    claim: &Claim,
+) -> Result<Option<SystemTime>, Refusal> {
+    if server.shared.stop.is_cancelled() {
+        return Err(Refusal::Ending);
+    }
+    let token = headers.get(metadata::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let presented = Presented {
+        certificates: Arc::clone(&peer.certificates),
+        token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
+        address: peer.address,
+    };
+    let identity = server.shared.authenticator.identify(&presented, claim).await?;
+    if !identity.clusters.contains(&claim.cluster) {
+        return Err(Refusal::StolenName { identity: identity.name, cluster: claim.cluster.clone() });
+    }
+    Ok(identity.expires)
+}
+
+fn refuse(server: &TunnelServer, claim: Option<Claim>, refusal: Refusal) -> Status {
+    let shared = &server.shared;
+    *shared.counters.refused.lock().entry(refusal.category()).or_default() += 1;
+    let code = match &refusal {
+        Refusal::Request(_) => Code::InvalidArgument,
+        Refusal::NoCredentials | Refusal::Invalid(_) => Code::Unauthenticated,
+        Refusal::StolenName { .. } => {
+            tracing::warn!(%refusal, "an agent was refused");
+            Code::PermissionDenied
+        }
+        Refusal::Unavailable(_) | Refusal::Ending => Code::Unavailable,
+    };
+    let status = Status::new(code, refusal.to_string());
+    shared.report(ServerEvent::AgentRefused { claim, refusal });
+    status
+}
+
+fn claim(headers: &HeaderMap) -> Result<Claim, Refusal> {
     let one = |name: &'static str| {
         let mut values = headers.get_all(name).iter();
         let first = values.next();
@@ -163,7 +160,23 @@ fn claim(headers: &MetadataMap) -> Result<Claim, Refusal> {
     Ok(Claim { agent, cluster, identifiers })
 }
 
-fn extension_of(headers: &MetadataMap) -> Option<Extension> {
+/// The headers of an agent's answer.
+fn answer(server: &TunnelServer, extension: Option<Extension>) -> Result<HeaderMap, Status> {
+    let settings = &server.shared.settings;
+    let header = |text: &str| {
+        HeaderValue::try_from(text)
+            .map_err(|_| Status::new(Code::Internal, format!("{text:?} cannot be a header's value")))
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(metadata::SERVER_ID, header(&settings.id)?);
+    headers.insert(metadata::SERVER_COUNT, HeaderValue::from(settings.count));
+    if extension.is_some() {
+        headers.insert(extension::HEADER, header(&settings.core.extension.bounded().to_header())?);
+    }
+    Ok(headers)
+}
+
+fn extension_of(headers: &HeaderMap) -> Option<Extension> {
     Extension::from_header(headers.get(extension::HEADER)?.to_str().ok()?)
 }
 

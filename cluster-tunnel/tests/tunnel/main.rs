@@ -8,10 +8,16 @@
 )]
 
 mod backend;
+mod bad_ways;
 mod bed;
+mod descriptors;
 mod dialling;
 mod faults;
 mod fronts;
 mod identity;
+mod namespaces;
+mod proxied;
 mod reconnecting;
+mod slow_way;
 mod stalling;
+mod tokens;

@@ -17,10 +17,10 @@ use crate::{
     bed::{self, Authority, cluster, links, until},
 };
 
-const AGENTS: usize = 200;
+const AGENTS: usize = 500;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_agents_of_a_restarted_server_come_back_spread() {
+async fn five_hundred_agents_of_a_restarted_server_come_back_spread() {
     let authority = Authority::new();
     let address = "127.0.0.1:0".parse().unwrap();
     let running = bed::serve_with(&authority, ServerSettings::new("s1"), Arc::new(AllowAll), address).await;

@@ -9,17 +9,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use cluster_tunnel::{
-    ConnectId, Frame,
-    wire::{Packet, proxy_service_client::ProxyServiceClient},
-};
+use cluster_tunnel::{ConnectId, Frame, wire::Packet};
 use futures::{SinkExt, StreamExt, channel::mpsc};
+use http::uri::PathAndQuery;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use testbed::FrontEnd;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::UnixStream,
 };
+use tonic::{Request, client::Grpc};
+use tonic_prost::ProstCodec;
 use tower_service::Service;
 
 /// A tunnel's bytes.
@@ -66,11 +66,15 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
         .await
         .map_err(io::Error::other)?;
     tokio::spawn(connection);
-    let mut client = ProxyServiceClient::with_origin(Http2(sender), "http://localhost".parse().unwrap());
+    let mut client = Grpc::with_origin(Http2(sender), "http://localhost".parse().unwrap());
+    client.ready().await.map_err(io::Error::other)?;
     let (mut packets, outgoing) = mpsc::channel::<Packet>(1);
     let dial = Frame::DialRequest { random: 4711, address: address.to_owned() };
     packets.send(dial.into()).await.map_err(io::Error::other)?;
-    let mut incoming = client.proxy(outgoing).await.map_err(io::Error::other)?.into_inner();
+    let method = PathAndQuery::from_static("/ProxyService/Proxy");
+    let codec = ProstCodec::<Packet, Packet>::default();
+    let answer = client.streaming(Request::new(outgoing), method, codec).await.map_err(io::Error::other)?;
+    let mut incoming = answer.into_inner();
     let answer = incoming.message().await.map_err(io::Error::other)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let id = match Frame::try_from(answer).map_err(io::Error::other)? {
         Frame::DialResponse { random: 4711, outcome } => outcome.map_err(io::Error::other)?,
