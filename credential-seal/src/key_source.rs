@@ -179,12 +179,6 @@ impl KeySource {
         }
     }
 
-    /// Forgets the data key that seals, so that the next seal makes a new one: after a key that was wrapped turned out not
-    /// to be unwrapped.
-    pub async fn forget_sealing_key(&self) {
-        *self.sealing.lock().await = None;
-    }
-
     /// Asks the provider how it is. Embedders do so now and then, so that health and staleness are known.
     ///
     /// # Errors
