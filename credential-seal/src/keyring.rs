@@ -133,8 +133,9 @@ impl Keyring {
             .to_open(&sealed.key)
             .await
             .map_err(|error| OpenError::Provider { provider: source.name().to_owned(), error })?;
-        envelope::open(&sealed, &key, identity)
-            .map_err(|error| OpenError::NotAuthentic { identity: identity.clone(), error })
+        let opened = envelope::open(&sealed, &key, identity);
+        source.note_opening(&sealed.key, opened.is_ok()).await;
+        opened.map_err(|error| OpenError::NotAuthentic { identity: identity.clone(), error })
     }
 
     /// Whether a value is to be sealed anew: it is of another provider than the first, or of a key that it replaced. As

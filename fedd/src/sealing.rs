@@ -142,7 +142,8 @@ impl Sealing {
         let sealed = self.keyring.seal(&self.identity(secret), &token).await?;
         let with = Sealed::read(&sealed)?;
         let data = secret.data.get_or_insert_default();
-        data.remove(TOKEN_KEY);
+        // Overwritten as it goes.
+        data.remove(TOKEN_KEY).map(|plain| SecretBytes::new(plain.0));
         data.insert(SEALED_TOKEN_KEY.to_owned(), ByteString(sealed));
         let pointer = format!("{}/{}", with.provider, with.key.key_id);
         secret.metadata.annotations.get_or_insert_default().insert(SEALED_WITH.to_owned(), pointer);

@@ -185,7 +185,7 @@ async fn a_sealed_token_is_found_nowhere() {
 
     let metrics = http::Request::get("/metrics").body(Vec::new()).unwrap();
     let metrics = client.request_text(metrics).await.unwrap();
-    assert!(metrics.contains("fedd_token_rotations"), "{metrics}");
+    assert!(metrics.contains("kubefedcluster_total"), "{metrics}");
     written(&home.folder().join("metrics"), &metrics);
     back_up(&home).await;
     written(&home.folder().join("log"), &serving.told());

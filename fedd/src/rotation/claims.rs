@@ -50,6 +50,10 @@ pub struct Anchor {
     pub uid: Option<String>,
 }
 
+/// A life of so many seconds has no end that anybody will see: a hundred years. The federation's own API server has such
+/// tokens in the place of eternal ones.
+const NEVER: i64 = 100 * 365 * 24 * 60 * 60;
+
 impl Claims {
     /// Of a token; none if it is no service account's, or nothing that can be read.
     ///
@@ -61,7 +65,8 @@ impl Claims {
         let bound = &claims["kubernetes.io"];
         if bound.is_object() {
             let of = &bound["serviceaccount"];
-            let second = |field: &str| Timestamp::from_second(claims[field].as_i64()?).ok();
+            let (issued, expires) = (claims["iat"].as_i64()?, claims["exp"].as_i64()?);
+            let at = |second: i64| Timestamp::from_second(second).ok();
             let anchor = text(&bound["secret"]["name"]);
             return Some(Self {
                 account: Account {
@@ -69,7 +74,8 @@ impl Claims {
                     name: text(&of["name"])?,
                     uid: text(&of["uid"])?,
                 },
-                life: Some(Life { issued: second("iat")?, expires: second("exp")? }),
+                life: (expires.checked_sub(issued)? < NEVER)
+                    .then_some(Life { issued: at(issued)?, expires: at(expires).unwrap_or(Timestamp::MAX) }),
                 anchor: anchor.map(|name| Anchor { name, uid: text(&bound["secret"]["uid"]) }),
             });
         }
@@ -114,6 +120,14 @@ mod tests {
         let claims = Claims::of(&eternal).unwrap();
         assert_eq!((claims.life, claims.account.namespace.as_str()), (None, "fed"));
         assert_eq!(claims.anchor, Some(Anchor { name: "rz00-x7".to_owned(), uid: None }));
+    }
+
+    #[test]
+    fn an_end_that_nobody_sees_is_none() {
+        let bound = token(&json!({"iat": 1_800_000_000, "exp": 253_402_300_799_i64, "kubernetes.io": {
+            "namespace": "fed", "serviceaccount": {"name": "rz00", "uid": "u"}, "secret": {"name": "t", "uid": "s"}}}));
+        let claims = Claims::of(&bound).unwrap();
+        assert!(claims.life.is_none() && claims.anchor.is_some());
     }
 
     #[test]
