@@ -1,7 +1,8 @@
 //! Reads what others have written: every replica tells its watches of all writes.
 //!
 //! Nothing in MySQL's protocol tells of a commit, so the table is asked. Right after somebody else's write it is asked
-//! every [`SOON`], and less and less often while nothing comes, down to every [`IDLE`]. So an idle store asks the
+//! again after [`SOON`], or as much later as it took to read that, so that a database which is slow is not slowed down more;
+//! and less and less often while nothing comes, down to every [`IDLE`]. So an idle store asks the
 //! database 40 times a second for the end of an index, and a watch hears of a write elsewhere at most [`IDLE`] and a
 //! round trip later.
 
@@ -65,13 +66,14 @@ impl Tail {
                 () = sleep(pause) => {}
                 () = self.publisher.wanted(), if !failing => sleep(SOON).await,
             }
+            let begin = Instant::now();
             match self.step().await {
                 Ok(news) => {
                     if failing {
                         tracing::info!("the database answers again");
                     }
                     failing = false;
-                    pause = if news { SOON } else { IDLE.min(pause * 2) };
+                    pause = if news { begin.elapsed().clamp(SOON, IDLE) } else { IDLE.min(pause * 2) };
                 }
                 Err(fault) => {
                     if !failing {

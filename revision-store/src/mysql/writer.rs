@@ -9,7 +9,7 @@ use mysql_async::{Conn, prelude::Queryable};
 use tokio::{
     sync::mpsc,
     task::yield_now,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
     publisher::Publisher,
     request::Request,
 };
-use crate::{StoreError, WriteError, Written, commits::CommitCounter};
+use crate::{StoreError, Write, WriteError, Written, commits::CommitCounter};
 
 /// How many writes are committed together at most, and how many bytes of values, more or less.
 const AT_ONCE: usize = 256;
@@ -112,7 +112,8 @@ impl Writer {
         let mut pause = FIRST_PAUSE;
         loop {
             let writes = requests.iter().map(|request| request.write.clone()).collect();
-            let fault = match self.attempt(writes).await {
+            let earliest = requests.iter().map(|request| request.deadline).min().unwrap_or_else(Instant::now);
+            let fault = match self.attempt(writes, earliest).await {
                 Ok(decided) => return self.done(requests, decided),
                 Err(Attempt::NotDone(fault)) => fault,
                 Err(Attempt::InDoubt(fault, decided)) => {
@@ -132,9 +133,8 @@ impl Writer {
                 return refuse(requests, &error);
             }
             tracing::debug!(problem = %fault, "a batch is tried again");
-            let earliest = requests.iter().map(|request| request.deadline).min();
             let again = Instant::now() + pause;
-            sleep_until(earliest.map_or(again, |earliest| earliest.min(again))).await;
+            sleep_until(earliest.min(again)).await;
             pause = LAST_PAUSE.min(pause * 2);
             let now = Instant::now();
             for late in requests.extract_if(.., |request| request.deadline <= now) {
@@ -147,11 +147,12 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, writes: Vec<crate::Write>) -> Result<Decided, Attempt> {
+    /// Tries to do writes. A connection that it takes has to be there at `earliest`, when the first of them is answered.
+    async fn attempt(&mut self, writes: Vec<Write>, earliest: Instant) -> Result<Decided, Attempt> {
         let limit = self.connector.options.statement_timeout;
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect().await.map_err(Attempt::NotDone)?,
+            None => self.connect_until(earliest).await.map_err(Attempt::NotDone)?,
         };
         let decided = batch::begin(&mut connection, limit, writes).await.map_err(Attempt::NotDone)?;
         if decided.changes_something() {
@@ -232,6 +233,12 @@ impl Writer {
         };
         tracing::error!(%error, "the outcome of a commit is unknown");
         error
+    }
+
+    async fn connect_until(&self, end: Instant) -> Result<Conn, Fault> {
+        let begin = Instant::now();
+        let connected = timeout_at(end, self.connect()).await;
+        connected.unwrap_or_else(|_late| Err(Fault::Silent(begin.elapsed())))
     }
 
     async fn connect(&self) -> Result<Conn, Fault> {
