@@ -82,8 +82,13 @@ async fn tokens_are_sealed_used_rotated_and_never_written_readable() {
     let _rz00 = home.joined_with("rz00", &[], &[&flag]).await;
     cluster(&client, "rz00", "Ready", true).await;
     assert_eq!(data_keys(&client, "rz00-token").await, [SEALED_TOKEN_KEY]);
-    let sealing =
-        Sealing::open(&SealingArgs { sealing_config: Some(config.clone()) }, &client).await.unwrap().unwrap();
+    let sealing = Sealing::open(
+        &SealingArgs { sealing_config: Some(config.clone()), ..SealingArgs::default() },
+        &client,
+    )
+    .await
+    .unwrap()
+    .unwrap();
     let sealed = secrets(&client).get("rz00-token").await.unwrap();
     assert_eq!(sealed.annotations()[SEALED_WITH], "vault/key-1");
     let token = sealing.opened(&sealed).await.unwrap();

@@ -1,6 +1,7 @@
 //! `fedd run`, `fedd controller`, `fedd webhook`: the control plane, whole and in parts.
 
 mod lead;
+mod sharding;
 mod shutdown;
 
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-pub(crate) use self::lead::Leading;
+pub(crate) use self::lead::{AfterLoss, Leading, Work};
+pub use self::sharding::ShardArgs;
 pub(crate) use self::shutdown::Shutdown;
 use crate::args::{HostArgs, Listen, listen};
 use crate::http::{self, Check, Readiness, Server};
@@ -49,10 +51,14 @@ pub struct DaemonArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Controllers")]
 pub struct EngineArgs {
-    /// Let only the replica that holds the Lease fedd-controller write; false for a single replica
+    /// Let only the replica that holds a shard's Lease write for it (fedd-controller, fedd-controller-1, …); false for a
+    /// single replica
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
           default_missing_value = "true", require_equals = true)]
     pub leader_elect: bool,
+    /// Who does what.
+    #[command(flatten)]
+    pub sharding: ShardArgs,
     /// How long members may take.
     #[command(flatten)]
     pub timeouts: MemberTimeoutArgs,
@@ -89,6 +95,7 @@ pub struct MemberTimeoutArgs {
 impl EngineArgs {
     /// For a process with an API server of its own. If no other process has the data, nobody else can lead.
     pub(crate) fn of_server(
+        sharding: ShardArgs,
         timeouts: MemberTimeoutArgs,
         tunnels: TunnelArgs,
         sealing: SealingArgs,
@@ -97,6 +104,7 @@ impl EngineArgs {
     ) -> Self {
         Self {
             leader_elect: is_shared,
+            sharding,
             timeouts,
             tunnels,
             rest_config_qps: None,
@@ -141,8 +149,8 @@ impl EngineArgs {
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Run the control plane: controllers and webhooks.\n\n\
-    Replicas may run side by side: all serve webhooks, and the one that holds the Lease writes. A replica that loses \
-    the Lease ends with exit code 1, to be started again. SIGTERM and SIGINT end it when what is under way is done; a \
+    Replicas may run side by side: all serve webhooks, and the one that holds a shard's Lease writes for that shard. A \
+    replica that loses a Lease ends with exit code 1, to be started again. SIGTERM and SIGINT end it when what is under way is done; a \
     second one ends it at once.";
 
 /// Flags of `fedd run`.
@@ -259,7 +267,8 @@ async fn parts(
         Some(engine) => engine.sealing(&client, &metrics, stop).await?,
         None => None,
     };
-    let leading = Arc::new(Leading::new(tunnels.as_ref().map(Tunnels::dialer), sealing));
+    let dialer = tunnels.as_ref().map(Tunnels::dialer);
+    let leading = Arc::new(Leading::new(dialer, sealing, AfterLoss::End));
     let servers = serve(args, readiness(&webhook_ready, &leading), &metrics, stop).await?;
     let webhooks = webhook.map(|options| {
         let (client, settings, stop) = (client.clone(), settings.clone(), stop.clone());
@@ -269,9 +278,10 @@ async fn parts(
             webhook::run(client, options, settings, stop, webhook_ready).await
         })
     });
-    if let Some(engine) = engine {
+    if let Some(args) = engine {
+        let (namespace, stop) = (namespace.clone(), stop.clone());
         // After a failure, a lost lease above all, nothing is waited for.
-        leading.run(client, namespace, &engine, settings, metrics, stop).await?;
+        leading.run(Work { client, namespace, args, settings, metrics, stop }).await?;
     } else {
         stop.cancelled().await;
     }
