@@ -4,6 +4,7 @@ use std::{
     io,
     path::Path,
     pin::Pin,
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
@@ -60,6 +61,8 @@ async fn connect(mut stream: UnixStream, address: &str) -> io::Result<Box<dyn St
     }
 }
 
+static DIALS: AtomicI64 = AtomicI64::new(1);
+
 async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> {
     let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
         .handshake(TokioIo::new(stream))
@@ -69,7 +72,9 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     let mut client = Grpc::with_origin(Http2(sender), "http://localhost".parse().unwrap());
     client.ready().await.map_err(io::Error::other)?;
     let (mut packets, outgoing) = mpsc::channel::<Packet>(1);
-    let dial = Frame::DialRequest { random: 4711, address: address.to_owned() };
+    // Upstream's server tells pending dials apart by this, over all clients.
+    let random = DIALS.fetch_add(1, Relaxed);
+    let dial = Frame::DialRequest { random, address: address.to_owned() };
     packets.send(dial.into()).await.map_err(io::Error::other)?;
     let method = PathAndQuery::from_static("/ProxyService/Proxy");
     let codec = ProstCodec::<Packet, Packet>::default();
@@ -77,7 +82,7 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     let mut incoming = answer.into_inner();
     let answer = incoming.message().await.map_err(io::Error::other)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let id = match Frame::try_from(answer).map_err(io::Error::other)? {
-        Frame::DialResponse { random: 4711, outcome } => outcome.map_err(io::Error::other)?,
+        Frame::DialResponse { random: same, outcome } if same == random => outcome.map_err(io::Error::other)?,
         other => return Err(io::Error::other(format!("{other:?}"))),
     };
 
