@@ -50,7 +50,9 @@ async fn apply(client: &Client, yaml: &str) {
             None => Api::all_with(client.clone(), &resource),
         };
         let name = object.metadata.name.clone().unwrap();
-        api.patch(&name, &PatchParams::apply("administrator"), &Patch::Apply(&object)).await.unwrap();
+        // As kubectl's own apply does it, whoever wrote the fields before.
+        let params = PatchParams::apply("administrator").force();
+        api.patch(&name, &params, &Patch::Apply(&object)).await.unwrap();
     }
 }
 
@@ -339,7 +341,7 @@ async fn a_member_gives_what_the_federated_types_take_and_no_more() {
         .await
         .unwrap();
     let clusters: Api<KubeFedCluster> = Api::namespaced(client.clone(), FEDERATION);
-    assert!(!clusters.get("rz00").await.unwrap().condition("RightsMissing").is_some());
+    assert!(clusters.get("rz00").await.unwrap().condition("RightsMissing").is_none());
 
     // What is not, cannot be touched; nor does the account make itself more than it is.
     list_answers(Api::<Secret>::all(account.clone()), 403).await;
