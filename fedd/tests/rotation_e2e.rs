@@ -199,7 +199,7 @@ impl Bed {
         let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("m1")).unwrap();
         done(&host.kubeconfig_path(), &["install", "--types=configmaps", "--cluster-form-only"]).await;
         let config = sealing_config(testbed.folder());
-        let arguments = SealingArgs { sealing_config: Some(config.clone()), ..SealingArgs::default() };
+        let arguments = SealingArgs { sealing_config: Some(config.clone()), allow_core_dumps: true };
         let sealing = Sealing::open(&arguments, &host.client()).await.unwrap().unwrap();
         let config = format!("--sealing-config={}", config.display());
         Self { host, member, config, sealing, _testbed: testbed }
