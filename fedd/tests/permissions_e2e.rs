@@ -339,7 +339,7 @@ async fn a_member_gives_what_the_federated_types_take_and_no_more() {
         .await
         .unwrap();
     let clusters: Api<KubeFedCluster> = Api::namespaced(client.clone(), FEDERATION);
-    assert!(!clusters.get("rz00").await.unwrap().condition("RightsMissing").is_some());
+    assert!(clusters.get("rz00").await.unwrap().condition("RightsMissing").is_none());
 
     // What is not, cannot be touched; nor does the account make itself more than it is.
     list_answers(Api::<Secret>::all(account.clone()), 403).await;
