@@ -169,6 +169,6 @@ async fn a_start_of_a_thousand_clusters_asks_for_each_key_once() {
     let opener = bed.sealing().await;
     let opened: Vec<_> =
         stream::iter(&secrets).map(|secret| opener.open(secret)).buffer_unordered(1000).collect().await;
-    assert_eq!(opened.into_iter().filter(Result::is_ok).count(), 1000);
+    assert_eq!(opened.into_iter().flatten().count(), 1000);
     assert_eq!(kms.calls("decrypt") - before, 2, "one for each key");
 }
