@@ -89,7 +89,7 @@ fn written(path: &Path, text: &str) {
 }
 
 /// A federation whose server records and logs as much as it can.
-async fn home(sealed: bool) -> (Home, Option<String>) {
+fn home(sealed: bool) -> (Home, Option<String>) {
     let home = Home::new();
     let (policy, audit) = (home.folder().join("policy.yaml"), home.folder().join("audit.log"));
     let rules =
@@ -145,7 +145,7 @@ async fn back_up(home: &Home) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sealed_token_is_found_nowhere() {
-    let (home, config) = home(true).await;
+    let (home, config) = home(true);
     let config = config.unwrap();
     let serving = home.serve().await;
     let client = home.client().await;
@@ -201,7 +201,7 @@ async fn a_sealed_token_is_found_nowhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_readable_token_is_found_by_the_same_search() {
-    let (home, _) = home(false).await;
+    let (home, _) = home(false);
     let serving = home.serve().await;
     let client = home.client().await;
     let _member = home.joined("rz00", &[]).await;
@@ -235,7 +235,7 @@ async fn stranger() -> (String, Arc<Mutex<String>>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_changes_the_address_of_a_cluster_does_not_get_its_token() {
-    let (home, config) = home(true).await;
+    let (home, config) = home(true);
     let config = config.unwrap();
     let _serving = home.serve().await;
     let client = home.client().await;
@@ -332,7 +332,7 @@ async fn aborted(mut child: tokio::process::Child) -> ExitStatus {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_holds_keys_leaves_no_core_dump() {
-    let (home, config) = home(true).await;
+    let (home, config) = home(true);
     let config = config.unwrap();
     let _serving = home.serve().await;
     let client = home.client().await;
