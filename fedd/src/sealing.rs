@@ -127,19 +127,39 @@ impl Sealing {
         }
     }
 
-    /// Puts the sealed token in the place of the readable one, or of one that was sealed before.
+    /// Puts the sealed token in the place of the readable one, which is to be sent to this destination alone, or of one that
+    /// was sealed before, for whichever destination.
     ///
     /// # Errors
     /// There is no token, it does not open, or the provider gives no key.
-    pub async fn seal(&self, secret: &mut Secret) -> anyhow::Result<()> {
-        let token = match plain_token(secret) {
-            Some(token) => SecretBytes::new(token.to_vec()),
-            None => self.opened(secret).await?,
-        };
+    pub async fn seal(&self, secret: &mut Secret, destination: &str) -> anyhow::Result<()> {
+        match plain_token(secret) {
+            Some(token) => {
+                let token = SecretBytes::new(token.to_vec());
+                self.put(secret, &token, destination).await
+            }
+            None => {
+                let (token, before) = self.opened_for(secret).await?;
+                // One that was sealed before destinations were noted gets the present one.
+                self.put(secret, &token, before.as_deref().unwrap_or(destination)).await
+            }
+        }
+    }
+
+    /// Seals a sealed token for this destination instead of the one that it was sealed for.
+    ///
+    /// # Errors
+    /// It does not open, or the provider gives no key.
+    pub async fn seal_for(&self, secret: &mut Secret, destination: &str) -> anyhow::Result<()> {
+        let token = self.opened(secret).await?;
+        self.put(secret, &token, destination).await
+    }
+
+    async fn put(&self, secret: &mut Secret, token: &SecretBytes, destination: &str) -> anyhow::Result<()> {
         // For who looks at it without opening it.
         let claims = std::str::from_utf8(token.expose()).ok().and_then(Token::new);
         note_life(secret, claims.as_ref().and_then(Claims::of).as_ref());
-        let sealed = self.keyring.seal(&self.identity(secret), &token).await?;
+        let sealed = self.keyring.seal_noted(&self.identity(secret), Some(destination), token).await?;
         let with = Sealed::read(&sealed)?;
         let data = secret.data.get_or_insert_default();
         // Overwritten as it goes.
@@ -155,15 +175,20 @@ impl Sealing {
     /// # Errors
     /// It is not sealed, or does not open.
     pub async fn opened(&self, secret: &Secret) -> anyhow::Result<SecretBytes> {
+        self.opened_for(secret).await.map(|(token, _)| token)
+    }
+
+    /// The same, with the destination that it was sealed for.
+    async fn opened_for(&self, secret: &Secret) -> anyhow::Result<(SecretBytes, Option<String>)> {
         match sealed_token(secret) {
-            Some(sealed) => Ok(self.keyring.open(&self.identity(secret), sealed).await?),
+            Some(sealed) => Ok(self.keyring.open_noted(&self.identity(secret), sealed).await?),
             None => bail!("Secret {} holds no sealed token", secret.name_any()),
         }
     }
 
-    /// Whether a value is to be sealed anew, as of the last check.
+    /// Whether a value is to be sealed anew, as of the last check: by a newer key, or with its destination.
     pub fn is_stale(&self, sealed: &Sealed) -> bool {
-        self.keyring.is_stale(sealed)
+        sealed.note.is_none() || self.keyring.is_stale(sealed)
     }
 
     /// How each provider is, without asking.
@@ -185,10 +210,12 @@ impl OpenSealed for Sealing {
         };
         async move {
             let sealed = sealed_token(secret).unwrap_or_default();
-            let token = self.keyring.open(&self.identity(secret), sealed).await;
-            let token = token.map_err(|error| not_opened(error.to_string(), error.is_transient()))?;
+            let opened = self.keyring.open_noted(&self.identity(secret), sealed).await;
+            let (token, destination) =
+                opened.map_err(|error| not_opened(error.to_string(), error.is_transient()))?;
             let token = std::str::from_utf8(token.expose()).ok().and_then(Token::new);
-            token.ok_or_else(|| not_opened("what was sealed is no token".to_owned(), false))
+            let token = token.ok_or_else(|| not_opened("what was sealed is no token".to_owned(), false))?;
+            Ok(token.only_for(destination))
         }
         .boxed()
     }

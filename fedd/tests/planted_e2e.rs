@@ -8,11 +8,12 @@ mod process;
 #[path = "support/serving.rs"]
 mod serving;
 
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
@@ -21,10 +22,11 @@ use federation_model::{KubeFedCluster, TOKEN_KEY};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
+use parking_lot::Mutex;
 use propagation_engine::kube_ports::SEALED_TOKEN_KEY;
 use serde_json::json;
 use serving::{Home, becomes};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
 use process::{fedd, within};
@@ -87,7 +89,7 @@ fn written(path: &Path, text: &str) {
 }
 
 /// A federation whose server records and logs as much as it can.
-async fn home(sealed: bool) -> (Home, Option<String>) {
+fn home(sealed: bool) -> (Home, Option<String>) {
     let home = Home::new();
     let (policy, audit) = (home.folder().join("policy.yaml"), home.folder().join("audit.log"));
     let rules =
@@ -143,7 +145,7 @@ async fn back_up(home: &Home) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sealed_token_is_found_nowhere() {
-    let (home, config) = home(true).await;
+    let (home, config) = home(true);
     let config = config.unwrap();
     let serving = home.serve().await;
     let client = home.client().await;
@@ -199,7 +201,7 @@ async fn a_sealed_token_is_found_nowhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_readable_token_is_found_by_the_same_search() {
-    let (home, _) = home(false).await;
+    let (home, _) = home(false);
     let serving = home.serve().await;
     let client = home.client().await;
     let _member = home.joined("rz00", &[]).await;
@@ -213,6 +215,63 @@ async fn a_readable_token_is_found_by_the_same_search() {
     for name in ["fedd.db", "backup.db", "audit.log"] {
         assert!(names.contains(&name), "not found in {name}, only in {names:?}");
     }
+}
+
+/// Somebody who listens, and keeps what is sent.
+async fn stranger() -> (String, Arc<Mutex<String>>) {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (address, heard) =
+        (format!("http://{}", listener.local_addr().unwrap()), Arc::<Mutex<String>>::default());
+    let kept = heard.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut bytes = vec![0; 16 << 10];
+            let length = stream.read(&mut bytes).await.unwrap_or_default();
+            kept.lock().push_str(&String::from_utf8_lossy(&bytes[..length]));
+        }
+    });
+    (address, heard)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_changes_the_address_of_a_cluster_does_not_get_its_token() {
+    let (home, config) = home(true);
+    let config = config.unwrap();
+    let _serving = home.serve().await;
+    let client = home.client().await;
+    let _member = home.joined_with("rz00", &[], &[&config]).await;
+    is_ready(&client).await;
+    let token = sealed_token(&client, &config).await;
+    let clusters: Api<KubeFedCluster> = Api::namespaced(client.clone(), FEDERATION);
+    let right = clusters.get("rz00").await.unwrap().spec.api_endpoint;
+    let (address, heard) = stranger().await;
+    let at = async |endpoint: &str| {
+        let patch = Patch::Merge(json!({"spec": {"apiEndpoint": endpoint}}));
+        clusters.patch("rz00", &PatchParams::default(), &patch).await.unwrap();
+    };
+
+    at(&address).await;
+    becomes("the cluster says so", clusters.clone(), "rz00", |cluster| {
+        let condition = cluster.condition("ConfigMalformed").filter(|condition| condition.status == "True");
+        condition.and_then(|c| c.message.as_deref()).is_some_and(|words| words.contains("is sealed for"))
+    })
+    .await;
+    // Nor by a command that would use it there.
+    assert!(!told(&home, "rotated", &["credentials", "rotate", "rz00", &config]).await.success());
+    assert!(told(&home, "anew", &["credentials", "rotate-keys", &config]).await.success());
+    assert_eq!(*heard.lock(), "");
+
+    at(&right).await;
+    is_ready(&client).await;
+    at(&address).await;
+    let accept = ["credentials", "seal", "rz00", "--accept-destination", &config];
+    assert!(told(&home, "accepted", &accept).await.success());
+    within("whoever is accepted gets it", async {
+        while !heard.lock().contains(&token) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    })
+    .await;
 }
 
 /// The controllers, which hold the token in memory, in a folder where the system may put core dumps.
@@ -259,7 +318,8 @@ fn memory(process: u32, file: &Path) {
         let at = |text: &str| u64::from_str_radix(text, 16).unwrap();
         if memory.seek(SeekFrom::Start(at(begin))).is_ok() {
             // Some mappings cannot be read.
-            let _ = std::io::copy(&mut (&memory).take(at(end) - at(begin)), &mut image);
+            let part = std::io::Read::take(&memory, at(end) - at(begin));
+            let _ = std::io::copy(&mut { part }, &mut image);
         }
     }
 }
@@ -272,7 +332,7 @@ async fn aborted(mut child: tokio::process::Child) -> ExitStatus {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_holds_keys_leaves_no_core_dump() {
-    let (home, config) = home(true).await;
+    let (home, config) = home(true);
     let config = config.unwrap();
     let _serving = home.serve().await;
     let client = home.client().await;

@@ -18,6 +18,7 @@ use fedd::sealing::{Sealing, SealingArgs};
 use federation_model::{KubeFedCluster, TOKEN_KEY};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config, ResourceExt as _};
 use parking_lot::Mutex;
@@ -199,7 +200,7 @@ impl Bed {
         let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("m1")).unwrap();
         done(&host.kubeconfig_path(), &["install", "--types=configmaps", "--cluster-form-only"]).await;
         let config = sealing_config(testbed.folder());
-        let arguments = SealingArgs { sealing_config: Some(config.clone()), ..SealingArgs::default() };
+        let arguments = SealingArgs { sealing_config: Some(config.clone()), allow_core_dumps: true };
         let sealing = Sealing::open(&arguments, &host.client()).await.unwrap().unwrap();
         let config = format!("--sealing-config={}", config.display());
         Self { host, member, config, sealing, _testbed: testbed }
@@ -338,8 +339,8 @@ async fn an_eternal_token_is_replaced_by_one_that_expires() {
     let member = home.joined_with("rz00", &[], &["--token-secret"]).await;
     let eternal = Token::of_secret(&secrets(&client).get("rz00-token").await.unwrap()).unwrap();
     assert_eq!(rows(&home).await[0]["token"], "eternal");
-    let kubeconfig = kube::config::Kubeconfig::read_from(home.folder().join("rz00.kubeconfig")).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+    let kubeconfig = Kubeconfig::read_from(home.folder().join("rz00.kubeconfig")).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     assert!(opens(&config, eternal.expose()).await);
 
     done(&home.kubeconfig(), &["credentials", "rotate", "--all", "--dry-run"]).await;

@@ -408,7 +408,8 @@ impl Shell {
     fn access(&self, cluster: &KubeFedCluster) -> Result<MemberAccess, String> {
         let secret = &cluster.spec.secret_ref.name;
         if let Some(opened) = self.credentials.of(secret) {
-            return opened.map(|token| MemberAccess::with_token(cluster, token)).map_err(str::to_owned);
+            let token = opened.map_err(str::to_owned)?;
+            return MemberAccess::with_token(cluster, token).map_err(|error| error.to_string());
         }
         let access = MemberAccess::of(cluster, self.secrets.get(secret)).map_err(|e| e.to_string())?;
         if self.options.settings.gates.is_on(Feature::SealedCredentialsOnly) {

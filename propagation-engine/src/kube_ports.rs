@@ -1,6 +1,7 @@
 //! The real ports: Kubernetes API servers, through kube's client.
 
 mod connect;
+mod destination;
 mod dial;
 mod dialled_client;
 mod host;
@@ -11,6 +12,7 @@ mod token;
 mod versions;
 
 pub use self::connect::{AccessError, MemberAccess, Timeouts};
+pub use self::destination::destination;
 pub use self::dial::{DialError, Dialer, Dialled};
 pub use self::host::KubeHost;
 pub use self::member::KubeMember;

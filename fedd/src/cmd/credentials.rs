@@ -12,6 +12,7 @@ use federation_model::KubeFedCluster;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use kube::{Client, ResourceExt as _};
+use propagation_engine::kube_ports::destination;
 
 use self::rotate::RotateArgs;
 use super::Usage;
@@ -79,6 +80,9 @@ pub struct SealArgs {
     /// All clusters
     #[arg(long)]
     pub all: bool,
+    /// Seal tokens anew whose clusters are not where they were sealed for: what their KubeFedClusters say now is right
+    #[arg(long)]
+    pub accept_destination: bool,
     /// The rest.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -91,15 +95,20 @@ pub struct SealArgs {
 pub async fn run(args: CredentialsArgs) -> anyhow::Result<()> {
     match args.command {
         CredentialsCommand::Seal(args) => {
-            let names = (!args.all).then_some(args.clusters);
-            reseal::run(args.common, names.as_deref(), |held, _| *held == Held::Plain, "sealed").await
+            let (names, accepts) = ((!args.all).then_some(args.clusters), args.accept_destination);
+            let is_wanted = |held: &Held, _: &Sealing, destination: &str| match held {
+                Held::Plain => true,
+                Held::Sealed(sealed) => accepts && sealed.note.as_deref() != Some(destination),
+                _ => false,
+            };
+            reseal::run(args.common, names.as_deref(), is_wanted, accepts, "sealed").await
         }
         CredentialsCommand::RotateKeys(args) => {
-            let is_stale = |held: &Held, sealing: &Sealing| match held {
+            let is_stale = |held: &Held, sealing: &Sealing, _: &str| match held {
                 Held::Sealed(sealed) => sealing.is_stale(sealed),
                 _ => false,
             };
-            reseal::run(args, None, is_stale, "sealed anew").await
+            reseal::run(args, None, is_stale, false, "sealed anew").await
         }
         CredentialsCommand::Rotate(args) => Box::pin(rotate::run(args)).await,
         CredentialsCommand::Verify(args) => verify(args).await,
@@ -121,6 +130,11 @@ impl Members {
 
     async fn secret(&self, name: &str) -> anyhow::Result<Option<Secret>> {
         self.secrets.get_opt(name).await.with_context(|| format!("cannot read Secret {name}"))
+    }
+
+    /// Where the token of a Secret is sent: to the first of its clusters.
+    fn destination(&self, secret: &str) -> String {
+        self.clusters.get(secret).and_then(|of| of.first()).map(destination).unwrap_or_default()
     }
 
     /// The Secrets of these clusters, or all.

@@ -18,6 +18,7 @@ use clap::Args;
 use federation_model::{Feature, KubeFedCluster, annotation, is_dns_subdomain, parse_duration};
 use kube::ResourceExt as _;
 use kube::api::Api;
+use propagation_engine::kube_ports::destination;
 use tenancy::ScopeKeys;
 
 use self::host::Membership;
@@ -202,7 +203,7 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     }
     // From here on, no API server sees a token that is to be sealed.
     if let Some(sealing) = &seal_with {
-        sealing.seal(&mut secret).await?;
+        sealing.seal(&mut secret, &destination(&cluster)).await?;
     }
     let secret = Manifest::of(&secret)?;
     let mut objects = vec![secret, Manifest::of(&cluster)?];

@@ -9,7 +9,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt as _};
-use propagation_engine::kube_ports::{OpenSealed as _, SEALED_TOKEN_KEY, Token, sealed_token};
+use propagation_engine::kube_ports::{OpenSealed as _, SEALED_TOKEN_KEY, Token, destination, sealed_token};
 use serde_json::{Value, json};
 
 use super::record::{ROTATE, SUPERSEDED, TOKEN_LIFE};
@@ -120,8 +120,9 @@ impl KubeHost<'_> {
         data.remove(SEALED_TOKEN_KEY);
         data.insert(TOKEN_KEY.to_owned(), ByteString(token.expose().as_bytes().to_vec()));
         new.annotations_mut().remove(SEALED_WITH);
-        if let Some(sealing) = self.sealing {
-            sealing.seal(&mut new).await?;
+        if let (Some(sealing), Some(cluster)) = (self.sealing, self.clusters.first()) {
+            // The present token was let go there: that is where it was sealed for.
+            sealing.seal(&mut new, &destination(cluster)).await?;
         }
         Ok(new)
     }

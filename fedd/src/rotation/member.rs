@@ -41,7 +41,7 @@ impl<'a> MemberPort<'a> {
     }
 
     fn connected(&self, with: &Token) -> anyhow::Result<KubeMember> {
-        Ok(MemberAccess::with_token(self.cluster, with.clone()).connect(self.timeouts, self.dialer)?)
+        Ok(MemberAccess::with_token(self.cluster, with.clone())?.connect(self.timeouts, self.dialer)?)
     }
 
     fn secrets(&self, with: &Token, account: &Account) -> anyhow::Result<Api<Secret>> {

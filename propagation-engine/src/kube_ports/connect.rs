@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
 
+use super::destination::destination;
 use super::dial::{DialConnector, Dialer};
 use super::dialled_client::dialled_client;
 use super::member::KubeMember;
@@ -72,6 +73,18 @@ pub enum AccessError {
         "Secret {0} holds its token unsealed, and the gate SealedCredentialsOnly is on; seal it by `fedd credentials seal`"
     )]
     Plain(String),
+    /// The cluster is not where its token was sealed for.
+    #[error(
+        "the token in Secret {secret} is sealed for {sealed_for}, and the cluster is at {now}; if that is right, join it again,          or `fedd credentials seal CLUSTER --accept-destination`"
+    )]
+    OtherDestination {
+        /// Name of the Secret.
+        secret: String,
+        /// Where the token may be sent.
+        sealed_for: String,
+        /// Where it would be sent.
+        now: String,
+    },
     /// The address is none.
     #[error("spec.apiEndpoint {0:?} is no host, host:port or http/https URL")]
     Endpoint(String),
@@ -105,13 +118,21 @@ impl MemberAccess {
         let secret = secret.ok_or_else(|| AccessError::NoSecret(spec.secret_ref.name.clone()))?;
         let token =
             Token::of_secret(secret).ok_or_else(|| AccessError::NoToken(spec.secret_ref.name.clone()))?;
-        Ok(Self::with_token(cluster, token))
+        Self::with_token(cluster, token)
     }
 
-    /// The access that a cluster describes, with a token that was sealed.
-    pub fn with_token(cluster: &KubeFedCluster, token: Token) -> Self {
+    /// The access that a cluster describes, with a token that was sealed. This is the only way from a token to a client.
+    ///
+    /// # Errors
+    /// The token was sealed for another destination.
+    pub fn with_token(cluster: &KubeFedCluster, token: Token) -> Result<Self, AccessError> {
         let spec = &cluster.spec;
-        Self {
+        let now = destination(cluster);
+        if let Some(sealed_for) = token.sole_destination().filter(|only| *only != now) {
+            let secret = spec.secret_ref.name.clone();
+            return Err(AccessError::OtherDestination { secret, sealed_for: sealed_for.to_owned(), now });
+        }
+        Ok(Self {
             endpoint: spec.api_endpoint.clone(),
             ca: spec.ca_bundle.as_ref().map(|b| b.0.clone()),
             token,
@@ -119,7 +140,7 @@ impl MemberAccess {
             insecure: !spec.disabled_tls_validations.is_empty(),
             proxy: spec.proxy_url.clone(),
             tunnel: cluster.tunnel().map(str::to_owned),
-        }
+        })
     }
 
     /// A client for it. No request is made. `dialer` makes the connections of those that are reached by tunnel.

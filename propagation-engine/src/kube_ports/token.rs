@@ -9,13 +9,27 @@ use zeroize::Zeroizing;
 /// What a client holds of it is the client's: kube keeps its own copy, overwritten likewise, and each request has it in a
 /// header that is marked as sensitive.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(Zeroizing<String>);
+pub struct Token {
+    text: Zeroizing<String>,
+    only_for: Option<String>,
+}
 
 impl Token {
     /// A token of this text, without white space around it; none of an empty one.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
-        (!text.is_empty()).then(|| Self(Zeroizing::new(text.to_owned())))
+        (!text.is_empty()).then(|| Self { text: Zeroizing::new(text.to_owned()), only_for: None })
+    }
+
+    /// The same, to be sent to this [`destination`](super::destination) alone.
+    #[must_use]
+    pub fn only_for(self, destination: Option<String>) -> Self {
+        Self { only_for: destination, ..self }
+    }
+
+    /// The only destination that it may be sent to, if it was sealed for one.
+    pub fn sole_destination(&self) -> Option<&str> {
+        self.only_for.as_deref()
     }
 
     /// The readable token of a member's Secret.
@@ -25,13 +39,13 @@ impl Token {
 
     /// The text.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
 impl std::hash::Hash for Token {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.as_str().hash(state);
+        self.text.as_str().hash(state);
     }
 }
 

@@ -17,11 +17,13 @@ use crate::sealing::{Held, SEALED_WITH, Sealing, held};
 /// How often somebody else may change a Secret between its read and its write.
 const ATTEMPTS: usize = 5;
 
-/// Seals the tokens that are wanted, of these clusters or of all.
+/// Seals the tokens that are wanted, of these clusters or of all; `accepts` is: for where the cluster is now, wherever it
+/// was.
 pub(super) async fn run(
     args: CommonArgs,
     names: Option<&[String]>,
-    wanted: impl Fn(&Held, &Sealing) -> bool,
+    wanted: impl Fn(&Held, &Sealing, &str) -> bool,
+    accepts: bool,
     word: &str,
 ) -> anyhow::Result<()> {
     let host = access::host(&args.host).await?;
@@ -36,16 +38,21 @@ pub(super) async fn run(
     let (dry_run, mut report) = (args.report.dry_run, Report::new(args.report));
     for (done, name) in chosen.iter().enumerate() {
         let mut action = "unchanged";
+        let destination = members.destination(name);
         for attempt in 1.. {
             let Some(mut secret) = members.secret(name).await? else {
                 action = "missing";
                 break;
             };
             let before = held(&secret);
-            if !wanted(&before, &sealing) {
+            if !wanted(&before, &sealing, &destination) {
                 break;
             }
-            sealing.seal(&mut secret).await.with_context(|| format!("Secret {name}"))?;
+            let sealed = match &before {
+                Held::Sealed(_) if accepts => sealing.seal_for(&mut secret, &destination).await,
+                _ => sealing.seal(&mut secret, &destination).await,
+            };
+            sealed.with_context(|| format!("Secret {name}"))?;
             action = word;
             if dry_run || replaced(&members.secrets, &secret).await? {
                 break;

@@ -55,6 +55,10 @@ pub(super) async fn read(
             }
             Some(Held::Sealed(sealed)) => {
                 key = format!("{}/{}", sealed.provider, sealed.key.key_id);
+                let now = members.destination(name);
+                if let Some(before) = sealed.note.as_ref().filter(|note| **note != now) {
+                    message = format!("sealed for {before}, and the cluster is at {now}");
+                }
                 let stale = sealing.is_some_and(|sealing| sealing.is_stale(&sealed));
                 match (&secret, sealing) {
                     (Some(secret), Some(sealing)) if open => match sealing.opened(secret).await {
