@@ -1,10 +1,9 @@
 //! One transaction with the writes that wait together.
 //!
 //! ```text
-//! lock the row of writers; newest revision; newest rows of the keys                one round trip
+//! lock the row of writers; newest revision; newest rows of the keys             one round trip
 //!        decide, in memory
-//! INSERT the rows; note the batch's number in this writer's row, and what is
-//! known to be durable in the row of writers; COMMIT                                one round trip
+//! INSERT the rows; note the batch's number in this writer's row; COMMIT         one round trip
 //! ```
 //!
 //! Whoever has the row's lock is the only one who writes until its transaction ends. So revisions are contiguous, and
@@ -49,16 +48,6 @@ impl Decided {
     }
 }
 
-/// What a batch notes of itself in the store's own table, in its transaction.
-#[derive(Clone, Copy)]
-pub(super) struct Note<'a> {
-    /// The row of the writer, and the number of the batch in it: by these it is found out whether it was committed.
-    pub(super) writer: &'a str,
-    pub(super) batch: u64,
-    /// Up to here everything was durable before the batch. Who reads it need not make that durable himself.
-    pub(super) durable: Revision,
-}
-
 /// Begins a transaction with the lock that every writer takes, on any connection.
 pub(super) async fn lock(connection: &mut Conn, limit: std::time::Duration) -> Result<(), Fault> {
     within(limit, connection.query_drop("BEGIN")).await?;
@@ -96,7 +85,8 @@ pub(super) async fn commit(
     connection: &mut Conn,
     limit: std::time::Duration,
     decided: &Decided,
-    note: Note<'_>,
+    writer: &str,
+    batch: u64,
 ) -> Result<(), Fault> {
     let mut sql = String::new();
     let mut rows: Vec<Row> =
@@ -108,7 +98,7 @@ pub(super) async fn commit(
         push_insert(&mut sql, rows.drain(..at_once(&rows)));
         sql.push(';');
     }
-    sql.push_str(&set(&[(note.writer, note.batch), (WRITERS, note.durable)]));
+    sql.push_str(&note(writer, batch));
     sql.push_str("; COMMIT");
     within(limit, connection.query_drop(sql)).await
 }
@@ -163,15 +153,14 @@ pub(super) async fn confirm(
     reader: &str,
     upto: Revision,
 ) -> Result<(), Fault> {
-    within(limit, connection.query_drop(set(&[(reader, upto)]))).await
+    within(limit, connection.query_drop(note(reader, upto))).await
 }
 
-/// Sets rows of the store's own table.
-fn set(rows: &[(&str, u64)]) -> String {
-    let rows: Vec<_> = rows.iter().map(|(name, number)| format!("('{name}', {number})")).collect();
+/// Sets a row of the store's own table.
+fn note(name: &str, number: u64) -> String {
     format!(
-        "INSERT INTO fedd_store (name, number) VALUES {} ON DUPLICATE KEY UPDATE number = VALUES(number)",
-        rows.join(",")
+        "INSERT INTO fedd_store (name, number) VALUES ('{name}', {number}) \
+         ON DUPLICATE KEY UPDATE number = VALUES(number)"
     )
 }
 

@@ -9,7 +9,6 @@ use mysql_async::{Conn, Result, Value, prelude::Queryable};
 
 use super::{
     latest::BY_ID,
-    schema::WRITERS,
     table::{Columns, bound, entry_columns},
 };
 use crate::{
@@ -138,8 +137,6 @@ pub(super) struct Rows {
     pub(super) found: Vec<(Revision, Option<Arc<Event>>)>,
     /// How far the table was; not asked for where there was nothing.
     pub(super) extent: Option<Extent>,
-    /// Up to here everything is durable, as the last batch noted; as far as it was asked for.
-    pub(super) durable: Revision,
     /// Whether there may be more.
     pub(super) more: bool,
 }
@@ -162,18 +159,17 @@ pub(super) async fn stretch(
         }
     }
     let query = format!(
-        "SELECT {}, (SELECT number FROM fedd_store WHERE name = '{WRITERS}') AS durable, {} FROM kine FORCE INDEX (PRIMARY) WHERE id > ? AND id <= ? {names} \
+        "SELECT {}, {} FROM kine FORCE INDEX (PRIMARY) WHERE id > ? AND id <= ? {names} \
          ORDER BY id LIMIT {STRETCH_EVENTS}",
         extent(),
         COLUMNS.join(", "),
     );
     let mut rows = connection.query_iter(bound(&query, &parameters)).await?;
-    let (mut found, mut bytes, mut extent, mut durable) = (Vec::new(), 0, None, 0);
+    let (mut found, mut bytes, mut extent) = (Vec::new(), 0, None);
     // What is beyond the limit is let go as it comes, so that much never is in memory.
     while let Some(row) = rows.next().await? {
         let mut columns = Columns::of(row);
         extent = Some(extent_of(&mut columns)?);
-        durable = columns.number()?.unwrap_or_default();
         if bytes < STRETCH_BYTES
             && let Some(row) = columns.row()?
         {
@@ -184,7 +180,7 @@ pub(super) async fn stretch(
         }
     }
     let more = found.len() == STRETCH_EVENTS || bytes >= STRETCH_BYTES;
-    Ok(Rows { found, extent, durable, more })
+    Ok(Rows { found, extent, more })
 }
 
 /// Whether somebody is about to write a row with `first <= id < end`: it waits for those who are. What has been written

@@ -7,7 +7,6 @@ use super::{
     MysqlAddress, MysqlOptions, batch,
     connector::{Connector, Flavour},
     fault::{Fault, within},
-    schema::WRITERS,
     table::{Columns, push_row},
 };
 use crate::{
@@ -116,9 +115,6 @@ async fn begin(connector: &Connector) -> Result<Conn, Fault> {
     let mut connection = connector.connect().await?;
     allow_long(connector, &mut connection).await?;
     batch::lock(&mut connection, connector.options.write_timeout).await?;
-    // What it says of the revisions that go is not true of those that come.
-    let forget = format!("UPDATE fedd_store SET number = 0 WHERE name = '{WRITERS}'");
-    within(connector.options.statement_timeout, connection.query_drop(forget)).await?;
     Ok(connection)
 }
 

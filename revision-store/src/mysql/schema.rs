@@ -15,8 +15,7 @@ use crate::{
 /// The version of the tables. An older one is brought up to it; a newer one is refused.
 const VERSION: u64 = 1;
 
-/// The row whose lock every writer holds until its commit: so revisions follow each other, and show in their order. Its
-/// number is the revision up to which everything was durable when the last one committed.
+/// The row whose lock every writer holds until its commit: so revisions follow each other, and show in their order.
 pub(super) const WRITERS: &str = "writers";
 
 /// Takes that lock.

@@ -1,10 +1,9 @@
 //! Reads what others have written: every replica tells its watches of all writes.
 //!
 //! Nothing in MySQL's protocol tells of a commit, so the table is asked. Right after somebody else's write it is asked
-//! again after [`SOON`], or as much later as it took to read that, so that a database which is slow is not slowed down more;
-//! and less and less often while nothing comes, down to every [`IDLE`]. So an idle store asks the
-//! database 40 times a second for the end of an index, and a watch hears of a write elsewhere at most [`IDLE`] and a
-//! round trip later.
+//! again after [`SOON`], or after as long as that reading took, so that a slow database is not made slower; and less and
+//! less often while nothing comes, down to every [`IDLE`]. So an idle store asks the database 40 times a second for the
+//! end of an index, and a watch hears of a write elsewhere at most [`IDLE`] and a round trip later.
 
 use std::{sync::Arc, time::Duration};
 
@@ -97,10 +96,7 @@ impl Tail {
         let known = self.publisher.hub.revision();
         let rows = within(limit, queries::stretch(&mut connection, "", known, Revision::MAX)).await?;
         let news = match rows.extent {
-            Some(extent) => {
-                self.publisher.is_durable(rows.durable);
-                self.tell(&mut connection, known, rows.found, extent).await?
-            }
+            Some(extent) => self.tell(&mut connection, known, rows.found, extent).await?,
             None => false,
         };
         self.connection = Some(connection);
@@ -167,18 +163,18 @@ impl Tail {
 
     /// Publishes what is durable. Whether there was, or will soon be, something new.
     async fn publish(&mut self, connection: &mut Conn, mut found: Found) -> Result<bool, Fault> {
-        let (known, mut durable) = (self.publisher.hub.revision(), self.publisher.durable());
-        let Some((newest, _)) = found.last() else { return Ok(false) };
-        // As long as others go on, each commit tells that the one before is durable. This store's writer tells of its own.
-        if *newest > durable && durable <= known && *newest > self.publisher.committing() {
-            durable = *newest;
-            let limit = self.connector.options.statement_timeout;
-            batch::confirm(connection, limit, &self.name, durable).await?;
-            self.publisher.is_durable(durable);
+        let durable = self.publisher.durable();
+        if found.last().is_some_and(|(newest, _)| *newest <= self.publisher.committing()) {
+            // The store's own writer will tell of the rest when it is durable, which is soon.
+            found.retain(|(revision, _)| *revision <= durable);
         }
-        found.retain(|(revision, _)| *revision <= durable);
         let Some((upto, _)) = found.last() else { return Ok(false) };
         let upto = *upto;
+        if upto > durable {
+            let limit = self.connector.options.statement_timeout;
+            batch::confirm(connection, limit, &self.name, upto).await?;
+            self.publisher.is_durable(upto);
+        }
         let news = upto > self.publisher.hub.revision();
         self.publisher.read(found.into_iter().filter_map(|(_, event)| event).collect(), upto);
         Ok(news)

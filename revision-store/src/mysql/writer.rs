@@ -157,10 +157,8 @@ impl Writer {
         let decided = batch::begin(&mut connection, limit, writes).await.map_err(Attempt::NotDone)?;
         if decided.changes_something() {
             self.batch += 1;
-            let durable = self.publisher.durable();
-            let note = batch::Note { writer: &self.name, batch: self.batch, durable };
             self.publisher.commits(decided.newest());
-            let committed = batch::commit(&mut connection, limit, &decided, note).await;
+            let committed = batch::commit(&mut connection, limit, &decided, &self.name, self.batch).await;
             if let Err(fault) = committed {
                 self.publisher.commits(0);
                 return Err(Attempt::InDoubt(fault, decided));
