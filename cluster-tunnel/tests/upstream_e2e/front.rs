@@ -82,7 +82,9 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     let mut incoming = answer.into_inner();
     let answer = incoming.message().await.map_err(io::Error::other)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let id = match Frame::try_from(answer).map_err(io::Error::other)? {
-        Frame::DialResponse { random: same, outcome } if same == random => outcome.map_err(io::Error::other)?,
+        Frame::DialResponse { random: same, outcome } if same == random => {
+            outcome.map_err(io::Error::other)?
+        }
         other => return Err(io::Error::other(format!("{other:?}"))),
     };
 
