@@ -64,12 +64,23 @@ async fn connect(mut stream: UnixStream, address: &str) -> io::Result<Box<dyn St
 static DIALS: AtomicI64 = AtomicI64::new(1);
 
 async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> {
+    dial_on(&connect_grpc(stream).await?, address).await
+}
+
+/// A connection for any number of tunnels.
+pub async fn connect_grpc(stream: UnixStream) -> io::Result<Http2> {
     let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        // As little as HTTP/2 begins with.
+        .initial_connection_window_size(65_535)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;
     tokio::spawn(connection);
-    let mut client = Grpc::with_origin(Http2(sender), "http://localhost".parse().unwrap());
+    Ok(Http2(sender))
+}
+
+pub async fn dial_on(connection: &Http2, address: &str) -> io::Result<Box<dyn Stream>> {
+    let mut client = Grpc::with_origin(connection.clone(), "http://localhost".parse().unwrap());
     client.ready().await.map_err(io::Error::other)?;
     let (mut packets, outgoing) = mpsc::channel::<Packet>(1);
     // Upstream's server tells pending dials apart by this, over all clients.
@@ -120,7 +131,8 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     Ok(Box::new(near))
 }
 
-struct Http2(hyper::client::conn::http2::SendRequest<tonic::body::Body>);
+#[derive(Clone)]
+pub struct Http2(hyper::client::conn::http2::SendRequest<tonic::body::Body>);
 
 impl Service<http::Request<tonic::body::Body>> for Http2 {
     type Response = http::Response<hyper::body::Incoming>;
