@@ -18,6 +18,7 @@ use super::{CommonArgs, Members};
 use crate::apply::await_object;
 use crate::output::{HOST, Report, note, warning};
 use crate::rotation::host::KubeHost;
+use crate::rotation::keeper::is_unopened;
 use crate::rotation::member::MemberPort;
 use crate::rotation::record::{ROTATE, is_asked_for, superseded};
 use crate::rotation::step::{self, Overtaken, Revoked};
@@ -166,7 +167,7 @@ impl Rotating<'_> {
         let api: Api<KubeFedCluster> =
             Api::namespaced(self.client.clone(), &self.args.common.host.federation_namespace);
         let now = api.get(&cluster.name_any()).await.context("cannot read its KubeFedCluster")?;
-        if now.condition("CredentialsUnavailable").is_some_and(|condition| condition.status == "True") {
+        if is_unopened(&now) {
             bail!(
                 "the control plane cannot open the new one (condition CredentialsUnavailable); it revokes it later"
             );
