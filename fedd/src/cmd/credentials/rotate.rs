@@ -93,7 +93,10 @@ pub(super) async fn run(args: RotateArgs) -> anyhow::Result<()> {
                 report.done(HOST, format!("secret/{name}"), "left")?;
             }
         }
-        if !args.common.report.dry_run
+        // Of a member that is reached by tunnel, the controllers revoke it.
+        let is_reached = rotating.cluster(name)?.tunnel().is_none();
+        if is_reached
+            && !args.common.report.dry_run
             && members.secret(name).await?.is_some_and(|secret| superseded(&secret).is_some())
         {
             previous.push(name.as_str());
