@@ -20,7 +20,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use process::{fedd, within};
+use process::{done, fedd, within};
 use revision_store::{MemoryStore, Store};
 use serde_json::{Value, json};
 use serving::{Home, Serving, becomes, client};
@@ -153,6 +153,15 @@ async fn a_member_is_federated_through_its_agent_alone() {
     let drift = json!({"data": {"k": "drift"}});
     there.patch("first", &PatchParams::default(), &Patch::Merge(drift)).await.unwrap();
     becomes("it is corrected", there.clone(), "first", holds("v0".to_owned())).await;
+
+    // Its token is renewed by who reaches it: the controllers, which the command asks.
+    let token = async || {
+        let secrets: Api<Secret> = Api::namespaced(host.clone(), FEDERATION);
+        secrets.get("m1-token").await.unwrap().data.unwrap().remove("token").unwrap()
+    };
+    let before = token().await;
+    done(&bed.home.kubeconfig(), &["credentials", "rotate", "m1"]).await;
+    assert_ne!(before, token().await);
 
     // The agent is killed in mid-rollout, and another one comes.
     let names: Vec<String> = (0..40).map(|i| format!("object-{i:02}")).collect();

@@ -70,6 +70,11 @@ struct Known {
     rest: Option<Instant>,
 }
 
+/// Whether controllers say that they cannot open a cluster's token.
+pub fn is_unopened(cluster: &KubeFedCluster) -> bool {
+    cluster.condition("CredentialsUnavailable").is_some_and(|condition| condition.status == "True")
+}
+
 impl Keeper {
     /// Goes on until told to stop. A rotation that is under way then is cut off, and goes on where it was.
     pub async fn run(self, stop: CancellationToken) {
@@ -188,6 +193,8 @@ impl Keeper {
             Action::Nothing => return Ok(EVERY),
             // Asked before every action: a replica that lost its lease may not.
             Action::Renew | Action::Revoke if !(self.may_write)() => return Ok(EVERY),
+            // The controllers of another replica may still go by the previous one.
+            Action::Revoke if clusters.iter().any(is_unopened) => return Ok(EVERY),
             Action::Renew => {
                 let until = step::renew(host, &member, secret, self.policy.lasting, Timestamp::now).await?;
                 self.metrics.rotated("renewed");

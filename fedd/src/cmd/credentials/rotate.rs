@@ -18,6 +18,7 @@ use super::{CommonArgs, Members};
 use crate::apply::await_object;
 use crate::output::{HOST, Report, note, warning};
 use crate::rotation::host::KubeHost;
+use crate::rotation::keeper::is_unopened;
 use crate::rotation::member::MemberPort;
 use crate::rotation::record::{ROTATE, is_asked_for, superseded};
 use crate::rotation::step::{self, Overtaken, Revoked};
@@ -92,7 +93,10 @@ pub(super) async fn run(args: RotateArgs) -> anyhow::Result<()> {
                 report.done(HOST, format!("secret/{name}"), "left")?;
             }
         }
-        if !args.common.report.dry_run
+        // Of a member that is reached by tunnel, the controllers revoke it.
+        let is_reached = rotating.cluster(name)?.tunnel().is_none();
+        if is_reached
+            && !args.common.report.dry_run
             && members.secret(name).await?.is_some_and(|secret| superseded(&secret).is_some())
         {
             previous.push(name.as_str());
@@ -166,7 +170,7 @@ impl Rotating<'_> {
         let api: Api<KubeFedCluster> =
             Api::namespaced(self.client.clone(), &self.args.common.host.federation_namespace);
         let now = api.get(&cluster.name_any()).await.context("cannot read its KubeFedCluster")?;
-        if now.condition("CredentialsUnavailable").is_some_and(|condition| condition.status == "True") {
+        if is_unopened(&now) {
             bail!(
                 "the control plane cannot open the new one (condition CredentialsUnavailable); it revokes it later"
             );
