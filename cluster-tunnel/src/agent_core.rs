@@ -130,6 +130,8 @@ impl AgentCore {
             | Frame::HalfClose { .. }
             | Frame::Drain
             | Frame::Load { .. } => {}
+            // The number of servers is not this stream's.
+            Frame::Servers { .. } => {}
         }
     }
 

@@ -95,6 +95,11 @@ impl ClusterCore {
         self.due
     }
 
+    /// Whether the agent on a link understands what is added to the protocol.
+    pub fn is_extended(&self, link: LinkId) -> bool {
+        self.links.get(&link).is_some_and(|link| link.extension.is_some())
+    }
+
     /// Whether there is neither an agent nor a tunnel.
     pub fn is_empty(&self) -> bool {
         self.links.is_empty() && self.tunnels.is_empty()
@@ -138,6 +143,7 @@ impl ClusterCore {
             | Frame::DialCancel { .. }
             | Frame::CloseRequest { .. }
             | Frame::Load { .. }
+            | Frame::Servers { .. }
             | Frame::Window { .. }
             | Frame::HalfClose { .. } => {}
         }

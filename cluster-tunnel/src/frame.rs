@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::wire::{
     CloseDial, CloseRequest, CloseResponse, Data, DialRequest, DialResponse, Drain, HalfClose, Load, Packet,
-    PacketType, Window, packet::Payload,
+    PacketType, Servers, Window, packet::Payload,
 };
 
 /// A tunnel on one stream of an agent, as the agent numbered it: 1 and up.
@@ -71,6 +71,11 @@ pub enum Frame {
         /// How many.
         tunnels: u64,
     },
+    /// To the agent: how many servers there are now. Only between ends that agreed on it.
+    Servers {
+        /// How many.
+        count: u64,
+    },
 }
 
 /// Why a packet is none of the protocol.
@@ -104,7 +109,8 @@ impl Frame {
             | Self::DialResponse { .. }
             | Self::DialCancel { .. }
             | Self::Drain
-            | Self::Load { .. } => None,
+            | Self::Load { .. }
+            | Self::Servers { .. } => None,
         }
     }
 }
@@ -146,6 +152,9 @@ impl TryFrom<Packet> for Frame {
                 Self::HalfClose { id: ConnectId(close.connect_id) }
             }
             (PacketType::Load, Some(Payload::Load(load))) => Self::Load { tunnels: count(load.tunnels)? },
+            (PacketType::Servers, Some(Payload::Servers(servers))) => {
+                Self::Servers { count: count(servers.count)? }
+            }
             (kind, _) => return Err(Malformed::Payload(kind)),
         })
     }
@@ -185,6 +194,9 @@ impl From<Frame> for Packet {
                 (PacketType::HalfClose, Payload::HalfClose(HalfClose { connect_id }))
             }
             Frame::Load { tunnels } => (PacketType::Load, Payload::Load(Load { tunnels: number(tunnels) })),
+            Frame::Servers { count } => {
+                (PacketType::Servers, Payload::Servers(Servers { count: number(count) }))
+            }
         };
         Self { r#type: kind.into(), payload: Some(payload) }
     }

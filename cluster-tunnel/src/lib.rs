@@ -56,3 +56,6 @@ pub use target::{API_SERVER, HostNames, NoRoute, Target};
 
 /// The header by which a client names the cluster, in CONNECT requests and in gRPC metadata.
 pub const CLUSTER_HEADER: &str = "cluster-tunnel-cluster";
+
+/// The header by which a client of CONNECT hears why there is no tunnel: [`Reason::category`].
+pub const REASON_HEADER: &str = "cluster-tunnel-reason";

@@ -27,6 +27,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         (id(), 0..1_u64 << 40).prop_map(|(id, bytes)| Frame::Window { id, bytes }),
         id().prop_map(|id| Frame::HalfClose { id }),
         (0..1_u64 << 40).prop_map(|tunnels| Frame::Load { tunnels }),
+        (0..1_u64 << 40).prop_map(|count| Frame::Servers { count }),
     ]
 }
 

@@ -184,8 +184,15 @@ impl Exchange for LinkEnd {
         {
             let mut state = self.hub.state.lock();
             for frame in frames.drain(..) {
-                if let Frame::Data { bytes, .. } = &frame {
-                    self.shared.counters.received.fetch_add(bytes.len() as u64, Relaxed);
+                match &frame {
+                    Frame::Data { bytes, .. } => {
+                        self.shared.counters.received.fetch_add(bytes.len() as u64, Relaxed);
+                    }
+                    Frame::Servers { count } => {
+                        let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                        self.shared.settings.count.told(count);
+                    }
+                    _ => {}
                 }
                 wanted.extend(state.handle(AgentEvent::Received(frame), &mut self.wakers));
             }

@@ -9,12 +9,15 @@ use super::{
     Caller, ServerEvent, TunnelServer,
     listen::{Connection, Peer},
 };
-use crate::{CLUSTER_HEADER, Reason, TunnelStream, splice::splice};
+use crate::{CLUSTER_HEADER, REASON_HEADER, Reason, TunnelStream, splice::splice};
 
 /// The most that a request's head may have.
 const HEAD: usize = 8 << 10;
 /// Exactly this is what clients look for.
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n\r\n";
+
+/// The category of what is no request for a tunnel.
+const NO_REQUEST: &str = "request";
 
 /// What a client asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ struct Asked {
 #[derive(Debug, PartialEq, Eq)]
 struct Rejected {
     status: &'static str,
+    /// The reason's category.
+    category: &'static str,
     text: String,
 }
 
@@ -53,11 +58,11 @@ pub(super) async fn converse(server: &TunnelServer, mut stream: Box<dyn Connecti
                 Err(error) => tracing::debug!(%error, "a client went away"),
             }
         }
-        Some(Err(Rejected { status, text })) => {
+        Some(Err(Rejected { status, category, text })) => {
             let length = text.len();
             let answer = format!(
-                "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
-                 Connection: close\r\n\r\n{text}"
+                "HTTP/1.1 {status}\r\n{REASON_HEADER}: {category}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                 Content-Length: {length}\r\nConnection: close\r\n\r\n{text}"
             );
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
@@ -99,7 +104,8 @@ async fn dial(
         }
     };
     Some(result.map_err(|reason| {
-        let rejected = Rejected { status: status(&reason), text: reason.to_string() };
+        let rejected =
+            Rejected { status: status(&reason), category: reason.category(), text: reason.to_string() };
         server.shared.report(ServerEvent::DialFailed { cluster, reason });
         rejected
     }))
@@ -128,7 +134,8 @@ async fn read_head(
         }
         if buffer.len() >= HEAD {
             let text = format!("the request's head has more than {HEAD} bytes");
-            return Ok(Err(Rejected { status: "431 Request Header Fields Too Large", text }));
+            let status = "431 Request Header Fields Too Large";
+            return Ok(Err(Rejected { status, category: NO_REQUEST, text }));
         }
         if stream.read_buf(buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -140,7 +147,8 @@ async fn read_head(
 fn parse(bytes: &[u8]) -> Option<(Result<Asked, Rejected>, usize)> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut headers);
-    let bad = |text: &str| Err(Rejected { status: "400 Bad Request", text: text.to_owned() });
+    let bad =
+        |text: &str| Err(Rejected { status: "400 Bad Request", category: NO_REQUEST, text: text.to_owned() });
     let length = match request.parse(bytes) {
         Ok(httparse::Status::Partial) => return None,
         Ok(httparse::Status::Complete(length)) => length,
@@ -160,6 +168,7 @@ fn parse(bytes: &[u8]) -> Option<(Result<Asked, Rejected>, usize)> {
         }
         _ => Err(Rejected {
             status: "405 Method Not Allowed",
+            category: NO_REQUEST,
             text: "this server is for CONNECT requests only".to_owned(),
         }),
     };

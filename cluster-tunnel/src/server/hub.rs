@@ -69,6 +69,21 @@ impl ClusterHub {
         self.handle(ClusterEvent::LinkOpened { link, extension });
     }
 
+    /// Tells agents how many servers there are, those that understand it.
+    pub(crate) fn tell_servers(&self, count: u64) {
+        let mut wakers = Wakers::new();
+        {
+            let mut state = self.state.lock();
+            let State { core, outboxes, .. } = &mut *state;
+            for (link, outbox) in outboxes {
+                if core.is_extended(*link) {
+                    outbox.push(Frame::Servers { count }, &mut wakers);
+                }
+            }
+        }
+        wake(&mut wakers);
+    }
+
     /// Lets an agent's stream go. What waits for it is dropped.
     pub(crate) fn close_link(&self, link: LinkId) {
         let mut wakers = Wakers::new();
