@@ -6,15 +6,16 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use propagation_engine::kube_ports::{DialError, Dialer, Dialled};
 
-/// The name by which the engine dials.
-const ENGINE: &str = "engine";
+use super::authority::{ENGINE, ENGINES};
 
 /// Nobody but the engine dials; it does so for `KubeFedCluster`s alone.
 pub(super) struct EngineAlone;
 
 impl Policy for EngineAlone {
     fn may_dial(&self, caller: &Caller, _: &ClusterName, _: &Target) -> Result<(), String> {
-        if *caller == Caller::in_process(ENGINE) {
+        // By a socket, the handshake has checked the certificate, which is of the federation's authority.
+        let by_socket = caller.name == ENGINE && caller.groups == [ENGINES];
+        if by_socket || *caller == Caller::in_process(ENGINE) {
             Ok(())
         } else {
             Err("the tunnels are the federation's alone".to_owned())
@@ -63,7 +64,13 @@ mod tests {
         let may = |caller: &Caller| EngineAlone.may_dial(caller, &"m1".parse().unwrap(), &Target::ApiServer);
         assert!(may(&Caller::in_process(ENGINE)).is_ok());
         assert!(may(&Caller::in_process("other")).is_err());
-        let by_socket = Caller { address: Some(([127, 0, 0, 1], 1).into()), ..Caller::in_process(ENGINE) };
-        assert!(may(&by_socket).is_err());
+        let by_socket = |name: &str, groups: &[&str]| Caller {
+            name: name.to_owned(),
+            groups: groups.iter().map(ToString::to_string).collect(),
+            address: Some(([127, 0, 0, 1], 1).into()),
+        };
+        assert!(may(&by_socket(ENGINE, &[ENGINES])).is_ok());
+        assert!(may(&by_socket(ENGINE, &[])).is_err());
+        assert!(may(&by_socket("cluster:m1", &["fedd:agents"])).is_err());
     }
 }

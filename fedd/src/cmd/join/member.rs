@@ -180,7 +180,7 @@ impl Account {
     }
 }
 
-const RBAC: &str = "rbac.authorization.k8s.io/v1";
+pub(super) const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 fn object(
     api_version: &str,
