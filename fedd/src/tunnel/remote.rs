@@ -25,7 +25,7 @@ pub(super) struct RemoteDialer {
     tls: Arc<ArcSwap<rustls::ClientConfig>>,
     /// How long one server may take.
     limit: Duration,
-    /// The server that led on last; it is asked first.
+    /// The server to be asked first: the one that led on last, if none has failed since.
     first: Arc<AtomicUsize>,
 }
 
@@ -57,6 +57,8 @@ impl RemoteDialer {
                 Failure::Final(error) => return Err(error),
                 Failure::NoAgent(words) => down.push(format!("{host}:{port}: {words}")),
                 Failure::NoServer(words) => {
+                    // One that hangs takes all the time that a dial has; the next dial begins with another.
+                    self.first.store((index + 1) % self.servers.len(), Ordering::Relaxed);
                     down.push(format!("the tunnel server {host}:{port} is not reached: {words}"));
                 }
             }
