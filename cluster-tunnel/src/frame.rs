@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::TraceParent;
 use crate::wire::{
     CloseDial, CloseRequest, CloseResponse, Data, DialRequest, DialResponse, Drain, HalfClose, Load, Packet,
     PacketType, Servers, Window, packet::Payload,
@@ -20,6 +21,8 @@ pub enum Frame {
         random: i64,
         /// `host:port`.
         address: String,
+        /// What the dial belongs to, if somebody follows it.
+        trace: Option<TraceParent>,
     },
     /// From the agent: how a dial went.
     DialResponse {
@@ -123,7 +126,9 @@ impl TryFrom<Packet> for Frame {
         let count = |number: i64| u64::try_from(number).map_err(|_| Malformed::Negative(kind));
         Ok(match (kind, packet.payload) {
             (PacketType::DialReq, Some(Payload::DialRequest(dial))) => {
-                Self::DialRequest { random: dial.random, address: dial.address }
+                // One that cannot be read is nobody's.
+                let trace = dial.traceparent.parse().ok();
+                Self::DialRequest { random: dial.random, address: dial.address, trace }
             }
             (PacketType::DialRsp, Some(Payload::DialResponse(answer))) => {
                 let outcome = match (answer.error.is_empty(), answer.connect_id) {
@@ -165,10 +170,11 @@ impl From<Frame> for Packet {
         // What a number cannot say is as good as "very many".
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let (kind, payload) = match frame {
-            Frame::DialRequest { random, address } => (
-                PacketType::DialReq,
-                Payload::DialRequest(DialRequest { protocol: "tcp".to_owned(), address, random }),
-            ),
+            Frame::DialRequest { random, address, trace } => {
+                let traceparent = trace.map(|trace| trace.to_string()).unwrap_or_default();
+                let dial = DialRequest { protocol: "tcp".to_owned(), address, random, traceparent };
+                (PacketType::DialReq, Payload::DialRequest(dial))
+            }
             Frame::DialResponse { random, outcome } => {
                 let (connect_id, error) = match outcome {
                     Ok(ConnectId(id)) => (id, String::new()),
@@ -210,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_dials_type_is_absent_on_the_wire_and_read_as_a_dial() {
-        let frame = Frame::DialRequest { random: 7, address: "10.0.0.1:443".to_owned() };
+        let frame = Frame::DialRequest { random: 7, address: "10.0.0.1:443".to_owned(), trace: None };
         let bytes = Packet::from(frame.clone()).encode_to_vec();
         // Field 2, length-delimited: nothing comes before the payload.
         assert_eq!(bytes[0], 2 << 3 | 2);

@@ -23,6 +23,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 pub use self::{
     connector::Connector,
@@ -99,7 +100,9 @@ impl TunnelServer {
         self.shared.policy.may_dial(caller, cluster, target).map_err(Reason::Denied)?;
         let hub = self.shared.clusters.lock().get(cluster).cloned().ok_or(Reason::NoAgent)?;
         let tunnel = TunnelId(self.shared.next());
-        let dialled = hub.dial(tunnel, target).await;
+        let trace = caller.trace.map(tracing::field::display);
+        let span = tracing::debug_span!("dial", %cluster, caller = caller.name, traceparent = trace);
+        let dialled = hub.dial(tunnel, target, caller.trace).instrument(span).await;
         self.shared.tidy(cluster);
         dialled
     }

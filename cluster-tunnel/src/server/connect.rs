@@ -9,7 +9,7 @@ use super::{
     Caller, ServerEvent, TunnelServer,
     listen::{Connection, Peer},
 };
-use crate::{CLUSTER_HEADER, REASON_HEADER, Reason, TunnelStream, splice::splice};
+use crate::{CLUSTER_HEADER, REASON_HEADER, Reason, TraceParent, TunnelStream, splice::splice, trace};
 
 /// The most that a request's head may have.
 const HEAD: usize = 8 << 10;
@@ -24,6 +24,7 @@ const NO_REQUEST: &str = "request";
 struct Asked {
     address: String,
     cluster: Option<String>,
+    trace: Option<TraceParent>,
 }
 
 /// What a client is told instead of a tunnel.
@@ -79,7 +80,8 @@ async fn dial(
     stream: &mut Box<dyn Connection>,
     early: &mut BytesMut,
 ) -> Option<Result<TunnelStream, Rejected>> {
-    let caller = Caller::by_socket(peer.address, peer.certificates.first());
+    let by_socket = Caller::by_socket(peer.address, peer.certificates.first());
+    let caller = Caller { trace: asked.trace, ..by_socket };
     let route = server.shared.settings.host_names.route(&asked.address, asked.cluster.as_deref());
     let (cluster, result) = match route {
         Err(error) => (None, Err(error.into())),
@@ -156,12 +158,17 @@ fn parse(bytes: &[u8]) -> Option<(Result<Asked, Rejected>, usize)> {
     };
     let asked = match (request.method, request.path) {
         (Some("CONNECT"), Some(address)) => {
-            let cluster =
-                request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(CLUSTER_HEADER));
-            match cluster.map(|header| std::str::from_utf8(header.value)).transpose() {
+            let text = |name: &str| {
+                let header = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+                header.map(|header| std::str::from_utf8(header.value)).transpose()
+            };
+            // One that cannot be read is nobody's.
+            let trace = text(trace::HEADER).ok().flatten().and_then(|text| text.trim().parse().ok());
+            match text(CLUSTER_HEADER) {
                 Ok(cluster) => Ok(Asked {
                     address: address.to_owned(),
                     cluster: cluster.map(|name| name.trim().to_owned()),
+                    trace,
                 }),
                 Err(_) => bad("the cluster's name is no text"),
             }
@@ -184,15 +191,18 @@ mod tests {
         let head = b"CONNECT m1.tunnel.internal:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nearly";
         let (asked, length) = parse(head).unwrap();
         let address = "m1.tunnel.internal:443".to_owned();
-        assert_eq!(asked, Ok(Asked { address, cluster: None }));
+        assert_eq!(asked, Ok(Asked { address, cluster: None, trace: None }));
         assert_eq!(&head[length..], b"early");
     }
 
     #[test]
     fn the_cluster_may_be_named_in_a_header() {
-        let head = b"CONNECT 10.0.0.1:443 HTTP/1.1\r\nCluster-Tunnel-Cluster: m1\r\n\r\n";
+        let head = b"CONNECT 10.0.0.1:443 HTTP/1.1\r\nCluster-Tunnel-Cluster: m1\r\n\
+            Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n";
         let (asked, _) = parse(head).unwrap();
-        assert_eq!(asked.unwrap().cluster.as_deref(), Some("m1"));
+        let asked = asked.unwrap();
+        assert_eq!(asked.cluster.as_deref(), Some("m1"));
+        assert_eq!(asked.trace.map(|trace| trace.parent), Some(0x00f0_67aa_0ba9_02b7));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::counters::ClusterCounters;
 use crate::{
-    ClusterName, Extension, Frame, Malformed, Reason, Target, TunnelStream,
+    ClusterName, Extension, Frame, Malformed, Reason, Target, TraceParent, TunnelStream,
     cluster_core::{ClusterAction, ClusterCore, ClusterEvent, ClusterState, CoreSettings, LinkId, TunnelId},
     outbox::Outbox,
     pipe::{Pipe, Wakers},
@@ -99,12 +99,14 @@ impl ClusterHub {
         self: &Arc<Self>,
         tunnel: TunnelId,
         target: &Target,
+        trace: Option<TraceParent>,
     ) -> Result<TunnelStream, Reason> {
         let begin = Instant::now();
         let pipe = Arc::new(Pipe::default());
         self.state.lock().pipes.insert(tunnel, Arc::clone(&pipe));
         let stream = TunnelStream::new(tunnel.0, pipe, Arc::clone(self) as Arc<dyn TunnelPort>);
-        self.handle(ClusterEvent::Dial { tunnel, address: target.address().to_owned() });
+        let address = target.address().to_owned();
+        self.handle(ClusterEvent::Dial { tunnel, address, trace });
         let opened = match tokio::time::timeout(self.dial, stream.opened()).await {
             Ok(opened) => opened,
             Err(_) => {
@@ -112,7 +114,12 @@ impl ClusterHub {
                 stream.opened().await
             }
         };
-        self.counters.dialled(opened.as_ref().err(), begin.elapsed());
+        let took = begin.elapsed();
+        self.counters.dialled(opened.as_ref().err(), took);
+        match &opened {
+            Ok(()) => tracing::debug!(?took, "a tunnel is open"),
+            Err(reason) => tracing::debug!(?took, %reason, "there is no tunnel"),
+        }
         opened.map(|()| stream)
     }
 

@@ -69,7 +69,7 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     let mut client = Grpc::with_origin(Http2(sender), "http://localhost".parse().unwrap());
     client.ready().await.map_err(io::Error::other)?;
     let (mut packets, outgoing) = mpsc::channel::<Packet>(1);
-    let dial = Frame::DialRequest { random: 4711, address: address.to_owned() };
+    let dial = Frame::DialRequest { random: 4711, address: address.to_owned(), trace: None };
     packets.send(dial.into()).await.map_err(io::Error::other)?;
     let method = PathAndQuery::from_static("/ProxyService/Proxy");
     let codec = ProstCodec::<Packet, Packet>::default();

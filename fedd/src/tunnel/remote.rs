@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use cluster_tunnel::{CLUSTER_HEADER, ClusterName, HostNames, REASON_HEADER};
+use cluster_tunnel::{CLUSTER_HEADER, ClusterName, HostNames, REASON_HEADER, TraceParent};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use propagation_engine::kube_ports::{DialError, Dialer, Dialled};
@@ -14,6 +14,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tracing::{Instrument as _, debug, debug_span};
+
+use super::dialer::new_trace;
 
 /// The most that an answer may have, and its words.
 const MOST: usize = 8 << 10;
@@ -39,20 +42,22 @@ impl RemoteDialer {
     }
 
     /// One server after the other, until one has an agent.
-    async fn try_all(&self, cluster: &ClusterName) -> Result<Dialled, DialError> {
+    async fn try_all(&self, cluster: &ClusterName, trace: TraceParent) -> Result<Dialled, DialError> {
         let begin = self.first.load(Ordering::Relaxed);
         let mut down = Vec::new();
         for turn in 0..self.servers.len() {
             let index = (begin + turn) % self.servers.len();
             let (host, port) = &self.servers[index];
-            let failure = match tokio::time::timeout(self.limit, self.try_one(host, *port, cluster)).await {
-                Ok(Ok(stream)) => {
-                    self.first.store(index, Ordering::Relaxed);
-                    return Ok(Dialled::new(stream));
-                }
-                Ok(Err(failure)) => failure,
-                Err(_) => Failure::NoServer("no answer in time".to_owned()),
-            };
+            let failure =
+                match tokio::time::timeout(self.limit, self.try_one(host, *port, cluster, trace)).await {
+                    Ok(Ok(stream)) => {
+                        self.first.store(index, Ordering::Relaxed);
+                        return Ok(Dialled::new(stream));
+                    }
+                    Ok(Err(failure)) => failure,
+                    Err(_) => Failure::NoServer("no answer in time".to_owned()),
+                };
+            debug!(host, port, ?failure, "a server gave no tunnel");
             match failure {
                 Failure::Final(error) => return Err(error),
                 Failure::NoAgent(words) => down.push(format!("{host}:{port}: {words}")),
@@ -71,6 +76,7 @@ impl RemoteDialer {
         host: &str,
         port: u16,
         cluster: &ClusterName,
+        trace: TraceParent,
     ) -> Result<TlsStream<TcpStream>, Failure> {
         let lost = |error: std::io::Error| Failure::NoServer(error.to_string());
         let stream = TcpStream::connect((host, port)).await.map_err(lost)?;
@@ -80,8 +86,9 @@ impl RemoteDialer {
         let connector = TlsConnector::from(self.tls.load_full());
         let mut stream = connector.connect(name, stream).await.map_err(lost)?;
         let target = format!("{cluster}.{}:443", HostNames::default().suffix);
-        let request =
-            format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{CLUSTER_HEADER}: {cluster}\r\n\r\n");
+        let request = format!(
+            "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{CLUSTER_HEADER}: {cluster}\r\ntraceparent: {trace}\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).await.map_err(lost)?;
         let head = read_head(&mut stream).await.map_err(lost)?;
         match Answer::read(&head) {
@@ -100,7 +107,9 @@ impl Dialer for RemoteDialer {
         let (dialer, cluster) = (self.clone(), cluster.parse::<ClusterName>());
         async move {
             let cluster = cluster.map_err(|error| DialError::Unknown(error.to_string()))?;
-            dialer.try_all(&cluster).await
+            let trace = new_trace();
+            let span = debug_span!("dial", %cluster, traceparent = %trace);
+            dialer.try_all(&cluster, trace).instrument(span).await
         }
         .boxed()
     }
