@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use aws_lc_rs::digest;
 use federation_apiserver::auth::Identity;
 use jiff::{SignedDuration, Timestamp};
@@ -55,6 +55,11 @@ impl Validity {
     /// How long it is good in all.
     pub fn life(&self) -> SignedDuration {
         self.until.duration_since(self.from)
+    }
+
+    /// How long it was to be good when it was made: without the allowance for clocks.
+    pub fn granted(&self) -> Duration {
+        Duration::try_from(self.life() - BACKDATED).unwrap_or_default()
     }
 }
 
@@ -143,9 +148,7 @@ impl Certified {
     /// It is none of an agent.
     pub fn read_pem(pem: &str) -> anyhow::Result<Self> {
         let first = CertificateDer::from_pem_slice(pem.as_bytes()).context("the certificate is not PEM")?;
-        let read = Self::read(&first);
-        ensure!(read.is_some(), "the certificate is none of an agent");
-        read.context("the certificate is none of an agent")
+        Self::read(&first).context("the certificate is none of an agent")
     }
 }
 
@@ -176,6 +179,7 @@ mod tests {
         let read = Certified::read_pem(&pem).unwrap();
         assert_eq!((read.cluster.as_str(), read.uid.as_str()), ("m1", UID));
         assert_eq!(read.validity.until, now + SignedDuration::from_hours(3));
+        assert_eq!(read.validity.granted(), Duration::from_hours(3));
         assert!(!pem.contains("other"));
         // What the authority signs besides is none of an agent.
         let engine =

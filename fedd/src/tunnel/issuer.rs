@@ -92,7 +92,7 @@ impl Issuer for AgentIssuer {
                 if shown.uid != uid {
                     return Err(left(cluster));
                 }
-                (uid, Duration::try_from(shown.validity.life()).unwrap_or_default())
+                (uid, shown.validity.granted())
             }
             (None, None) => return Err(Refusal::NoCredentials),
         };

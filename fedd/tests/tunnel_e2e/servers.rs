@@ -99,7 +99,7 @@ async fn streams(home: &Home, member: &Member, host: &Client, engines: &str) {
     let (backend, _answering) = backend().await;
     let secret = raw_cluster(host, member).await;
     let agent = member.agent_with("raw", &member.kubeconfig, &secret, &backend.to_string());
-    agent.says("connected").await;
+    agent.says("servers=1").await;
     let args = TunnelArgs {
         tunnel_listen: Listen(None),
         tunnel_servers: vec![host_and_port(engines).unwrap()],
