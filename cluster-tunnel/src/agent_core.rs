@@ -99,7 +99,7 @@ impl AgentCore {
 
     fn received(&mut self, frame: Frame, now: Instant) {
         match frame {
-            Frame::DialRequest { random, address } => self.dial(random, &address, now),
+            Frame::DialRequest { random, address, trace } => self.dial(random, &address, trace, now),
             Frame::DialCancel { random } => {
                 let asked = |tunnel: &Tunnel| matches!(tunnel, Tunnel::Connecting { random: of, .. } if *of == random);
                 let found = self.tunnels.iter().find(|(_, tunnel)| asked(tunnel)).map(|(id, _)| *id);
@@ -130,6 +130,8 @@ impl AgentCore {
             | Frame::HalfClose { .. }
             | Frame::Drain
             | Frame::Load { .. } => {}
+            // The number of servers is not this stream's.
+            Frame::Servers { .. } => {}
         }
     }
 

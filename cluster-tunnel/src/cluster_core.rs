@@ -30,7 +30,7 @@ pub use self::{action::ClusterAction, event::ClusterEvent, settings::CoreSetting
 use self::{
     link::Link,
     slots::Slot,
-    tunnel::{Open, Tunnel},
+    tunnel::{Dial, Open, Tunnel},
 };
 use crate::{ConnectId, Frame, Reason, flow::Returns};
 
@@ -77,7 +77,9 @@ impl ClusterCore {
             ClusterEvent::LinkClosed { link } => self.link_closed(link, now),
             ClusterEvent::Received { link, frame } => self.received(link, frame, now),
             ClusterEvent::Sent { link, id, bytes } => self.sent(link, id, bytes),
-            ClusterEvent::Dial { tunnel, address } => self.dial(tunnel, address, now),
+            ClusterEvent::Dial { tunnel, address, trace } => {
+                self.dial(tunnel, Dial { address, trace }, now);
+            }
             ClusterEvent::Write { tunnel, bytes } => self.write(tunnel, bytes, now),
             ClusterEvent::Read { tunnel, bytes } => self.read(tunnel, bytes),
             ClusterEvent::Finish { tunnel } => self.finish(tunnel, now),
@@ -93,6 +95,11 @@ impl ClusterCore {
     /// When [`ClusterEvent::Time`] is due. Any other event does as well.
     pub fn next_due(&self) -> Option<Instant> {
         self.due
+    }
+
+    /// Whether the agent on a link understands what is added to the protocol.
+    pub fn is_extended(&self, link: LinkId) -> bool {
+        self.links.get(&link).is_some_and(|link| link.extension.is_some())
     }
 
     /// Whether there is neither an agent nor a tunnel.
@@ -138,6 +145,7 @@ impl ClusterCore {
             | Frame::DialCancel { .. }
             | Frame::CloseRequest { .. }
             | Frame::Load { .. }
+            | Frame::Servers { .. }
             | Frame::Window { .. }
             | Frame::HalfClose { .. } => {}
         }

@@ -55,7 +55,7 @@ pub fn frames(mut bytes: &[u8]) {
     cluster.handle(ClusterEvent::LinkOpened { link, extension }, now);
     for tunnel in 1..=3 {
         let address = "api:443".to_owned();
-        cluster.handle(ClusterEvent::Dial { tunnel: TunnelId(tunnel), address }, now);
+        cluster.handle(ClusterEvent::Dial { tunnel: TunnelId(tunnel), address, trace: None }, now);
     }
     let targets = Targets::api_server(Endpoint::Tcp("127.0.0.1:6443".to_owned()));
     let settings = AgentCoreSettings { unread: 4096, tunnels: 8, ..AgentCoreSettings::default() };

@@ -40,6 +40,7 @@ pub mod server;
 mod splice;
 mod stream;
 mod target;
+mod trace;
 pub mod wire;
 
 pub use agent::Agent;
@@ -53,6 +54,10 @@ pub use rpc::{Code, Status};
 pub use server::TunnelServer;
 pub use stream::TunnelStream;
 pub use target::{API_SERVER, HostNames, NoRoute, Target};
+pub use trace::{InvalidTraceParent, TraceParent};
 
 /// The header by which a client names the cluster, in CONNECT requests and in gRPC metadata.
 pub const CLUSTER_HEADER: &str = "cluster-tunnel-cluster";
+
+/// The header by which a client of CONNECT hears why there is no tunnel: [`Reason::category`].
+pub const REASON_HEADER: &str = "cluster-tunnel-reason";

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::net::{TcpStream, UnixStream};
+use tracing::Instrument as _;
 
 use super::hub::AgentHub;
 use crate::{
-    ConnectId, TunnelStream,
+    ConnectId, TraceParent, TunnelStream,
     agent_core::{AgentEvent, Endpoint},
     splice::splice,
 };
@@ -16,6 +17,7 @@ use crate::{
 pub(super) struct Connection {
     pub(super) id: ConnectId,
     pub(super) endpoint: Endpoint,
+    pub(super) trace: Option<TraceParent>,
     pub(super) tunnel: TunnelStream,
 }
 
@@ -27,20 +29,25 @@ enum Socket {
 impl Connection {
     /// Connects, then copies until both ends are done.
     pub(super) async fn serve(self, limit: Duration, hub: Arc<AgentHub>) {
-        let Self { id, endpoint, tunnel } = self;
+        let Self { id, endpoint, trace, tunnel } = self;
+        let trace = trace.map(tracing::field::display);
+        let span = tracing::debug_span!("connect", %endpoint, traceparent = trace);
+        let connecting = tokio::time::timeout(limit, Socket::connect(&endpoint)).instrument(span.clone());
         let connected = tokio::select! {
-            connected = tokio::time::timeout(limit, Socket::connect(&endpoint)) => connected,
+            connected = connecting => connected,
             // Given up by the server.
             () = tunnel.gone() => return,
         };
         let error = match connected {
             Ok(Ok(socket)) => {
+                span.in_scope(|| tracing::debug!("the API server is connected"));
                 hub.handle(AgentEvent::Connected { id });
                 return socket.splice(tunnel).await;
             }
             Ok(Err(error)) => format!("{endpoint}: {error}"),
             Err(_) => format!("{endpoint}: no connection in {} s", limit.as_secs()),
         };
+        span.in_scope(|| tracing::debug!(error, "the API server is not connected"));
         hub.handle(AgentEvent::ConnectFailed { id, error });
     }
 }

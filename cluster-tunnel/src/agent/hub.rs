@@ -12,7 +12,7 @@ use tokio::{sync::Notify, task::JoinSet, time::Instant};
 
 use super::{Shared, connection::Connection};
 use crate::{
-    ConnectId, Frame, Malformed, Reason, TunnelStream,
+    ConnectId, Frame, Malformed, Reason, TraceParent, TunnelStream,
     agent_core::{AgentAction, AgentCore, AgentEvent, Endpoint},
     outbox::Outbox,
     pipe::{Pipe, Wakers},
@@ -40,6 +40,7 @@ struct Wanted {
     id: ConnectId,
     endpoint: Endpoint,
     pipe: Arc<Pipe>,
+    trace: Option<TraceParent>,
 }
 
 impl AgentHub {
@@ -85,9 +86,9 @@ impl AgentHub {
     }
 
     fn connects(self: &Arc<Self>, wanted: Vec<Wanted>) -> Vec<Connection> {
-        let connect = |Wanted { id, endpoint, pipe }| {
+        let connect = |Wanted { id, endpoint, trace, pipe }| {
             let port = Arc::new(Port(Arc::clone(self)));
-            Connection { id, endpoint, tunnel: TunnelStream::new(id.0.cast_unsigned(), pipe, port) }
+            Connection { id, endpoint, trace, tunnel: TunnelStream::new(id.0.cast_unsigned(), pipe, port) }
         };
         wanted.into_iter().map(connect).collect()
     }
@@ -100,10 +101,10 @@ impl State {
         for action in core.handle(event, Instant::now().into_std()) {
             match action {
                 AgentAction::Send(frame) => self.outbox.push(frame, wakers),
-                AgentAction::Connect { id, endpoint } => {
+                AgentAction::Connect { id, endpoint, trace } => {
                     let pipe = Arc::new(Pipe::default());
                     self.pipes.insert(id, Arc::clone(&pipe));
-                    wanted.push(Wanted { id, endpoint, pipe });
+                    wanted.push(Wanted { id, endpoint, trace, pipe });
                 }
                 AgentAction::Opened { id, credit } => {
                     self.pipes.get(&id).inspect(|pipe| pipe.open(credit, wakers));
@@ -184,8 +185,15 @@ impl Exchange for LinkEnd {
         {
             let mut state = self.hub.state.lock();
             for frame in frames.drain(..) {
-                if let Frame::Data { bytes, .. } = &frame {
-                    self.shared.counters.received.fetch_add(bytes.len() as u64, Relaxed);
+                match &frame {
+                    Frame::Data { bytes, .. } => {
+                        self.shared.counters.received.fetch_add(bytes.len() as u64, Relaxed);
+                    }
+                    Frame::Servers { count } => {
+                        let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                        self.shared.settings.count.told(count);
+                    }
+                    _ => {}
                 }
                 wanted.extend(state.handle(AgentEvent::Received(frame), &mut self.wakers));
             }

@@ -62,7 +62,7 @@ async fn open_without_limit(shared: &Arc<Shared>) -> Result<Linked, LinkError> {
     let turn = usize::try_from(shared.counters.attempts.load(Relaxed)).unwrap_or_default();
     let stream = settings.server.connect(turn).await?;
     let mut headers = headers(settings)?;
-    for server in shared.links.lock().keys() {
+    for server in shared.links.lock().lasting() {
         if let Ok(server) = HeaderValue::try_from(server) {
             headers.append(metadata::CONNECTED, server);
         }
@@ -107,21 +107,22 @@ async fn open_without_limit(shared: &Arc<Shared>) -> Result<Linked, LinkError> {
 
 fn headers(settings: &AgentSettings) -> Result<HeaderMap, LinkError> {
     let mut headers = HeaderMap::new();
-    let mut insert = |name: &'static str, value: &str| -> Result<(), LinkError> {
-        let value = HeaderValue::try_from(value);
-        let value = value.map_err(|_| LinkError::Settings(format!("the value of {name} is no header")))?;
-        headers.insert(HeaderName::from_static(name), value);
-        Ok(())
-    };
-    insert(metadata::AGENT_ID, &settings.id)?;
-    insert(metadata::AGENT_IDENTIFIERS, &settings.identifiers.to_query())?;
-    insert(extension::HEADER, &settings.core.extension.bounded().to_header())?;
+    insert(&mut headers, metadata::AGENT_ID, &settings.id)?;
+    insert(&mut headers, metadata::AGENT_IDENTIFIERS, &settings.identifiers.to_query())?;
+    insert(&mut headers, extension::HEADER, &settings.core.extension.bounded().to_header())?;
     if let Some(token) = &settings.token {
         let token =
             token().map_err(|error| LinkError::Settings(format!("the token cannot be read: {error}")))?;
-        insert(metadata::AUTHORIZATION, &format!("Bearer {}", token.trim()))?;
+        insert(&mut headers, metadata::AUTHORIZATION, &format!("Bearer {}", token.trim()))?;
     }
     Ok(headers)
+}
+
+pub(super) fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), LinkError> {
+    let value = HeaderValue::try_from(value);
+    let value = value.map_err(|_| LinkError::Settings(format!("the value of {name} is no header")))?;
+    headers.insert(HeaderName::from_static(name), value);
+    Ok(())
 }
 
 /// However the stream is let go, its tunnels have ended with it.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Endpoint;
-use crate::{ConnectId, Frame, Reason};
+use crate::{ConnectId, Frame, Reason, TraceParent};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum AgentAction {
         id: ConnectId,
         /// Whereto.
         endpoint: Endpoint,
+        /// What the dial belongs to.
+        trace: Option<TraceParent>,
     },
     /// A tunnel is open; the connection may send so many bytes.
     Opened {

@@ -7,12 +7,12 @@ use super::{
     tunnel::{Open, Tunnel},
 };
 use crate::{
-    ConnectId, Frame,
+    ConnectId, Frame, TraceParent,
     flow::{ReceiveFlow, Returns, SendFlow},
 };
 
 impl AgentCore {
-    pub(super) fn dial(&mut self, random: i64, address: &str, now: Instant) {
+    pub(super) fn dial(&mut self, random: i64, address: &str, trace: Option<TraceParent>, now: Instant) {
         let refusal = match self.targets.resolve(address) {
             Some(_) if self.tunnels.len() >= self.settings.tunnels => {
                 format!("the agent has its {} tunnels", self.settings.tunnels)
@@ -22,7 +22,7 @@ impl AgentCore {
                 let (id, deadline) = (ConnectId(self.last), now + self.settings.dial);
                 self.tunnels.insert(id, Tunnel::Connecting { random, deadline });
                 self.due = Some(self.due.map_or(deadline, |due| due.min(deadline)));
-                self.actions.push(AgentAction::Connect { id, endpoint });
+                self.actions.push(AgentAction::Connect { id, endpoint, trace });
                 return;
             }
             None => format!("the agent may not dial {address}: add it to what the agent allows"),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     ClusterAction, ClusterCore, CoreSettings, LinkId, TunnelId,
-    tunnel::{Open, Tunnel},
+    tunnel::{Dial, Open, Tunnel},
 };
 use crate::{
     ConnectId, Extension, Frame, Reason,
@@ -12,33 +12,28 @@ use crate::{
 };
 
 impl ClusterCore {
-    pub(super) fn dial(&mut self, tunnel: TunnelId, address: String, now: Instant) {
+    pub(super) fn dial(&mut self, tunnel: TunnelId, dial: Dial, now: Instant) {
         if self.tunnels.len() >= self.settings.tunnels {
             self.closed(tunnel, Reason::TooMany(self.settings.tunnels));
             return;
         }
         let deadline = now + self.settings.dial;
-        self.dial_on_a_link(tunnel, address, deadline, now);
+        self.dial_on_a_link(tunnel, dial, deadline, now);
     }
 
     /// Gives the dial to the best link. Nothing has been sent on the tunnel, so this may be done again.
-    pub(super) fn dial_on_a_link(
-        &mut self,
-        tunnel: TunnelId,
-        address: String,
-        deadline: Instant,
-        now: Instant,
-    ) {
+    pub(super) fn dial_on_a_link(&mut self, tunnel: TunnelId, dial: Dial, deadline: Instant, now: Instant) {
         let Some(link) = self.choose(now) else {
             self.closed(tunnel, Reason::NoAgent);
             return;
         };
         let random = random_of(tunnel);
-        self.send(link, Frame::DialRequest { random, address: address.clone() });
+        let Dial { address, trace } = dial.clone();
+        self.send(link, Frame::DialRequest { random, address, trace });
         if let Some(link) = self.links.get_mut(&link) {
             link.dials += 1;
         }
-        self.tunnels.insert(tunnel, Tunnel::Dialling { link, address, deadline });
+        self.tunnels.insert(tunnel, Tunnel::Dialling { link, dial, deadline });
         self.due_at(deadline);
     }
 

@@ -48,8 +48,8 @@ impl ClusterCore {
         let ids: Vec<TunnelId> = on_it.map(|(id, _)| *id).collect();
         for tunnel in ids {
             match self.tunnels.remove(&tunnel) {
-                Some(Tunnel::Dialling { address, deadline, .. }) => {
-                    self.dial_on_a_link(tunnel, address, deadline, now);
+                Some(Tunnel::Dialling { dial, deadline, .. }) => {
+                    self.dial_on_a_link(tunnel, dial, deadline, now);
                 }
                 _ => self.closed(tunnel, Reason::LinkLost),
             }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{LinkId, TunnelId};
-use crate::{ConnectId, Extension, Frame};
+use crate::{ConnectId, Extension, Frame, TraceParent};
 
 /// What happens to a cluster.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub enum ClusterEvent {
         tunnel: TunnelId,
         /// What the agent shall connect to.
         address: String,
+        /// What the dial belongs to.
+        trace: Option<TraceParent>,
     },
     /// A client sends bytes, not more than was granted.
     Write {

@@ -5,11 +5,14 @@ use std::{
     time::SystemTime,
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderValue};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Claim, Presented, Refusal, ServerEvent, TunnelServer,
+    Claim, Identity, Presented, Refusal, ServerEvent, TunnelServer,
     hub::{ClusterHub, LinkEnd},
+    issuing,
     listen::Peer,
 };
 use crate::{
@@ -21,7 +24,18 @@ use crate::{
 
 /// Takes in an agent's stream, or refuses it, and serves it until it ends.
 pub(super) async fn serve(server: &TunnelServer, peer: &Peer, asked: Asked) {
-    let (claim, expires) = match admit(server, peer, asked.headers()).await {
+    if let Some(wanted) = asked.headers().get(metadata::CERTIFICATE_REQUEST) {
+        return match issue(server, peer, asked.headers(), wanted).await {
+            // Nothing comes after the headers.
+            Ok(headers) => {
+                if let Ok((_, sender)) = asked.accept(headers) {
+                    sender.finish(&Status::ok());
+                }
+            }
+            Err(status) => asked.refuse(&status),
+        };
+    }
+    let (claim, Identity { expires, withdrawn, .. }) = match admit(server, peer, asked.headers()).await {
         Ok(admitted) => admitted,
         Err(status) => return asked.refuse(&status),
     };
@@ -44,6 +58,10 @@ pub(super) async fn serve(server: &TunnelServer, peer: &Peer, asked: Asked) {
         () = until(expires) => {
             tracing::info!(cluster = %link.claim.cluster, "an agent's credentials have ended");
             Status::new(Code::Unauthenticated, "the credentials have ended")
+        }
+        () = cancelled(withdrawn) => {
+            tracing::info!(cluster = %link.claim.cluster, "an agent's credentials are withdrawn");
+            Status::new(Code::Unauthenticated, "the credentials are withdrawn")
         }
     };
     sender.finish(&status);
@@ -84,19 +102,15 @@ impl Drop for Link {
     }
 }
 
-/// For which cluster the agent may speak, and until when; or what it is told instead.
-async fn admit(
-    server: &TunnelServer,
-    peer: &Peer,
-    headers: &HeaderMap,
-) -> Result<(Claim, Option<SystemTime>), Status> {
+/// For which cluster the agent speaks, and who it is; or what it is told instead.
+async fn admit(server: &TunnelServer, peer: &Peer, headers: &HeaderMap) -> Result<(Claim, Identity), Status> {
     let id = &server.shared.settings.id;
     if headers.get_all(metadata::CONNECTED).iter().any(|known| known == id.as_str()) {
         return Err(Status::new(Code::AlreadyExists, format!("the agent is connected to {id} already")));
     }
     let claim = claim(headers).map_err(|refusal| refuse(server, None, refusal))?;
     match identify(server, peer, headers, &claim).await {
-        Ok(expires) => Ok((claim, expires)),
+        Ok(identity) => Ok((claim, identity)),
         Err(refusal) => Err(refuse(server, Some(claim), refusal)),
     }
 }
@@ -106,36 +120,52 @@ async fn identify(
     peer: &Peer,
     headers: &HeaderMap,
     claim: &Claim,
-) -> Result<Option<SystemTime>, Refusal> {
+) -> Result<Identity, Refusal> {
     if server.shared.stop.is_cancelled() {
         return Err(Refusal::Ending);
     }
-    let token = headers.get(metadata::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let presented = Presented {
-        certificates: Arc::clone(&peer.certificates),
-        token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
-        address: peer.address,
-    };
-    let identity = server.shared.authenticator.identify(&presented, claim).await?;
+    let identity = server.shared.authenticator.identify(&presented(peer, headers), claim).await?;
     if !identity.clusters.contains(&claim.cluster) {
         return Err(Refusal::StolenName { identity: identity.name, cluster: claim.cluster.clone() });
     }
-    Ok(identity.expires)
+    Ok(identity)
+}
+
+/// What came with a request and its connection.
+fn presented(peer: &Peer, headers: &HeaderMap) -> Presented {
+    let token = headers.get(metadata::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    Presented {
+        certificates: Arc::clone(&peer.certificates),
+        token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
+        address: peer.address,
+    }
+}
+
+/// The headers with a certificate, which the agent wants instead of a stream.
+async fn issue(
+    server: &TunnelServer,
+    peer: &Peer,
+    headers: &HeaderMap,
+    wanted: &HeaderValue,
+) -> Result<HeaderMap, Status> {
+    let Some(issuer) = &server.shared.settings.issuer else {
+        return Err(Status::new(Code::Unimplemented, "this server issues no certificates"));
+    };
+    let wanted = BASE64_STANDARD.decode(wanted).map_err(|_| {
+        let words = format!("the header {} is not base64", metadata::CERTIFICATE_REQUEST);
+        Status::new(Code::InvalidArgument, words)
+    })?;
+    let issued = issuing::issue(server, issuer, &presented(peer, headers), claim(headers), wanted).await;
+    let chain = issued.map_err(|refusal| refusal.status())?;
+    let mut headers = HeaderMap::new();
+    headers.insert(metadata::CERTIFICATE, header(&BASE64_STANDARD.encode(chain))?);
+    Ok(headers)
 }
 
 fn refuse(server: &TunnelServer, claim: Option<Claim>, refusal: Refusal) -> Status {
     let shared = &server.shared;
     *shared.counters.refused.lock().entry(refusal.category()).or_default() += 1;
-    let code = match &refusal {
-        Refusal::Request(_) => Code::InvalidArgument,
-        Refusal::NoCredentials | Refusal::Invalid(_) => Code::Unauthenticated,
-        Refusal::StolenName { .. } => {
-            tracing::warn!(%refusal, "an agent was refused");
-            Code::PermissionDenied
-        }
-        Refusal::Unavailable(_) | Refusal::Ending => Code::Unavailable,
-    };
-    let status = Status::new(code, refusal.to_string());
+    let status = refusal.status();
     shared.report(ServerEvent::AgentRefused { claim, refusal });
     status
 }
@@ -163,21 +193,29 @@ fn claim(headers: &HeaderMap) -> Result<Claim, Refusal> {
 /// The headers of an agent's answer.
 fn answer(server: &TunnelServer, extension: Option<Extension>) -> Result<HeaderMap, Status> {
     let settings = &server.shared.settings;
-    let header = |text: &str| {
-        HeaderValue::try_from(text)
-            .map_err(|_| Status::new(Code::Internal, format!("{text:?} cannot be a header's value")))
-    };
     let mut headers = HeaderMap::new();
     headers.insert(metadata::SERVER_ID, header(&settings.id)?);
-    headers.insert(metadata::SERVER_COUNT, HeaderValue::from(settings.count));
+    headers.insert(metadata::SERVER_COUNT, HeaderValue::from(server.shared.servers.load(Relaxed)));
     if extension.is_some() {
         headers.insert(extension::HEADER, header(&settings.core.extension.bounded().to_header())?);
     }
     Ok(headers)
 }
 
+fn header(text: &str) -> Result<HeaderValue, Status> {
+    HeaderValue::try_from(text)
+        .map_err(|_| Status::new(Code::Internal, format!("{text:?} cannot be a header's value")))
+}
+
 fn extension_of(headers: &HeaderMap) -> Option<Extension> {
     Extension::from_header(headers.get(extension::HEADER)?.to_str().ok()?)
+}
+
+async fn cancelled(token: Option<CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn until(moment: Option<SystemTime>) {

@@ -6,6 +6,7 @@ use super::{Caller, ServerEvent, TunnelServer, listen::Peer};
 use crate::{
     CLUSTER_HEADER, ConnectId, Frame, Reason, TunnelStream,
     rpc::{Asked, Code, Receiver, Sender, Status},
+    trace,
 };
 
 /// Every stream has one tunnel, so one number does for all.
@@ -17,8 +18,10 @@ pub(super) async fn serve(server: &TunnelServer, peer: &Peer, asked: Asked) {
     let Ok(cluster) = cluster.transpose() else {
         return asked.refuse(&Status::new(Code::InvalidArgument, "the cluster's name is no text"));
     };
+    let trace = asked.headers().get(trace::HEADER).and_then(|text| text.to_str().ok()?.parse().ok());
     let Ok((receiver, mut sender)) = asked.accept(http::HeaderMap::new()) else { return };
-    let caller = Caller::by_socket(peer.address, peer.certificates.first());
+    let by_socket = Caller::by_socket(peer.address, peer.certificates.first());
+    let caller = Caller { trace, ..by_socket };
     let packets = Packets { server, receiver };
     if converse(server, &caller, cluster.as_deref(), packets, &mut sender).await.is_ok() {
         sender.finish(&Status::ok());
@@ -53,11 +56,12 @@ async fn converse(
     mut packets: Packets<'_>,
     answers: &mut Sender,
 ) -> Result<(), Status> {
-    let Some(Frame::DialRequest { random, address }) = packets.next().await else { return Ok(()) };
+    let Some(Frame::DialRequest { random, address, trace }) = packets.next().await else { return Ok(()) };
     let dialled = match server.shared.settings.host_names.route(&address, cluster) {
         Err(error) => Err((None, error.into())),
         Ok((cluster, target)) => {
-            let mut dial = Box::pin(server.dial(caller, &cluster, &target));
+            let caller = Caller { trace: trace.or(caller.trace), ..caller.clone() };
+            let mut dial = Box::pin(server.dial(&caller, &cluster, &target));
             let dialled = loop {
                 tokio::select! {
                     dialled = &mut dial => break dialled,

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::counters::ClusterCounters;
 use crate::{
-    ClusterName, Extension, Frame, Malformed, Reason, Target, TunnelStream,
+    ClusterName, Extension, Frame, Malformed, Reason, Target, TraceParent, TunnelStream,
     cluster_core::{ClusterAction, ClusterCore, ClusterEvent, ClusterState, CoreSettings, LinkId, TunnelId},
     outbox::Outbox,
     pipe::{Pipe, Wakers},
@@ -69,6 +69,21 @@ impl ClusterHub {
         self.handle(ClusterEvent::LinkOpened { link, extension });
     }
 
+    /// Tells agents how many servers there are, those that understand it.
+    pub(crate) fn tell_servers(&self, count: u64) {
+        let mut wakers = Wakers::new();
+        {
+            let mut state = self.state.lock();
+            let State { core, outboxes, .. } = &mut *state;
+            for (link, outbox) in outboxes {
+                if core.is_extended(*link) {
+                    outbox.push(Frame::Servers { count }, &mut wakers);
+                }
+            }
+        }
+        wake(&mut wakers);
+    }
+
     /// Lets an agent's stream go. What waits for it is dropped.
     pub(crate) fn close_link(&self, link: LinkId) {
         let mut wakers = Wakers::new();
@@ -84,12 +99,14 @@ impl ClusterHub {
         self: &Arc<Self>,
         tunnel: TunnelId,
         target: &Target,
+        trace: Option<TraceParent>,
     ) -> Result<TunnelStream, Reason> {
         let begin = Instant::now();
         let pipe = Arc::new(Pipe::default());
         self.state.lock().pipes.insert(tunnel, Arc::clone(&pipe));
         let stream = TunnelStream::new(tunnel.0, pipe, Arc::clone(self) as Arc<dyn TunnelPort>);
-        self.handle(ClusterEvent::Dial { tunnel, address: target.address().to_owned() });
+        let address = target.address().to_owned();
+        self.handle(ClusterEvent::Dial { tunnel, address, trace });
         let opened = match tokio::time::timeout(self.dial, stream.opened()).await {
             Ok(opened) => opened,
             Err(_) => {
@@ -97,7 +114,12 @@ impl ClusterHub {
                 stream.opened().await
             }
         };
-        self.counters.dialled(opened.as_ref().err(), begin.elapsed());
+        let took = begin.elapsed();
+        self.counters.dialled(opened.as_ref().err(), took);
+        match &opened {
+            Ok(()) => tracing::debug!(?took, "a tunnel is open"),
+            Err(reason) => tracing::debug!(?took, %reason, "there is no tunnel"),
+        }
         opened.map(|()| stream)
     }
 

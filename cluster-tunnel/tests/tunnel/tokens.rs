@@ -38,7 +38,12 @@ impl Authenticator for Tokens {
         let known = self.known.lock().unwrap();
         let (name, lives) = known.get(token).ok_or_else(|| Refusal::Invalid("unknown token".to_owned()))?;
         let expires = lives.map(|lives| SystemTime::now() + lives);
-        Ok(Identity { name: format!("account {name}"), clusters: [cluster(name)].into(), expires })
+        Ok(Identity {
+            name: format!("account {name}"),
+            clusters: [cluster(name)].into(),
+            expires,
+            withdrawn: None,
+        })
     }
 }
 

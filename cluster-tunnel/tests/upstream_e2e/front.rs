@@ -85,7 +85,7 @@ pub async fn dial_on(connection: &Http2, address: &str) -> io::Result<Box<dyn St
     let (mut packets, outgoing) = mpsc::channel::<Packet>(1);
     // Upstream's server tells pending dials apart by this, over all clients.
     let random = DIALS.fetch_add(1, Relaxed);
-    let dial = Frame::DialRequest { random, address: address.to_owned() };
+    let dial = Frame::DialRequest { random, address: address.to_owned(), trace: None };
     packets.send(dial.into()).await.map_err(io::Error::other)?;
     let method = PathAndQuery::from_static("/ProxyService/Proxy");
     let codec = ProstCodec::<Packet, Packet>::default();

@@ -13,6 +13,7 @@ use crate::args::ObjectFormat;
 use crate::leader::lease_name;
 use crate::manifest::Manifest;
 use crate::output::print_objects;
+use crate::tunnel::tokens::SECRET_NAME as TOKENS;
 use crate::webhook::certificate::SECRET_NAME;
 use crate::webhook::register::{MUTATING_NAME, VALIDATING_NAME};
 
@@ -124,12 +125,14 @@ fn in_federation_namespace(shards: u32) -> Value {
          "verbs": ["patch"]},
         // Patched with --kubefed-config alone.
         {"apiGroups": [CORE_GROUP], "resources": ["kubefedconfigs"], "verbs": ["get", "create", "patch"]},
-        // Members' tokens are read, and renewed; the webhooks' authorities are written.
+        // Members' tokens are read, and renewed; the webhooks' authorities are written, and what is known of tunnels' tokens.
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "patch"]},
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET_NAME], "verbs": ["update"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET_NAME, TOKENS], "verbs": ["update"]},
+        // Servers of tunnels have one each, to be counted.
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+         "verbs": ["list", "create", "patch", "delete"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": leases,
-         "verbs": ["get", "list", "watch", "update"]},
+         "verbs": ["get", "watch", "update"]},
     ])
 }
 

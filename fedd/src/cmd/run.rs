@@ -114,7 +114,7 @@ impl EngineArgs {
         }
     }
 
-    /// The listener for agents, if there is to be one, measured by `metrics`.
+    /// The way to tunnels, if there is to be one, measured by `metrics`.
     pub(crate) async fn tunnels(
         &self,
         client: &Client,
@@ -125,8 +125,8 @@ impl EngineArgs {
         // Before those who ask lose patience, so that they hear what it was.
         let dial = settings.health_timeout.min(self.timeouts.member_connect_timeout) * 3 / 4;
         let tunnels = Tunnels::start(client, namespace, &self.tunnels, dial).await?;
-        if let Some(tunnels) = &tunnels {
-            metrics.follow_tunnels(tunnels.server());
+        if let Some(server) = tunnels.as_ref().and_then(Tunnels::server) {
+            metrics.follow_tunnels(server);
         }
         Ok(tunnels)
     }
@@ -269,7 +269,8 @@ async fn parts(
     };
     let dialer = tunnels.as_ref().map(Tunnels::dialer);
     let leading = Arc::new(Leading::new(dialer, sealing, AfterLoss::End));
-    let servers = serve(args, readiness(&webhook_ready, &leading), &metrics, stop).await?;
+    let ready = readiness(&webhook_ready, &leading);
+    let servers = serve(args.healthz_addr, args.metrics_addr, ready, &metrics, stop).await?;
     let webhooks = webhook.map(|options| {
         let (client, settings, stop) = (client.clone(), settings.clone(), stop.clone());
         tokio::spawn(async move {
@@ -315,14 +316,16 @@ fn readiness(webhook_ready: &Arc<AtomicBool>, leading: &Arc<Leading>) -> Readine
     })
 }
 
-async fn serve(
-    args: &DaemonArgs,
+/// Serves health and metrics, together if they have one address.
+pub(super) async fn serve(
+    healthz_addr: Listen,
+    metrics_addr: Listen,
     ready: Readiness,
     metrics: &Arc<Metrics>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<Server>> {
     let (health, metrics) = (http::health(ready), http::metrics(metrics.clone()));
-    let wanted = match (args.healthz_addr.0, args.metrics_addr.0) {
+    let wanted = match (healthz_addr.0, metrics_addr.0) {
         (Some(one), Some(other)) if one == other => vec![(one, "--healthz-addr", health.merge(metrics))],
         (one, other) => one
             .map(|address| (address, "--healthz-addr", health))
