@@ -14,6 +14,7 @@
 //! | [`member_roles`] | the federation's roles on members follow the federated types |
 //! | [`embedded`] | the federation's own API server: `fedd serve` |
 //! | [`tunnel`] | members that are reached through their agents |
+//! | [`sealing`], [`rotation`] | members' tokens: sealed where they are stored, and renewed in good time |
 //! | [`leader`] | leader election by Lease |
 //! | [`metrics`], [`http`], [`key_providers`] | `/metrics`, `/healthz`, `/readyz`; how the providers of keys are |
 //! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
@@ -23,6 +24,7 @@ pub mod access;
 pub mod apply;
 pub mod args;
 pub mod cmd;
+pub mod core_dumps;
 pub mod embedded;
 pub mod http;
 pub mod key_providers;
@@ -35,6 +37,7 @@ pub mod output;
 pub mod pages;
 pub mod placed;
 pub mod replicas;
+pub mod rotation;
 pub mod sealing;
 pub mod served;
 pub mod settings;

@@ -17,6 +17,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 use serde_json::json;
+use tenancy::Shard;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -40,6 +41,9 @@ pub struct EngineOptions {
     pub namespace: String,
     /// Settings.
     pub settings: Settings,
+    /// The scopes that it acts for: their objects, clusters and cells. [`Shard::WHOLE`] for an engine that is alone.
+    /// Several engines may run at once if their shards are of the same number of shards, each with a claim of its own.
+    pub shard: Shard,
     /// How long members may take.
     pub timeouts: Timeouts,
     /// Makes the connections to members that are reached by tunnel. Without, such a member is not reached, and its
@@ -89,7 +93,7 @@ impl Engine {
             telemetry: options.telemetry.clone(),
             may_write: options.may_write.clone(),
         };
-        Self { core: Core::new(options.settings.clone(), ports), options, opener: None }
+        Self { core: Core::new(options.settings.clone(), options.shard, ports), options, opener: None }
     }
 
     /// With somebody who opens credentials that are sealed. What he opens stays in memory.
@@ -288,10 +292,12 @@ impl Shell {
             Event::Namespace(event) => {
                 for (key, object) in self.listed.step("Namespace", event) {
                     let labels = object.map(|o| o.labels().clone());
+                    // First to the core: whose the cells are is asked there.
+                    let info = labels.clone().map(|labels| NamespaceInfo { labels });
+                    self.core.set_namespace(&key.name, info);
                     if let Some(cells) = &self.cells {
-                        cells.namespace(&key.name, labels.clone());
+                        cells.namespace(&key.name, labels);
                     }
-                    self.core.set_namespace(&key.name, labels.map(|labels| NamespaceInfo { labels }));
                 }
                 self.listed.namespaces |= self.listed.known.contains_key("Namespace");
             }
@@ -351,6 +357,10 @@ impl Shell {
         if let Some(cells) = &self.cells {
             cells.cluster(&name, Some(cluster.clone()));
         }
+        if !self.core.acts_for(&self.core.scope_keys().of_labels(cluster.labels())) {
+            self.leave_cluster(&name);
+            return;
+        }
         self.clusters.insert(name.clone(), cluster.clone());
         if !self.listed.secrets && !self.listed.known.contains_key("Secret") {
             return; // comes again when the credentials are known
@@ -398,7 +408,8 @@ impl Shell {
     fn access(&self, cluster: &KubeFedCluster) -> Result<MemberAccess, String> {
         let secret = &cluster.spec.secret_ref.name;
         if let Some(opened) = self.credentials.of(secret) {
-            return opened.map(|token| MemberAccess::with_token(cluster, token)).map_err(str::to_owned);
+            let token = opened.map_err(str::to_owned)?;
+            return MemberAccess::with_token(cluster, token).map_err(|error| error.to_string());
         }
         let access = MemberAccess::of(cluster, self.secrets.get(secret)).map_err(|e| e.to_string())?;
         if self.options.settings.gates.is_on(Feature::SealedCredentialsOnly) {
@@ -408,12 +419,19 @@ impl Shell {
     }
 
     fn remove_cluster(&mut self, name: &str) {
-        info!(cluster = name, "cluster left the federation");
-        self.clusters.remove(name);
-        self.members.remove(name);
         if let Some(cells) = &self.cells {
             cells.cluster(name, None);
         }
+        self.leave_cluster(name);
+    }
+
+    /// A cluster has left the federation, or is another shard's.
+    fn leave_cluster(&mut self, name: &str) {
+        if self.clusters.remove(name).is_none() {
+            return;
+        }
+        info!(cluster = name, "cluster left");
+        self.members.remove(name);
         self.prober.untrack(name);
         self.core.remove_cluster(name);
     }
@@ -461,7 +479,8 @@ impl Shell {
     }
 
     async fn tell_type(&self, config: &FederatedTypeConfig, message: Option<String>) {
-        if !self.core.may_write() {
+        // What is of no scope is shard 0's.
+        if !self.options.shard.is_first() || !self.core.may_write() {
             return;
         }
         let name = config.name_any();

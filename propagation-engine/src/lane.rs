@@ -140,7 +140,11 @@ impl Lane {
         }
         let cache = ty.cache(&self.server);
         let Some(selection) = core.selection(ty, key) else {
-            return release_orphan(core, self, ty, key).await;
+            let released = release_orphan(core, self, ty, key).await;
+            if !released {
+                self.queue.push_after((ty.ty.name.clone(), key.clone()), backoff(1, &core.ports.chance));
+            }
+            return released;
         };
         let mut on = core.candidates(ty, &selection);
         on.retain(|c| c.server.as_ref() == Some(&self.server));

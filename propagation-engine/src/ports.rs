@@ -185,6 +185,8 @@ pub struct Notice {
 pub trait Host: Send + Sync + 'static {
     /// Lists and watches the federated objects of a type, in the cluster form.
     fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<FederatedObject>>;
+    /// Whether an object is there, now: asked where a watch that lags would mislead.
+    fn has(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<bool, ApiFailure>>;
     /// Applies a JSON merge patch to an object; answers the result.
     fn patch(
         &self,

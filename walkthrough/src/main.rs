@@ -6,6 +6,7 @@
 
 mod stage;
 mod story;
+mod tunnel;
 mod view;
 
 use std::process::ExitCode;

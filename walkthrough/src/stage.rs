@@ -24,6 +24,8 @@ pub(crate) struct Stage {
     pub(crate) host: ApiServer,
     pub(crate) members: BTreeMap<&'static str, ApiServer>,
     fedd: Option<Child>,
+    /// Where agents find fedd.
+    tunnel: String,
     testbed: Testbed,
 }
 
@@ -35,21 +37,39 @@ impl Stage {
             testbed.api_server("host"),
             futures::future::try_join_all(members.iter().map(|name| testbed.api_server(name))),
         )?;
-        Ok(Self { host, members: members.iter().copied().zip(servers).collect(), fedd: None, testbed })
+        let members = members.iter().copied().zip(servers).collect();
+        let tunnel = format!("127.0.0.1:{}", free_port().await?);
+        Ok(Self { host, members, fedd: None, tunnel, testbed })
     }
 
     fn log(&self) -> PathBuf {
         self.testbed.folder().join("fedd.log")
     }
 
+    /// Where agents find fedd.
+    pub(crate) fn tunnel(&self) -> &str {
+        &self.tunnel
+    }
+
+    /// A file for a process's log.
+    pub(crate) fn log_file(&self, name: &str) -> anyhow::Result<std::fs::File> {
+        let path = self.testbed.folder().join(name);
+        Ok(std::fs::File::options().create(true).append(true).open(path)?)
+    }
+
     /// Runs a fedd command to its end; shows it.
     pub(crate) async fn fedd(&self, args: &[&str]) -> anyhow::Result<()> {
+        self.fedd_prints(args).await.map(drop)
+    }
+
+    /// The same, for what it prints.
+    pub(crate) async fn fedd_prints(&self, args: &[&str]) -> anyhow::Result<String> {
         anstream::println!("\u{1b}[2m$ fedd {}\u{1b}[0m", args.join(" "));
         let output = self.command(args)?.stdin(Stdio::null()).output().await?;
         if !output.status.success() {
             bail!("fedd {} failed:\n{}", args.join(" "), String::from_utf8_lossy(&output.stderr));
         }
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     fn command(&self, args: &[&str]) -> anyhow::Result<Command> {
@@ -78,6 +98,8 @@ impl Stage {
             &webhook_addr,
             "--webhook-url",
             &url,
+            "--tunnel-listen",
+            &self.tunnel,
         ];
         anstream::println!("\u{1b}[2m$ fedd {} &\u{1b}[0m", args.join(" "));
         let log = std::fs::File::create(self.log())?;

@@ -9,9 +9,12 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, tenant_namespace, until};
+use crate::tunnel::{self, Agent};
 use crate::view::{BANK, show_and_check};
 
 const FEDERATION: &str = "kube-federation-system";
+/// The member that only its agent can reach.
+const TUNNELLED: &str = "m2";
 
 fn step(words: &str) {
     anstream::println!("\n\u{1b}[1m▶ {words}\u{1b}[0m");
@@ -29,17 +32,18 @@ pub(crate) async fn play() -> anyhow::Result<()> {
 }
 
 async fn acts(stage: &mut Stage) -> anyhow::Result<()> {
-    set_up(stage).await?;
+    let agent = set_up(stage).await?;
     first_release(stage).await?;
     grey_release(stage).await?;
     disaster(stage).await?;
+    let _agent = lost_tunnel(stage, agent).await?;
     service_annotations(stage).await?;
     tenants(stage).await?;
     step("fedd stops when it is told to");
     stage.stop_daemon().await
 }
 
-async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
+async fn set_up(stage: &mut Stage) -> anyhow::Result<Agent> {
     step("The host becomes a federation, and fedd runs on it");
     stage.fedd(&["install", "--types", "namespaces,configmaps,services,deployments"]).await?;
     anstream::println!(
@@ -50,7 +54,7 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
     configs.patch(CONFIG_NAME, &PatchParams::default(), &Patch::Merge(patch)).await?;
     stage.start_daemon().await?;
 
-    step("Two tenants; three clusters join, the third is the other tenant's");
+    step("Two tenants; three clusters join: m2 is behind a firewall, and m3 is the other tenant's");
     stage.apply(tenant_namespace("bank-prod", "bank"), "namespaces").await?;
     stage.apply(tenant_namespace("other-prod", "other"), "namespaces").await?;
     for (name, scope) in [("m1", None), ("m2", None), ("m3", Some("other"))] {
@@ -59,8 +63,13 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
         if let Some(tenant) = scope {
             args.extend(["--tenant", tenant, "--workspace-group", "prod"]);
         }
-        stage.fedd(&args).await?;
+        if name == TUNNELLED {
+            tunnel::join(stage, name, &args).await?;
+        } else {
+            stage.fedd(&args).await?;
+        }
     }
+    let agent = Agent::start(stage, TUNNELLED)?;
 
     step("Cells: rz00a and rz00b of the bank on m1, rz01a on m2; the other tenant's rz00a on m3");
     let cell = |namespace: &str, name: &str, cluster: &str, target: Option<&str>| {
@@ -116,7 +125,7 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
             )
             .await?;
     }
-    Ok(())
+    Ok(agent)
 }
 
 /// A federated object by cell.
@@ -251,6 +260,38 @@ async fn disaster(stage: &Stage) -> anyhow::Result<()> {
     show_and_check(stage, "web", [(3, "web:3"), (3, "web:3"), (1, "web:1")]).await?;
     release(stage, "web:3", Some(&["rz00a", "rz00b", "rz01a"]), [ok, ok, ok]).await?;
     show_and_check(stage, "web", [(3, "web:3"), (3, "web:3"), (2, "web:3")]).await
+}
+
+/// The member behind a firewall is lost in mid-release, and found again: its API server was up all the time.
+async fn lost_tunnel(stage: &Stage, agent: Agent) -> anyhow::Result<Agent> {
+    step(
+        "m2's agent is killed while web:4 is released: the tunnel is down, and the API server behind it is not",
+    );
+    agent.kill().await?;
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let is_down = |c: &KubeFedCluster| {
+        let conditions = c.status.iter().flat_map(|status| &status.conditions);
+        conditions.into_iter().any(|c| c.reason.as_deref() == Some("TunnelDown"))
+    };
+    release(stage, "web:4", None, [ok, ok, troubled]).await?;
+    until(
+        "m2's tunnel is seen to be down",
+        clusters.clone(),
+        TUNNELLED,
+        move |c: Option<&KubeFedCluster>| c.is_some_and(is_down),
+    )
+    .await?;
+    show_and_check(stage, "web", [(4, "web:4"), (4, "web:4"), (2, "web:3")]).await?;
+
+    step("The agent is started again: the release goes on by itself");
+    let agent = Agent::start(stage, TUNNELLED)?;
+    until("m2 is ready", clusters, TUNNELLED, |c: Option<&KubeFedCluster>| {
+        c.is_some_and(KubeFedCluster::is_ready)
+    })
+    .await?;
+    release(stage, "web:4", None, [ok, ok, ok]).await?;
+    show_and_check(stage, "web", [(4, "web:4"), (4, "web:4"), (3, "web:4")]).await?;
+    Ok(agent)
 }
 
 async fn service_annotations(stage: &Stage) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ mod tunnel;
 pub use self::account::{Account, Grant};
 pub use self::host::{GRANTED, JOINED_AS, TOKEN_EXPIRES};
 pub use self::member::MemberArgs;
-pub use self::tunnel::TunnelArgs;
+pub use self::tunnel::{AGENT, TunnelArgs};
 
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use clap::Args;
 use federation_model::{Feature, KubeFedCluster, annotation, is_dns_subdomain, parse_duration};
 use kube::ResourceExt as _;
 use kube::api::Api;
+use propagation_engine::kube_ports::destination;
 use tenancy::ScopeKeys;
 
 use self::host::Membership;
@@ -38,8 +39,8 @@ pub const ABOUT: &str = "Make a cluster a member of the federation, or renew its
     has a limit; joining again renews it, brings the rights up to date, keeps the labels, and disturbs nothing. --token-secret asks for one that \
     never expires, in a Secret on the member, which needs its kube-controller-manager to run.\n\n\
     A member that the federation cannot reach is joined from its own side, where both API servers can be reached, with \
-    --tunnel: the federation then goes through an agent, whose manifest is printed. Applying it again after joining again \
-    renews the agent's certificate.";
+    --tunnel: the federation then goes through an agent, whose manifest is printed. In it is a token that the agent exchanges \
+    for a certificate; its key never leaves the member.";
 
 /// Flags of `fedd join`.
 #[derive(Debug, Args)]
@@ -202,7 +203,7 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     }
     // From here on, no API server sees a token that is to be sealed.
     if let Some(sealing) = &seal_with {
-        sealing.seal(&mut secret).await?;
+        sealing.seal(&mut secret, &destination(&cluster)).await?;
     }
     let secret = Manifest::of(&secret)?;
     let mut objects = vec![secret, Manifest::of(&cluster)?];

@@ -8,10 +8,12 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 pub use self::member::MemberPermissionsArgs;
+use super::run::ShardArgs;
 use crate::args::ObjectFormat;
-use crate::leader::LEASE_NAME;
+use crate::leader::lease_name;
 use crate::manifest::Manifest;
 use crate::output::print_objects;
+use crate::tunnel::tokens::SECRET_NAME as TOKENS;
 use crate::webhook::certificate::SECRET_NAME;
 use crate::webhook::register::{MUTATING_NAME, VALIDATING_NAME};
 
@@ -36,6 +38,9 @@ pub struct PermissionsArgs {
     /// Groups of federated types besides types.kubefed.io
     #[arg(long, value_name = "GROUP,…", value_delimiter = ',')]
     pub types_groups: Vec<String>,
+    /// The Leases that it needs.
+    #[command(flatten)]
+    pub sharding: ShardArgs,
     /// How to print
     #[arg(long, short, value_name = "FORMAT", default_value = "yaml")]
     pub output: ObjectFormat,
@@ -60,17 +65,18 @@ pub async fn run(args: PermissionsArgs) -> anyhow::Result<()> {
     if let Some(On::Member(args)) = &args.on {
         return member::run(args).await;
     }
-    print_objects(&objects(&args.federation_namespace, &args.types_groups), args.output)
+    let shards = args.sharding.shards.get();
+    print_objects(&objects(&args.federation_namespace, &args.types_groups, shards), args.output)
 }
 
 /// Name of the account, its roles and their bindings.
 const NAME: &str = "fedd";
 
 /// The account and its rights, in the order in which they can be applied; the namespace has to be there.
-fn objects(namespace: &str, types_groups: &[String]) -> Vec<Manifest> {
+fn objects(namespace: &str, types_groups: &[String], shards: u32) -> Vec<Manifest> {
     let account = object("", "ServiceAccount", "serviceaccounts", Some(namespace), json!({}));
     let everywhere = json!({"rules": everywhere(types_groups)});
-    let in_namespace = json!({"rules": in_federation_namespace()});
+    let in_namespace = json!({"rules": in_federation_namespace(shards)});
     vec![
         account,
         object(RBAC, "ClusterRole", "clusterroles", None, everywhere),
@@ -108,7 +114,8 @@ fn everywhere(types_groups: &[String]) -> Value {
     ])
 }
 
-fn in_federation_namespace() -> Value {
+fn in_federation_namespace(shards: u32) -> Value {
+    let leases: Vec<_> = (0..shards).map(lease_name).collect();
     json!([
         // Created and deleted for cells.
         {"apiGroups": [CORE_GROUP], "resources": ["kubefedclusters"],
@@ -118,12 +125,14 @@ fn in_federation_namespace() -> Value {
          "verbs": ["patch"]},
         // Patched with --kubefed-config alone.
         {"apiGroups": [CORE_GROUP], "resources": ["kubefedconfigs"], "verbs": ["get", "create", "patch"]},
-        // Members' tokens are read; the webhooks' authorities are written.
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create"]},
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET_NAME], "verbs": ["update"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [LEASE_NAME],
-         "verbs": ["get", "list", "watch", "update"]},
+        // Members' tokens are read, and renewed; the webhooks' authorities are written, and what is known of tunnels' tokens.
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "patch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET_NAME, TOKENS], "verbs": ["update"]},
+        // Servers of tunnels have one each, to be counted.
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+         "verbs": ["list", "create", "patch", "delete"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": leases,
+         "verbs": ["get", "watch", "update"]},
     ])
 }
 
@@ -153,7 +162,7 @@ mod tests {
 
     #[test]
     fn nothing_is_given_whole() {
-        for object in objects("fed", &["types.example.com".to_owned()]) {
+        for object in objects("fed", &["types.example.com".to_owned()], 2) {
             assert!(object.namespace.as_deref().is_none_or(|n| n == "fed"));
             for rule in object.value["rules"].as_array().into_iter().flatten() {
                 let has = |field: &str, what: &str| rule[field].as_array().unwrap().contains(&json!(what));

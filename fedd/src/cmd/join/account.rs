@@ -138,7 +138,7 @@ fn everything(scope: Scope, namespace: &str) -> (Value, Value) {
     }
 }
 
-const RBAC: &str = "rbac.authorization.k8s.io/v1";
+pub(super) const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 fn object(
     api_version: &str,
