@@ -7,8 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use cluster_tunnel::ClusterName;
 use cluster_tunnel::server::Refusal;
-use cluster_tunnel::{ClusterName, server};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -128,7 +128,7 @@ pub fn judge(
         return invalid("the bootstrap token is not known");
     };
     if record.cluster != at.cluster.as_str() {
-        return Err(server::Refusal::StolenName {
+        return Err(Refusal::StolenName {
             identity: format!("the bootstrap token {} of {}", token.id, record.cluster),
             cluster: at.cluster.clone(),
         });

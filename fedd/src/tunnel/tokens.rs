@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -92,10 +92,7 @@ impl Tokens {
                 Err(error) => return Err(anyhow::Error::new(error).context(what()).into()),
             }
         }
-        let busy = || -> anyhow::Result<T> {
-            bail!("secret {SECRET_NAME} was written by others {TRIES} times in a row")
-        };
-        Ok(busy()?)
+        Err(anyhow!("secret {SECRET_NAME} was written by others {TRIES} times in a row").into())
     }
 }
 

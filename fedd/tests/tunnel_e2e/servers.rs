@@ -8,7 +8,7 @@ use fedd::args::{Listen, host_and_port};
 use fedd::tunnel::bootstrap::{Record, Token};
 use fedd::tunnel::tokens::Tokens;
 use fedd::tunnel::{ShownArgs, TunnelArgs, Tunnels};
-use federation_model::{KubeFedCluster, KubeFedClusterSpec, annotation};
+use federation_model::{KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, annotation};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -169,7 +169,9 @@ async fn answer(stream: TcpStream) -> std::io::Result<()> {
     let (mut line, mut is_upgrade) = (String::new(), false);
     while line != "\r\n" {
         line.clear();
-        stream.read_line(&mut line).await?;
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
         is_upgrade |= line.starts_with("Upgrade:");
     }
     if is_upgrade {
@@ -189,7 +191,11 @@ async fn answer(stream: TcpStream) -> std::io::Result<()> {
 /// A cluster `raw` of the federation, and the Secret of its agent, on a member that is at hand.
 async fn raw_cluster(host: &Client, member: &Member) -> String {
     let clusters: Api<KubeFedCluster> = Api::namespaced(host.clone(), FEDERATION);
-    let spec = KubeFedClusterSpec { api_endpoint: "https://raw".to_owned(), ..KubeFedClusterSpec::default() };
+    let spec = KubeFedClusterSpec {
+        api_endpoint: "https://raw".to_owned(),
+        secret_ref: LocalSecretReference { name: "raw".to_owned() },
+        ..KubeFedClusterSpec::default()
+    };
     let mut cluster = KubeFedCluster::new("raw", spec);
     cluster.metadata.annotations = Some([(annotation::TUNNEL.to_owned(), "true".to_owned())].into());
     let cluster = clusters.create(&PostParams::default(), &cluster).await.unwrap();
