@@ -21,9 +21,12 @@ fn step(words: &str) {
 }
 
 /// Plays everything; the daemon's last words are shown if something goes wrong.
-pub(crate) async fn play() -> anyhow::Result<()> {
-    step("A host and three members: real kube-apiservers on loopback");
-    let mut stage = Stage::build(&["m1", "m2", "m3"]).await?;
+pub(crate) async fn play(datastore: Option<String>) -> anyhow::Result<()> {
+    step(match &datastore {
+        None => "A host and three members: real kube-apiservers on loopback",
+        Some(_) => "Three members: real kube-apiservers on loopback; the host is fedd's own, on a datastore",
+    });
+    let mut stage = Stage::build(&["m1", "m2", "m3"], datastore).await?;
     let outcome = acts(&mut stage).await;
     if outcome.is_err() {
         anstream::eprintln!("\nThe daemon's last words:\n{}", stage.log_tail());
@@ -45,11 +48,11 @@ async fn acts(stage: &mut Stage) -> anyhow::Result<()> {
 
 async fn set_up(stage: &mut Stage) -> anyhow::Result<Agent> {
     step("The host becomes a federation, and fedd runs on it");
-    stage.fedd(&["install", "--types", "namespaces,configmaps,services,deployments"]).await?;
+    stage.federate().await?;
     anstream::println!(
         "health checks every second, so that nobody has to wait half a minute for a cluster to be called down"
     );
-    let configs: Api<KubeFedConfig> = Api::namespaced(stage.host.client(), FEDERATION);
+    let configs: Api<KubeFedConfig> = Api::namespaced(stage.host()?, FEDERATION);
     let patch = json!({"spec": {"clusterHealthCheck": {"period": "1s", "timeout": "1s"}}});
     configs.patch(CONFIG_NAME, &PatchParams::default(), &Patch::Merge(patch)).await?;
     stage.start_daemon().await?;
@@ -91,14 +94,14 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<Agent> {
     for (namespace, name) in
         [("bank-prod", "rz00a"), ("bank-prod", "rz00b"), ("bank-prod", "rz01a"), ("other-prod", "rz00a")]
     {
-        let api: Api<Cell> = Api::namespaced(stage.host.client(), namespace);
+        let api: Api<Cell> = Api::namespaced(stage.host()?, namespace);
         until("the cell is ready", api, name, |cell: Option<&Cell>| {
             cell.and_then(|c| c.status.as_ref())
                 .is_some_and(|s| s.conditions.iter().any(|c| c.status == "True"))
         })
         .await?;
     }
-    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
     let mut table = comfy_table::Table::new();
     table.set_header(["CLUSTER", "READY", "TENANT", "ACCESS OF"]);
     for cluster in clusters.list(&kube::api::ListParams::default()).await? {
@@ -174,7 +177,7 @@ async fn release(
     stage.apply(deployment(image, mask.unwrap_or_default(), mask.is_some()), "federateddeployments").await?;
     until(
         "the status tells of each cell",
-        stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod"),
+        stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod")?,
         "web",
         move |o: Option<&DynamicObject>| {
             let Some(object) = o else { return false };
@@ -209,7 +212,7 @@ async fn first_release(stage: &Stage) -> anyhow::Result<()> {
     release(stage, "web:1", None, [ok, ok, ok]).await?;
     show_and_check(stage, "web", [(1, "web:1"), (1, "web:1"), (1, "web:1")]).await?;
     let stored = crate::stage::dynamic(
-        &stage.host.client(),
+        &stage.host()?,
         "types.kubefed.io/v1beta1",
         "FederatedDeployment",
         "federateddeployments",
@@ -242,7 +245,7 @@ async fn grey_release(stage: &Stage) -> anyhow::Result<()> {
 async fn disaster(stage: &Stage) -> anyhow::Result<()> {
     step("Disaster: m2 (cell rz01a) stops; the release of web:3 goes on without it");
     stage.member("m2")?.stop().await?;
-    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
     until("m2 is seen to be down", clusters.clone(), "m2", |c: Option<&KubeFedCluster>| {
         c.is_some_and(|c| !c.is_ready())
     })
@@ -268,7 +271,7 @@ async fn lost_tunnel(stage: &Stage, agent: Agent) -> anyhow::Result<Agent> {
         "m2's agent is killed while web:4 is released: the tunnel is down, and the API server behind it is not",
     );
     agent.kill().await?;
-    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
     let is_down = |c: &KubeFedCluster| {
         let conditions = c.status.iter().flat_map(|status| &status.conditions);
         conditions.into_iter().any(|c| c.reason.as_deref() == Some("TunnelDown"))
@@ -296,8 +299,7 @@ async fn lost_tunnel(stage: &Stage, agent: Agent) -> anyhow::Result<Agent> {
 
 async fn service_annotations(stage: &Stage) -> anyhow::Result<()> {
     step("A Service: its spec-like annotations are pushed, the member's own one survives and comes back");
-    let configs: Api<federation_model::FederatedTypeConfig> =
-        Api::namespaced(stage.host.client(), FEDERATION);
+    let configs: Api<federation_model::FederatedTypeConfig> = Api::namespaced(stage.host()?, FEDERATION);
     let patch = json!({"spec": {"propagatingAnnotations": ["service.beta.kubernetes.io/*"]}});
     configs.patch("services", &PatchParams::default(), &Patch::Merge(patch)).await?;
     let service = |class: &str| {
@@ -330,7 +332,7 @@ async fn service_annotations(stage: &Stage) -> anyhow::Result<()> {
         .await?;
     until(
         "the member's own annotation is in the status",
-        stage.by_topology("FederatedService", "federatedservices", "bank-prod"),
+        stage.by_topology("FederatedService", "federatedservices", "bank-prod")?,
         "web",
         |o: Option<&DynamicObject>| {
             o.is_some_and(|o| {
@@ -357,12 +359,12 @@ async fn service_annotations(stage: &Stage) -> anyhow::Result<()> {
 async fn tenants(stage: &Stage) -> anyhow::Result<()> {
     step("The other tenant's cluster m3 is down; the bank deletes, and waits for nobody");
     stage.member("m3")?.stop().await?;
-    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
     until("m3 is seen to be down", clusters, "m3", |c: Option<&KubeFedCluster>| {
         c.is_some_and(|c| !c.is_ready())
     })
     .await?;
-    let api = stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod");
+    let api = stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod")?;
     api.delete("web", &DeleteParams::default()).await?;
     until("the federated Deployment is gone", api, "web", |o: Option<&DynamicObject>| o.is_none()).await?;
     for place in &BANK {

@@ -31,7 +31,7 @@ pub(crate) async fn join(stage: &Stage, name: &str, args: &[&str]) -> anyhow::Re
         let params = PatchParams::apply("kubectl").force();
         api.patch(object_name, &params, &Patch::Apply(&object)).await?;
     }
-    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
     // Nobody listens there; its certificate has the name.
     let nowhere = json!({"spec": {"apiEndpoint": "https://localhost:1"}});
     clusters.patch(name, &PatchParams::default(), &Patch::Merge(nowhere)).await?;
