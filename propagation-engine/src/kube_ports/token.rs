@@ -21,7 +21,7 @@ impl Token {
         (!text.is_empty()).then(|| Self { text: Zeroizing::new(text.to_owned()), only_for: None })
     }
 
-    /// The same, to be sent to this [`destination`](super::destination) alone.
+    /// The same, to be sent to this [`destination`](super::destination()) alone.
     #[must_use]
     pub fn only_for(self, destination: Option<String>) -> Self {
         Self { only_for: destination, ..self }
