@@ -129,8 +129,9 @@ pub(super) async fn leave(connection: &mut Conn, limit: std::time::Duration) -> 
     within(limit, connection.query_drop("ROLLBACK")).await
 }
 
-/// Whether a writer's batch of this number was committed. The lock is taken for that: if the transaction has not ended
-/// yet, this waits until it has, and it cannot be committed later.
+/// Whether a writer's batch of this number, the last one that it tried, was committed. The lock is taken for that: if the
+/// transaction has not ended yet, this waits until it has, and it cannot be committed later. A greater number is that of a
+/// confirmation, which follows a batch that was.
 pub(super) async fn was_committed(
     connection: &mut Conn,
     limit: std::time::Duration,
@@ -143,7 +144,7 @@ pub(super) async fn was_committed(
         answers.collect::<u64>().await?;
         answers.collect_and_drop::<u64>().await
     };
-    Ok(within(limit, read).await?.contains(&batch))
+    Ok(within(limit, read).await?.first().is_some_and(|noted| *noted >= batch))
 }
 
 /// Makes everything durable that was visible when this was called, by a write of its own that is committed after it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct MysqlOptions {
     /// How many writes wait at most; a further one waits to be let in. Default: 1024.
     pub queue: usize,
-    /// How many reads run at once, each on a connection. Default: 8. Beyond these a store has four connections.
+    /// How many reads run at once, each on a connection. Default: 8. Beyond these a store has two connections.
     pub readers: usize,
     /// How long a connection may take to be made. Default: 3 s.
     pub connect_timeout: Duration,

@@ -43,9 +43,10 @@ pub(super) struct Writer {
     commits: Arc<CommitCounter>,
     /// Its row in the store's own table; no other writer ever has that name.
     name: String,
-    /// The number of its last batch.
-    batch: u64,
-    /// How many writes were in it.
+    /// The last number that it has tried to note there: each batch and each confirmation has the next one, even if the one
+    /// before may not have been noted.
+    number: u64,
+    /// How many writes were in the last batch.
     size: usize,
     connection: Option<Conn>,
 }
@@ -54,8 +55,8 @@ pub(super) struct Writer {
 enum Attempt {
     /// Nothing was done.
     NotDone(Fault),
-    /// It is not known whether it was done.
-    InDoubt(Fault, Decided),
+    /// It is not known whether it was done, with this number.
+    InDoubt(Fault, Decided, u64),
 }
 
 impl Writer {
@@ -65,7 +66,7 @@ impl Writer {
         commits: Arc<CommitCounter>,
         name: String,
     ) -> Self {
-        Self { connector, publisher, commits, name, batch: 0, size: 0, connection: None }
+        Self { connector, publisher, commits, name, number: 0, size: 0, connection: None }
     }
 
     /// Writes until all senders are gone.
@@ -116,11 +117,11 @@ impl Writer {
             let fault = match self.attempt(writes, earliest).await {
                 Ok(decided) => return self.done(requests, decided),
                 Err(Attempt::NotDone(fault)) => fault,
-                Err(Attempt::InDoubt(fault, decided)) => {
+                Err(Attempt::InDoubt(fault, decided, number)) => {
                     tracing::info!(problem = %fault, "a commit's outcome has to be looked up");
                     self.connector.note(&fault);
                     let since = Instant::now();
-                    match self.settle().await {
+                    match self.settle(number).await {
                         Some(true) => return self.done(requests, decided),
                         Some(false) => fault,
                         None => return refuse(requests, &self.unknown(since)),
@@ -156,12 +157,12 @@ impl Writer {
         };
         let decided = batch::begin(&mut connection, limit, writes).await.map_err(Attempt::NotDone)?;
         if decided.changes_something() {
-            self.batch += 1;
+            self.number += 1;
             self.publisher.commits(decided.newest());
-            let committed = batch::commit(&mut connection, limit, &decided, &self.name, self.batch).await;
+            let committed = batch::commit(&mut connection, limit, &decided, &self.name, self.number).await;
             if let Err(fault) = committed {
                 self.publisher.commits(0);
-                return Err(Attempt::InDoubt(fault, decided));
+                return Err(Attempt::InDoubt(fault, decided, self.number));
             }
         } else {
             // What a refusal tells of must not be lost by a crash later.
@@ -175,12 +176,12 @@ impl Writer {
         Ok(decided)
     }
 
-    /// Finds out whether the last batch was committed; `None`: nobody could say in time.
-    async fn settle(&mut self) -> Option<bool> {
+    /// Finds out whether the batch with this number, the last one, was committed; `None`: nobody could say in time.
+    async fn settle(&mut self, number: u64) -> Option<bool> {
         let end = Instant::now() + self.connector.options.settle_timeout;
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.was_committed().await {
+            match self.was_committed(number).await {
                 Ok(committed) => return Some(committed),
                 Err(fault) => self.connector.note(&fault),
             }
@@ -192,10 +193,10 @@ impl Writer {
         }
     }
 
-    async fn was_committed(&mut self) -> Result<bool, Fault> {
+    async fn was_committed(&mut self, number: u64) -> Result<bool, Fault> {
         let limit = self.connector.options.statement_timeout;
         let mut connection = self.connect().await?;
-        let committed = batch::was_committed(&mut connection, limit, &self.name, self.batch).await?;
+        let committed = batch::was_committed(&mut connection, limit, &self.name, number).await?;
         if committed {
             // It is visible; by this it is durable too.
             self.confirm(&mut connection).await?;
@@ -204,13 +205,12 @@ impl Writer {
         Ok(committed)
     }
 
-    /// Makes everything durable that is visible. The batch's number goes on, so that it is a change.
+    /// Makes everything durable that is visible. The number goes on, so that it is a change.
     async fn confirm(&mut self, connection: &mut Conn) -> Result<(), Fault> {
         let limit = self.connector.options.statement_timeout;
-        batch::confirm(connection, limit, &self.name, self.batch + 1).await?;
-        within(limit, connection.query_drop("COMMIT")).await?;
-        self.batch += 1;
-        Ok(())
+        self.number += 1;
+        batch::confirm(connection, limit, &self.name, self.number).await?;
+        within(limit, connection.query_drop("COMMIT")).await
     }
 
     fn done(&self, requests: Vec<Request>, decided: Decided) {

@@ -218,7 +218,7 @@ async fn commits_are_cut(kind: DatabaseKind) {
     let (proxy, store) = behind_proxy(&server, folder.path()).await;
     let mut known = create(&store, "/f/a", "0").await;
     let mut watch = store.watch("/f/", known).await.unwrap();
-    for cut in [Cut::Before, Cut::After, Cut::After, Cut::Before] {
+    for cut in [Cut::Before, Cut::After, Cut::AfterTwice, Cut::After, Cut::Before] {
         proxy.set(cut);
         // It is done once, whichever it was: a second time would be a conflict, and use a revision.
         let written = update(&store, "/f/a", "1", known).await;

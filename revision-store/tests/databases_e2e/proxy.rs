@@ -22,13 +22,22 @@ pub(crate) enum Cut {
     Before,
     /// The next one is done, and its answer is lost.
     After,
+    /// The next one is done, and its answer is lost; so is the next confirmation, and its answer.
+    AfterTwice,
+    /// The next confirmation is done, and its answer is lost.
+    Confirmation,
     /// The next one is done, and from then on nobody reaches the server.
     AfterForGood,
     /// Nobody reaches the server.
     All,
 }
 
-const CUTS: [Cut; 5] = [Cut::Nothing, Cut::Before, Cut::After, Cut::AfterForGood, Cut::All];
+const CUTS: [Cut; 7] =
+    [Cut::Nothing, Cut::Before, Cut::After, Cut::AfterTwice, Cut::Confirmation, Cut::AfterForGood, Cut::All];
+
+/// The end of a batch, and of what makes durable what was found, as packets end.
+const COMMITS: &[u8] = b"; COMMIT";
+const CONFIRMS: &[u8] = b"\x03COMMIT";
 
 pub(crate) struct Proxy {
     pub(crate) socket: PathBuf,
@@ -72,27 +81,32 @@ async fn pass(client: UnixStream, server: PathBuf, cut: Arc<AtomicU8>) -> std::i
     let mut buffer = vec![0; 1 << 16];
     loop {
         let read = from_client.read(&mut buffer).await?;
-        let committing = buffer[..read].ends_with(b"; COMMIT");
+        let committing = buffer[..read].ends_with(COMMITS);
+        let confirming = buffer[..read].ends_with(CONFIRMS);
         if read == 0 {
             break;
         }
-        match now(&cut) {
+        let then = match now(&cut) {
             Cut::Before if committing => {
                 cut.store(Cut::Nothing as u8, Ordering::SeqCst);
                 break;
             }
-            after @ (Cut::After | Cut::AfterForGood) if committing => {
-                let then = if after == Cut::After { Cut::Nothing } else { Cut::All };
-                back.abort();
-                cut.store(then as u8, Ordering::SeqCst);
-                to_server.write_all(&buffer[..read]).await?;
-                // So that the server has read it before it sees the end.
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                return Ok(());
-            }
+            Cut::After if committing => Cut::Nothing,
+            Cut::AfterTwice if committing => Cut::Confirmation,
+            Cut::Confirmation if confirming => Cut::Nothing,
+            Cut::AfterForGood if committing => Cut::All,
             Cut::All => break,
-            _ => to_server.write_all(&buffer[..read]).await?,
-        }
+            _ => {
+                to_server.write_all(&buffer[..read]).await?;
+                continue;
+            }
+        };
+        back.abort();
+        cut.store(then as u8, Ordering::SeqCst);
+        to_server.write_all(&buffer[..read]).await?;
+        // So that the server has read it before it sees the end.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        return Ok(());
     }
     back.abort();
     Ok(())
