@@ -1,7 +1,7 @@
 //! The server: agents come to it, and clients dial through it.
 
 mod agents;
-mod authority;
+pub(crate) mod authority;
 mod clients;
 mod connect;
 mod connector;

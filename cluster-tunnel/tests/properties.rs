@@ -65,6 +65,7 @@ proptest! {
     #[test]
     fn no_bytes_do_harm(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
         fuzz::frames(&bytes);
+        fuzz::messages(&bytes);
     }
 
     #[test]

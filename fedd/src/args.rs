@@ -63,7 +63,7 @@ pub enum Command {
     /// Print all definitions, default types and settings, for `kubectl apply`
     #[command(long_about = cmd::crds::ABOUT)]
     Crds(cmd::crds::CrdsArgs),
-    /// Print the rights that `fedd run` needs on the federation's API server, for `kubectl apply`
+    /// Print the rights that fedd needs on the federation's API server or on a member, for `kubectl apply`
     #[command(long_about = cmd::permissions::ABOUT)]
     Permissions(cmd::permissions::PermissionsArgs),
     /// Federate a resource type, custom resources too

@@ -45,7 +45,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Webhook(args) => Box::pin(run::webhook(args)).await,
         Command::Install(args) => Box::pin(install::run(args)).await,
         Command::Crds(args) => crds::run(&args),
-        Command::Permissions(args) => permissions::run(&args),
+        Command::Permissions(args) => Box::pin(permissions::run(args)).await,
         Command::Enable(args) => Box::pin(enable::run(args)).await,
         Command::Disable(args) => Box::pin(disable::run(args)).await,
         Command::Join(args) => Box::pin(join::run(args)).await,

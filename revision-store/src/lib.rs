@@ -30,6 +30,7 @@
 
 mod batch;
 mod check;
+mod commits;
 mod datastore;
 mod entry;
 mod error;
@@ -52,6 +53,7 @@ mod watch;
 mod write;
 
 pub use check::{Check, Checked, Finding};
+pub use commits::Commits;
 pub use datastore::{Datastore, DatastoreError};
 pub use entry::{Entry, Revision};
 pub use error::{StoreError, WriteError};

@@ -1,10 +1,10 @@
 //! A store in a database that speaks MySQL's protocol.
 //!
 //! ```text
-//!  write ─▶ queue ─▶ two writers ─ group commit ─▶ kine's table ◀─ reads, on a pool
-//!                         │                            │
-//!                         └ own commits ─▶ publisher ◀─┴─ tail: what others wrote
-//!                                              └─▶ hub ─▶ watches
+//!  write ─▶ queue ─▶ writer ─ group commit ─▶ kine's table ◀─ reads, on a pool
+//!                      │                          │
+//!                      └ own commits ─▶ publisher ◀─┴─ tail: what others wrote
+//!                                           └─▶ hub ─▶ watches
 //! ```
 
 mod address;
@@ -53,13 +53,11 @@ use uuid::Uuid;
 use writer::Writer;
 
 use crate::{
-    Got, Page, Range, Revision, Store, StoreError, Watch, Write, WriteError, Written,
+    Commits, Got, Page, Range, Revision, Store, StoreError, Watch, Write, WriteError, Written,
+    commits::CommitCounter,
     history::{History, Stretch},
     limits,
 };
-
-/// How many writers a store has.
-const WRITERS: usize = 2;
 
 /// How long to wait before a store is tried to be opened again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -87,7 +85,8 @@ struct Shared {
     gets: Gets,
     /// `None` once the store is closed.
     queue: Mutex<Option<mpsc::Sender<Request>>>,
-    writers: Mutex<Vec<JoinHandle<()>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    commits: Arc<CommitCounter>,
     closed: CancellationToken,
     /// Ends what runs in the background when the last handle is gone.
     _end: DropGuard,
@@ -110,19 +109,22 @@ impl MysqlStore {
         let (newest, oldest) = prepare(&connector, &seen).await?;
         let publisher = Arc::new(Publisher::new(newest, oldest));
         let (queue, waiting) = mpsc::channel(connector.options.queue.max(1));
-        let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
-        let writers = (0..WRITERS).map(|writer| {
-            let name = format!("batch:{replica}:{writer}");
-            let writer = Writer::new(Arc::clone(&connector), Arc::clone(&publisher), name);
-            tokio::spawn(writer.run(Arc::clone(&waiting)))
-        });
+        let commits = Arc::new(CommitCounter::default());
+        let writer = Writer::new(
+            Arc::clone(&connector),
+            Arc::clone(&publisher),
+            Arc::clone(&commits),
+            format!("batch:{replica}"),
+        );
+        let writer = tokio::spawn(writer.run(waiting));
         let closed = CancellationToken::new();
         let readers = Arc::new(Readers::new(connector.options.readers));
         let shared = Arc::new(Shared {
             gets: Gets::new(Arc::clone(&connector), &readers),
             readers,
             queue: Mutex::new(Some(queue)),
-            writers: Mutex::new(writers.collect()),
+            writer: Mutex::new(Some(writer)),
+            commits,
             _end: closed.clone().drop_guard(),
             closed: closed.clone(),
             publisher: Arc::clone(&publisher),
@@ -337,11 +339,15 @@ impl Store for MysqlStore {
         self.shared.judge(extent, None).await
     }
 
+    fn commits(&self) -> Option<Commits> {
+        Some(self.shared.commits.count())
+    }
+
     async fn close(&self) {
-        // The writers do what they were asked for before, and end.
+        // The writer does what it was asked for before, and ends.
         drop(self.shared.queue.lock().take());
-        let writers = std::mem::take(&mut *self.shared.writers.lock());
-        for writer in writers {
+        let writer = self.shared.writer.lock().take();
+        if let Some(writer) = writer {
             let _ended = writer.await;
         }
         self.shared.closed.cancel();

@@ -32,7 +32,8 @@ use tokio::sync::{mpsc, oneshot};
 use writer::Request;
 
 use crate::{
-    Got, Page, Range, Revision, Store, StoreError, Watch, Write, WriteError, Written,
+    Commits, Got, Page, Range, Revision, Store, StoreError, Watch, Write, WriteError, Written,
+    commits::CommitCounter,
     history::{History, Stretch},
     hub::Hub,
     limits,
@@ -56,6 +57,7 @@ struct Shared {
     hub: Arc<Hub>,
     /// The oldest revision that can be read; raised before what is older is deleted.
     oldest: Arc<AtomicU64>,
+    commits: Arc<CommitCounter>,
     /// Before `requests`, as in `close`: the writer has to be the last to close the file.
     readers: Readers,
     /// `None` once the store is closed.
@@ -84,6 +86,7 @@ impl SqliteStore {
         let path: Arc<Path> = path.into();
         let hub = Arc::new(Hub::new(opened.revision));
         let oldest = Arc::new(AtomicU64::new(opened.oldest));
+        let commits = Arc::new(CommitCounter::default());
         let (requests, waiting) = mpsc::channel(options.queue);
         let writer = writer::start(
             opened.writer,
@@ -91,6 +94,7 @@ impl SqliteStore {
             Arc::clone(&path),
             Arc::clone(&hub),
             Arc::clone(&oldest),
+            Arc::clone(&commits),
             waiting,
         )
         .map_err(|source| fault::io(&path, source))?;
@@ -98,6 +102,7 @@ impl SqliteStore {
             path,
             hub,
             oldest,
+            commits,
             readers: Readers::new(opened.readers),
             requests: Mutex::new(Some(requests)),
             writer: Mutex::new(Some(writer)),
@@ -205,6 +210,13 @@ impl Store for SqliteStore {
     }
 
     async fn get(&self, key: &str, at: Option<Revision>) -> Result<Got, StoreError> {
+        self.shared.check_open()?;
+        // What is read is often what was written a moment ago.
+        if at.is_none()
+            && let Some((event, revision)) = self.shared.hub.newest_of(key)
+        {
+            return Ok(Got { entry: event.present(), revision });
+        }
         let key = key.to_owned();
         let get = move |connection: &mut Connection, revision| queries::get(connection, &key, revision);
         let (entry, read_at) = self.shared.read_at(at, get).await?;
@@ -240,6 +252,10 @@ impl Store for SqliteStore {
 
     async fn revision(&self) -> Result<Revision, StoreError> {
         self.shared.check_open().map(|()| self.shared.hub.revision())
+    }
+
+    fn commits(&self) -> Option<Commits> {
+        Some(self.shared.commits.count())
     }
 
     async fn close(&self) {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{Got, Page, Range, Revision, StoreError, Watch, Write, WriteError, Written};
+use crate::{Commits, Got, Page, Range, Revision, StoreError, Watch, Write, WriteError, Written};
 
 /// A revisioned key-value store.
 ///
@@ -38,6 +38,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The newest revision.
     async fn revision(&self) -> Result<Revision, StoreError>;
+
+    /// How writes have shared commits since the store was opened; `None` where that is not counted. A store that stands
+    /// before another one hands its count on.
+    fn commits(&self) -> Option<Commits> {
+        None
+    }
 
     /// Ends all watches, finishes what is being written and gives the file or the connections free. Every later call answers
     /// [`StoreError::Closed`].

@@ -206,10 +206,11 @@ pub async fn serve(folder: &str, socket: &str, front_end: &str) {
     let clients = async {
         if by_connect { server.serve_connect(clients).await } else { server.serve_grpc(clients).await }
     };
+    let mut input = tokio::io::stdin();
     tokio::select! {
         () = server.serve_agents(agents) => {}
         () = clients => {}
-        _ = tokio::io::stdin().read_u8() => {}
+        _ = input.read_u8() => {}
     }
 }
 

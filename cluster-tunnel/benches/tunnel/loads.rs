@@ -63,7 +63,7 @@ fn each(cpu: Duration, count: u64) -> String {
 async fn timed<T>(way: &Way, load: impl Future<Output = T>) -> (T, Duration) {
     let before = processes::cpu(&way.pids);
     let outcome = load.await;
-    (outcome, processes::cpu(&way.pids) - before)
+    (outcome, processes::cpu(&way.pids).saturating_sub(before))
 }
 
 /// How long each request took.

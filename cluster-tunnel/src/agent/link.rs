@@ -68,7 +68,8 @@ async fn open_without_limit(shared: &Arc<Shared>) -> Result<Linked, LinkError> {
         }
     }
     let keepalive = Keepalive { every: settings.keepalive, answer: settings.keepalive_answer };
-    let (call, mut driver) = rpc::call(stream, settings.server.uri(rpc::AGENT)?, headers, keepalive).await?;
+    let (call, mut driver) =
+        rpc::call(stream, settings.server.uri(rpc::AGENT.path)?, headers, keepalive).await?;
 
     let Call { headers, mut receiver, mut sender } = call;
     let header = |name| {

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    CONNECTION_WINDOW, Code, FRAME, Keepalive, Receiver, STREAM_WINDOW, Sender, Status, WAITING,
+    AGENT, CONNECTION_WINDOW, Code, FRAME, HEADERS, Keepalive, OVERHEAD, Receiver, Sender, Status, WAITING,
     keepalive::{Heard, Pulse},
     message::Segment,
 };
@@ -40,7 +40,7 @@ pub(crate) struct Driver<S> {
     pulse: Pulse,
 }
 
-/// Makes a call on a new connection. `uri` says whom and what is called.
+/// Makes an agent's call on a new connection. `uri` says whom is called.
 pub(crate) async fn call<S>(
     stream: S,
     uri: Uri,
@@ -52,8 +52,10 @@ where
 {
     let (stream, heard) = Heard::new(stream);
     let (mut requests, mut connection) = h2::client::Builder::new()
-        .initial_window_size(STREAM_WINDOW)
+        .initial_window_size(AGENT.window)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .data_frame_budget(OVERHEAD)
+        .max_header_list_size(HEADERS)
         .max_frame_size(FRAME)
         .max_send_buffer_size(WAITING)
         .enable_push(false)

@@ -109,7 +109,7 @@ impl Encoder {
 
 /// Finds packets in what comes. One that came in one piece is not copied.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     /// What is left of the last piece.
     piece: Bytes,
     /// A message whose end has not come.
@@ -118,12 +118,12 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// Takes the next piece, after [`Decoder::next`] has found nothing more in the last.
-    pub(super) fn push(&mut self, piece: Bytes) {
+    pub(crate) fn push(&mut self, piece: Bytes) {
         self.piece = piece;
     }
 
     /// The next packet; `None` if its end has not come.
-    pub(super) fn next(&mut self) -> Result<Option<Packet>, Status> {
+    pub(crate) fn next(&mut self) -> Result<Option<Packet>, Status> {
         if self.partial.is_empty() {
             let whole = self.piece.len() >= PREFIX && self.piece.len() - PREFIX >= length(&self.piece)?;
             if whole {

@@ -6,7 +6,7 @@ use h2::SendStream;
 use http::HeaderMap;
 
 use super::{
-    Code, Status, WAITING,
+    Code, Status,
     message::{Encoder, Segment},
     receiver::broken,
 };
@@ -26,7 +26,8 @@ impl Sender {
     /// Waits until the peer and the socket take more. What is sent without is kept in memory.
     pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         while self.stream.capacity() == 0 {
-            self.stream.reserve_capacity(WAITING);
+            // No more than this: what one stream reserves, others of the connection do not get.
+            self.stream.reserve_capacity(1);
             match ready!(self.stream.poll_capacity(context)) {
                 Some(more) => drop(more.map_err(broken)?),
                 None => return Poll::Ready(Err(Status::new(Code::Unavailable, "the stream has ended"))),

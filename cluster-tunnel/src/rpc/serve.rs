@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    CONNECTION_WINDOW, CallError, Code, FRAME, Keepalive, Receiver, STREAM_WINDOW, Sender, Status, WAITING,
+    CONNECTION_WINDOW, CallError, Code, FRAME, HEADERS, Keepalive, Method, OVERHEAD, Receiver, STREAMS,
+    Sender, Status, WAITING,
     keepalive::{Heard, Pulse},
     message::Segment,
     receiver::broken,
@@ -49,7 +50,7 @@ fn answer(headers: HeaderMap) -> Response<()> {
 /// Serves the calls of one method until the connection ends; then its calls are dropped. `limit` is for its beginning.
 pub(crate) async fn serve<S, F>(
     stream: S,
-    path: &str,
+    method: Method,
     limit: Duration,
     keepalive: Keepalive,
     handle: impl Fn(Asked) -> F,
@@ -60,8 +61,11 @@ where
 {
     let (stream, heard) = Heard::new(stream);
     let handshake = h2::server::Builder::new()
-        .initial_window_size(STREAM_WINDOW)
+        .initial_window_size(method.window)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .data_frame_budget(OVERHEAD)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADERS)
         .max_frame_size(FRAME)
         .max_send_buffer_size(WAITING)
         .handshake(stream);
@@ -72,12 +76,13 @@ where
         loop {
             match connection.poll_accept(context)? {
                 Poll::Ready(Some((request, respond))) => {
-                    let known = request.uri().path() == path;
+                    let known = request.uri().path() == method.path;
                     let asked = Asked { request, respond };
                     if known {
                         calls.push(handle(asked));
                     } else {
-                        asked.refuse(&Status::new(Code::Unimplemented, format!("the method here is {path}")));
+                        let text = format!("the method here is {}", method.path);
+                        asked.refuse(&Status::new(Code::Unimplemented, text));
                     }
                     continue;
                 }

@@ -108,7 +108,7 @@ fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'%' | 0..b' ' | 0x7f.. => escaped.push_str(&format!("%{byte:02X}")),
+            b'%' | 0..b' ' | 0x7f.. => escaped.extend(["%", &format!("{byte:02X}")]),
             plain => escaped.push(char::from(plain)),
         }
     }

@@ -30,7 +30,7 @@ const PRIORITY: u8 = 0x20;
 const UNIX: &[u8] = b"unix";
 
 /// The server's end of a Unix socket, on which requests have an authority that is a host's name.
-pub(super) struct WithAuthority<S> {
+pub(crate) struct WithAuthority<S> {
     stream: S,
     /// What was read and is not given on yet.
     read: BytesMut,
@@ -41,7 +41,7 @@ pub(super) struct WithAuthority<S> {
 }
 
 impl<S> WithAuthority<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, read: BytesMut::new(), ready: 0, plain: PREFACE }
     }
 

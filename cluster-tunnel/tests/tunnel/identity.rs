@@ -55,7 +55,7 @@ async fn a_stream_ends_with_its_certificate_and_comes_back_with_a_new_one() {
     let backend = Backend::start().await;
     let running = bed::serve(&authority, ServerSettings::new("s1")).await;
     let mut settings = bed::agent_settings(&authority, "m1", running.agents.port(), backend.address);
-    settings.server.tls = authority.client_tls("cluster:m1", Duration::from_secs(3));
+    settings.server.tls = authority.client_tls("cluster:m1", Duration::from_secs(6));
     let tls = Arc::clone(&settings.server.tls);
     let agent = bed::run(settings);
     until("the agent is connected", || links(&running.server, "m1") == 1).await;

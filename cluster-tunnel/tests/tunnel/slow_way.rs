@@ -17,7 +17,7 @@ use tokio::{
 #[derive(Debug, Clone, Copy)]
 pub struct Conditions {
     pub delay: Duration,
-    pub bytes_per_second: u64,
+    pub bytes_per_second: u32,
     /// Of a thousand packets, so many are lost: what comes after them waits until they have been sent again.
     pub lost: u64,
     pub seed: u64,
@@ -123,7 +123,7 @@ async fn direction(
             let mut packet = vec![0; PACKET];
             let Ok(read @ 1..) = from.read(&mut packet).await else { return };
             packet.truncate(read);
-            let takes = Duration::from_secs_f64(read as f64 / conditions.bytes_per_second as f64);
+            let takes = Duration::from_secs(read as u64) / conditions.bytes_per_second;
             departs = departs.max(Instant::now()) + takes;
             sleep_until(departs).await;
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -4,6 +4,7 @@ use std::{
     io,
     path::Path,
     pin::Pin,
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
@@ -60,16 +61,31 @@ async fn connect(mut stream: UnixStream, address: &str) -> io::Result<Box<dyn St
     }
 }
 
+static DIALS: AtomicI64 = AtomicI64::new(1);
+
 async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> {
+    dial_on(&connect_grpc(stream).await?, address).await
+}
+
+/// A connection for any number of tunnels.
+pub async fn connect_grpc(stream: UnixStream) -> io::Result<Http2> {
     let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        // As little as HTTP/2 begins with.
+        .initial_connection_window_size(65_535)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;
     tokio::spawn(connection);
-    let mut client = Grpc::with_origin(Http2(sender), "http://localhost".parse().unwrap());
+    Ok(Http2(sender))
+}
+
+pub async fn dial_on(connection: &Http2, address: &str) -> io::Result<Box<dyn Stream>> {
+    let mut client = Grpc::with_origin(connection.clone(), "http://localhost".parse().unwrap());
     client.ready().await.map_err(io::Error::other)?;
     let (mut packets, outgoing) = mpsc::channel::<Packet>(1);
-    let dial = Frame::DialRequest { random: 4711, address: address.to_owned(), trace: None };
+    // Upstream's server tells pending dials apart by this, over all clients.
+    let random = DIALS.fetch_add(1, Relaxed);
+    let dial = Frame::DialRequest { random, address: address.to_owned(), trace: None };
     packets.send(dial.into()).await.map_err(io::Error::other)?;
     let method = PathAndQuery::from_static("/ProxyService/Proxy");
     let codec = ProstCodec::<Packet, Packet>::default();
@@ -77,7 +93,9 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     let mut incoming = answer.into_inner();
     let answer = incoming.message().await.map_err(io::Error::other)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let id = match Frame::try_from(answer).map_err(io::Error::other)? {
-        Frame::DialResponse { random: 4711, outcome } => outcome.map_err(io::Error::other)?,
+        Frame::DialResponse { random: same, outcome } if same == random => {
+            outcome.map_err(io::Error::other)?
+        }
         other => return Err(io::Error::other(format!("{other:?}"))),
     };
 
@@ -113,7 +131,8 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     Ok(Box::new(near))
 }
 
-struct Http2(hyper::client::conn::http2::SendRequest<tonic::body::Body>);
+#[derive(Clone)]
+pub struct Http2(hyper::client::conn::http2::SendRequest<tonic::body::Body>);
 
 impl Service<http::Request<tonic::body::Body>> for Http2 {
     type Response = http::Response<hyper::body::Incoming>;

@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use self::credentials::Credentials;
 use super::run::Shutdown;
 use crate::args::{Listen, host_and_port, listen};
-use crate::http::{self, Readiness};
+use crate::http::{self, Check, Readiness};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Run beside a member's API server that the federation cannot reach: dial out to it, and let its \
@@ -189,15 +189,18 @@ async fn tell(agent: Agent) {
 fn readiness(standing: &Arc<Standing>) -> Readiness {
     let standing = standing.clone();
     Arc::new(move || {
-        let Some(agent) = standing.agent.load_full() else {
-            let trouble = standing.trouble.lock().clone();
-            return Err(trouble.unwrap_or_else(|| "there is no certificate yet".to_owned()));
+        let (is_connected, trouble) = match standing.agent.load_full() {
+            Some(agent) => {
+                let state = agent.snapshot();
+                (!state.servers.is_empty(), state.last_error)
+            }
+            None => {
+                let trouble = standing.trouble.lock().clone();
+                (false, Some(trouble.unwrap_or_else(|| "there is no certificate yet".to_owned())))
+            }
         };
-        let state = agent.snapshot();
-        if state.servers.is_empty() {
-            return Err(state.last_error.unwrap_or_else(|| "no server has been reached yet".to_owned()));
-        }
-        Ok(())
+        let trouble = trouble.as_deref().unwrap_or("no server has been reached yet");
+        vec![Check::new("tunnel", is_connected, trouble)]
     })
 }
 

@@ -73,7 +73,7 @@ pub async fn run(args: TunnelServerArgs) -> anyhow::Result<()> {
         let metrics = Arc::new(Metrics::default());
         metrics.follow_tunnels(server.server());
         // It has listened before anybody can ask.
-        let ready: Readiness = Arc::new(|| Ok(()));
+        let ready: Readiness = Arc::new(Vec::new);
         let stop = CancellationToken::new();
         let servers = serve(args.healthz_addr, args.metrics_addr, ready, &metrics, &stop).await?;
         shutdown.gently.cancelled().await;

@@ -14,7 +14,7 @@ use kube::api::{Api, ListParams};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use super::join::{AGENT, Account, JOINED_AS, MemberArgs};
+use super::join::{AGENT, Account, MemberArgs};
 use crate::access::{self, Access};
 use crate::apply::delete;
 use crate::args::{HostArgs, ReportArgs};
@@ -81,8 +81,8 @@ pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
             on_it.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
         );
     }
-    let account = match cluster.annotations().get(JOINED_AS).and_then(|text| text.split_once('/')) {
-        Some((namespace, name)) => Account { namespace: namespace.to_owned(), name: name.to_owned() },
+    let account = match Account::joined(&cluster) {
+        Some(account) => account,
         // Joined by kubefedctl, or by hand.
         None => args.member.account(name, namespace, host.context.as_deref())?,
     };
@@ -144,7 +144,7 @@ async fn clean_member(
     if is_tunnelled {
         remove_agent(report, on, client, namespace, dry_run).await?;
     }
-    for role in [account.role(), account.health_role()] {
+    for role in [account.role(), account.health_role(), account.credentials_role()] {
         remove(report, on, &Api::<ClusterRoleBinding>::all(client.clone()), &role, dry_run).await?;
         remove(report, on, &Api::<ClusterRole>::all(client.clone()), &role, dry_run).await?;
         remove(report, on, &Api::<RoleBinding>::namespaced(client.clone(), namespace), &role, dry_run)

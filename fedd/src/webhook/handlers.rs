@@ -87,6 +87,10 @@ pub(super) fn router(lookups: Arc<Lookups>, settings: Settings, limits: &Limits)
             path::VALIDATE_TOPOLOGY_TYPE,
             post(|b: Bytes| async move { answer(&b, async |r| admit::validate_topology_type(r)).await }),
         )
+        .route(
+            path::VALIDATE_CREDENTIALS,
+            post(|b: Bytes| async move { answer(&b, async |r| admit::validate_credentials(r)).await }),
+        )
         .layer(middleware::from_fn(move |request, next| limited(slots.clone(), longest, request, next)))
         .layer(DefaultBodyLimit::max(limits.body))
         // Below the limits: a busy webhook is ready nonetheless.

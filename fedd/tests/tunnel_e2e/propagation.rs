@@ -1,10 +1,11 @@
 //! Objects on their way through an agent that is killed, and what is said when something is down.
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
-use crate::bed::{Member, apply, federated, free_address, namespace, reason};
+use crate::bed::{FEDERATION, Member, apply, federated, free_address, namespace, reason};
+use crate::process::done;
 use crate::serving::{Home, becomes};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,6 +31,15 @@ async fn a_member_is_federated_through_its_agent_alone() {
     let drift = json!({"data": {"k": "drift"}});
     there.patch("first", &PatchParams::default(), &Patch::Merge(drift)).await.unwrap();
     becomes("it is corrected", there.clone(), "first", holds("v0".to_owned())).await;
+
+    // Its token is renewed by who reaches it: the controllers, which the command asks.
+    let token = async || {
+        let secrets: Api<Secret> = Api::namespaced(host.clone(), FEDERATION);
+        secrets.get("m1-token").await.unwrap().data.unwrap().remove("token").unwrap()
+    };
+    let before = token().await;
+    done(&home.kubeconfig(), &["credentials", "rotate", "m1"]).await;
+    assert_ne!(before, token().await);
 
     // The agent is killed in mid-rollout, and another one comes.
     let names: Vec<String> = (0..40).map(|i| format!("object-{i:02}")).collect();

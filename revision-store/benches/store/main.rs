@@ -9,8 +9,8 @@
 //! Values have 1 KiB, and every commit is durable. A compare-and-swap is a get and the update that depends on it, for
 //! whatever is measured. A watch's latency is from the beginning of a write to its event: in another store on the same
 //! database, or on another stream of the same server. The CPU is that of everything that takes part: this process, with
-//! the client and the store, the server (etcd or kine), and the database. Files are in the folder that `TMPDIR` names; on
-//! a tmpfs nothing waits for a disk.
+//! the client and the store, the server (etcd or kine), and the database. The last column is how many writes shared a
+//! commit, which only stores tell. Files are in the folder that `TMPDIR` names; on a tmpfs nothing waits for a disk.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -31,7 +31,7 @@ use std::{
 use bytes::Bytes;
 use futures::StreamExt;
 use mysql_async::{Conn, OptsBuilder, prelude::Queryable};
-use revision_store::Datastore;
+use revision_store::{Commits, Datastore};
 use server::{Server, cpu_time, peak_memory};
 use subject::Subject;
 use testbed::{Database, DatabaseKind};
@@ -68,8 +68,8 @@ async fn main() {
         names.push("sqlite".to_owned());
     }
     println!(
-        "{:<16}{:<12}{:>8}{:>10}{:>10}{:>10}{:>12}",
-        "", "", "clients", "per s", "p50 ms", "p99 ms", "CPU µs/op"
+        "{:<16}{:<12}{:>8}{:>10}{:>10}{:>10}{:>12}{:>12}",
+        "", "", "clients", "per s", "p50 ms", "p99 ms", "CPU µs/op", "per commit"
     );
     for name in names {
         for clients in CLIENTS {
@@ -116,7 +116,24 @@ async fn begin(name: &str, clients: usize, folder: &Path) -> Trial {
         let subject = Subject::Store(Datastore::Sqlite(file).open().await.unwrap());
         (None, subject.clone(), subject)
     };
+    if let Some(database) = &database {
+        calm(database).await;
+    }
     Trial { name: name.to_owned(), clients, subject, other, server, database }
+}
+
+/// Waits until a server is no longer busy with its start and with new tables, half a minute at most: an OceanBase is, for
+/// some seconds.
+async fn calm(database: &Database) {
+    const SECOND: Duration = Duration::from_secs(1);
+    for _ in 0..30 {
+        let pids: Vec<_> = database.pid().into_iter().collect();
+        let before = cpu_time(&pids);
+        tokio::time::sleep(SECOND).await;
+        if cpu_time(&pids).saturating_sub(before) < SECOND / 5 {
+            return;
+        }
+    }
 }
 
 /// kine cannot make its table on OceanBase. This is what it makes elsewhere, with OceanBase's character set, and numbers
@@ -143,40 +160,55 @@ impl Trial {
         [Some(std::process::id()), server, database].into_iter().flatten().collect()
     }
 
-    fn tell(&self, what: &str, mut latencies: Vec<Duration>, elapsed: Duration, cpu: Duration) {
+    fn start(&self) -> Start {
+        Start { time: Instant::now(), cpu: cpu_time(&self.pids()), commits: self.subject.commits() }
+    }
+
+    fn tell(&self, what: &str, mut latencies: Vec<Duration>, start: &Start) {
+        let (elapsed, cpu) = (start.time.elapsed(), cpu_time(&self.pids()).saturating_sub(start.cpu));
         latencies.sort_unstable();
         let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
+        let commits = self.subject.commits();
+        let made = commits.total() - start.commits.total();
+        let shared = (made > 0).then(|| (commits.writes - start.commits.writes) as f64 / made as f64);
         println!(
-            "{:<16}{what:<12}{:>8}{:>10.0}{:>10.2}{:>10.2}{:>12.0}",
+            "{:<16}{what:<12}{:>8}{:>10.0}{:>10.2}{:>10.2}{:>12.0}{:>12}",
             self.name,
             self.clients,
             latencies.len() as f64 / elapsed.as_secs_f64(),
             at(0.5),
             at(0.99),
             cpu.as_secs_f64() * 1e6 / latencies.len() as f64,
+            shared.map_or_else(String::new, |shared| format!("{shared:.1}")),
         );
     }
 }
 
+/// What there was when a load began.
+struct Start {
+    time: Instant,
+    cpu: Duration,
+    commits: Commits,
+}
+
 async fn measure(trial: &Trial) {
-    let pids = trial.pids();
     for (what, load) in [("creates", Load::Creates), ("CAS", Load::Updates), ("gets", Load::Gets)] {
-        let (cpu, begin) = (cpu_time(&pids), Instant::now());
+        let start = trial.start();
         let latencies = run(trial, load).await;
-        trial.tell(what, latencies, begin.elapsed(), cpu_time(&pids).saturating_sub(cpu));
+        trial.tell(what, latencies, &start);
     }
-    let (cpu, begin) = (cpu_time(&pids), Instant::now());
+    let start = trial.start();
     let latencies = watched(trial).await;
-    trial.tell("watch", latencies, begin.elapsed(), cpu_time(&pids).saturating_sub(cpu));
-    let (cpu, begin) = (cpu_time(&pids), Instant::now());
+    trial.tell("watch", latencies, &start);
+    let start = trial.start();
     let mut latencies = Vec::new();
     for _ in 0..3 {
         let begin = Instant::now();
         assert_eq!(trial.subject.list("/registry/bench/").await, KEYS / trial.clients * trial.clients);
         latencies.push(begin.elapsed());
     }
-    trial.tell("list of all", latencies, begin.elapsed(), cpu_time(&pids).saturating_sub(cpu));
-    let memory: Vec<_> = pids.iter().map(|pid| format!("{} MB", peak_memory(*pid))).collect();
+    trial.tell("list of all", latencies, &start);
+    let memory: Vec<_> = trial.pids().iter().map(|pid| format!("{} MB", peak_memory(*pid))).collect();
     println!("{:<16}most memory, this process so far and servers: {}", trial.name, memory.join(", "));
 }
 

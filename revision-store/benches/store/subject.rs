@@ -15,7 +15,7 @@ use etcd_endpoint::{
     },
 };
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
-use revision_store::{Range, Store, WatchItem, Write};
+use revision_store::{Commits, Range, Store, WatchItem, Write};
 use tonic::transport::Channel;
 
 /// A clone is another handle on the same.
@@ -89,6 +89,14 @@ impl Subject {
                 assert!(answers.message().await.unwrap().unwrap().created);
                 answers.flat_map(|answer| stream::iter(answer.unwrap().events.into_iter().map(drop))).boxed()
             }
+        }
+    }
+
+    /// How writes have shared commits, where that is known.
+    pub(crate) fn commits(&self) -> Commits {
+        match self {
+            Self::Store(store) => store.commits().unwrap_or_default(),
+            Self::Etcd(_) => Commits::default(),
         }
     }
 

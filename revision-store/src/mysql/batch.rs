@@ -1,7 +1,7 @@
 //! One transaction with the writes that wait together.
 //!
 //! ```text
-//! BEGIN; lock the row of writers; newest revision; newest rows of the keys      one round trip
+//! lock the row of writers; newest revision; newest rows of the keys             one round trip
 //!        decide, in memory
 //! INSERT the rows; note the batch's number in this writer's row; COMMIT         one round trip
 //! ```
@@ -17,7 +17,7 @@ use mysql_async::{Conn, prelude::Queryable};
 use super::{
     fault::{Fault, within},
     latest,
-    schema::WRITERS,
+    schema::{LOCK, WRITERS},
     table::{Columns, push_row},
 };
 use crate::{
@@ -30,9 +30,6 @@ use crate::{
 /// trip ends: together less than every server's `max_allowed_packet`.
 const INSERT_BYTES: usize = 1 << 20;
 
-/// How many rows one INSERT has at most.
-const INSERT_ROWS: usize = 32;
-
 /// What was decided under the lock.
 pub(super) struct Decided {
     /// The newest revision before.
@@ -44,9 +41,20 @@ impl Decided {
     pub(super) fn changes_something(&self) -> bool {
         self.outcomes.iter().any(Result::is_ok)
     }
+
+    /// The newest revision when it is done.
+    pub(super) fn newest(&self) -> Revision {
+        self.outcomes.iter().flatten().last().map_or(self.after, |change| change.event.revision())
+    }
 }
 
-/// Begins the transaction and decides. Nothing is changed yet.
+/// Begins a transaction with the lock that every writer takes, on any connection.
+pub(super) async fn lock(connection: &mut Conn, limit: std::time::Duration) -> Result<(), Fault> {
+    within(limit, connection.query_drop("BEGIN")).await?;
+    within(limit, connection.query_drop(LOCK)).await
+}
+
+/// Begins the transaction and decides. Nothing is changed yet. The connection is one that does not commit by itself.
 pub(super) async fn begin(
     connection: &mut Conn,
     limit: std::time::Duration,
@@ -55,8 +63,6 @@ pub(super) async fn begin(
     let sql = lock_and_read(&writes);
     let read = async {
         let mut answers = connection.query_iter(sql).await?;
-        // BEGIN has no rows.
-        answers.collect::<mysql_async::Row>().await?;
         let locked: Vec<u64> = answers.collect().await?;
         let newest: Vec<Option<u64>> = answers.collect().await?;
         let rows: Vec<Columns> = answers.collect_and_drop().await?;
@@ -97,18 +103,18 @@ pub(super) async fn commit(
     within(limit, connection.query_drop(sql)).await
 }
 
-/// How many of these rows one INSERT has: a power of two, so that there are few such statements for a database to know.
+/// How many of these rows one INSERT has.
 fn at_once(rows: &[Row]) -> usize {
     let bytes = |row: &Row| -> usize {
         [&row.value, &row.old_value].into_iter().flatten().map(bytes::Bytes::len).sum()
     };
     let mut all = 0;
-    let fit = rows.iter().take(INSERT_ROWS).take_while(|row| {
+    let fit = rows.iter().take_while(|row| {
         let before: usize = all;
         all += bytes(row);
         before == 0 || all <= INSERT_BYTES
     });
-    fit.count().checked_ilog2().map_or(0, |power| 1 << power)
+    fit.count()
 }
 
 fn push_insert(sql: &mut String, rows: impl Iterator<Item = Row>) {
@@ -131,13 +137,9 @@ pub(super) async fn was_committed(
     writer: &str,
     batch: u64,
 ) -> Result<bool, Fault> {
-    let sql = format!(
-        "BEGIN; SELECT number FROM fedd_store WHERE name = '{WRITERS}' FOR UPDATE; \
-         SELECT number FROM fedd_store WHERE name = '{writer}'; COMMIT"
-    );
+    let sql = format!("{LOCK}; SELECT number FROM fedd_store WHERE name = '{writer}'; COMMIT");
     let read = async {
         let mut answers = connection.query_iter(sql).await?;
-        answers.collect::<mysql_async::Row>().await?;
         answers.collect::<u64>().await?;
         answers.collect_and_drop::<u64>().await
     };
@@ -164,10 +166,7 @@ fn note(name: &str, number: u64) -> String {
 
 fn lock_and_read(writes: &[Write]) -> String {
     let keys: HashSet<&str> = writes.iter().map(Write::key).collect();
-    format!(
-        "BEGIN; SELECT number FROM fedd_store WHERE name = '{WRITERS}' FOR UPDATE; SELECT MAX(id) FROM kine; {}",
-        latest::statement("", keys, None)
-    )
+    format!("{LOCK}; SELECT MAX(id) FROM kine; {}", latest::statement("", keys, None))
 }
 
 fn missing_row() -> Fault {

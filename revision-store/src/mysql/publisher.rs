@@ -28,6 +28,8 @@ pub(super) struct Publisher {
     /// Up to here everything is durable. A database may show a write a moment before it is: what was told of such a
     /// write would be false if the database died in that moment.
     durable: AtomicU64,
+    /// Up to here this store's own writer is committing: it will say itself when that is durable.
+    committing: AtomicU64,
     /// The oldest revision that can be read, as far as it is known here.
     oldest: AtomicU64,
     /// Told when the table should be read soon.
@@ -49,6 +51,7 @@ impl Publisher {
             state: Mutex::new(State { leases: Leases::default(), ahead: BTreeMap::new() }),
             reached: watch::Sender::new(newest),
             durable: AtomicU64::new(newest),
+            committing: AtomicU64::new(0),
             oldest: AtomicU64::new(oldest),
             wanted: Notify::new(),
             deadlines: Notify::new(),
@@ -63,6 +66,17 @@ impl Publisher {
     /// Everything up to this revision is durable.
     pub(super) fn is_durable(&self, upto: Revision) {
         self.durable.fetch_max(upto, Ordering::AcqRel);
+    }
+
+    /// This store's own writer commits everything up to this revision, and says so when it is durable; 0: it does not
+    /// any more, or does not know.
+    pub(super) fn commits(&self, upto: Revision) {
+        self.committing.store(upto, Ordering::Release);
+    }
+
+    /// Up to here it is committing.
+    pub(super) fn committing(&self) -> Revision {
+        self.committing.load(Ordering::Acquire)
     }
 
     /// The oldest revision that can be read, as far as it is known here.

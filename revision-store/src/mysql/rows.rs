@@ -4,10 +4,9 @@ use futures::{StreamExt as _, stream};
 use mysql_async::{Conn, Error, prelude::Queryable};
 
 use super::{
-    MysqlAddress, MysqlOptions,
+    MysqlAddress, MysqlOptions, batch,
     connector::{Connector, Flavour},
     fault::{Fault, within},
-    schema::WRITERS,
     table::{Columns, push_row},
 };
 use crate::{
@@ -115,8 +114,7 @@ pub(crate) async fn import(
 async fn begin(connector: &Connector) -> Result<Conn, Fault> {
     let mut connection = connector.connect().await?;
     allow_long(connector, &mut connection).await?;
-    let lock = format!("BEGIN; SELECT number FROM fedd_store WHERE name = '{WRITERS}' FOR UPDATE");
-    within(connector.options.write_timeout, connection.query_drop(lock)).await?;
+    batch::lock(&mut connection, connector.options.write_timeout).await?;
     Ok(connection)
 }
 

@@ -18,6 +18,9 @@ const VERSION: u64 = 1;
 /// The row whose lock every writer holds until its commit: so revisions follow each other, and show in their order.
 pub(super) const WRITERS: &str = "writers";
 
+/// Takes that lock.
+pub(super) const LOCK: &str = "SELECT number FROM fedd_store WHERE name = 'writers' FOR UPDATE";
+
 /// The row whose lock the one holds who compacts.
 pub(super) const COMPACTION: &str = "compaction";
 
@@ -190,8 +193,7 @@ async fn fill(connector: &Connector, connection: &mut Conn) -> Result<(Revision,
         "DELETE FROM fedd_store WHERE name LIKE '%:%' AND changed < CURRENT_TIMESTAMP - INTERVAL 30 DAY";
     within(limit, connection.query_drop(old)).await?;
 
-    let lock = format!("BEGIN; SELECT number FROM fedd_store WHERE name = '{WRITERS}' FOR UPDATE");
-    within(limit, connection.query_drop(lock)).await?;
+    batch::lock(connection, limit).await?;
     let newest = "SELECT MAX(id) FROM kine";
     let mut revision: Revision =
         within(limit, connection.query_first::<Option<u64>, _>(newest)).await?.flatten().unwrap_or_default();

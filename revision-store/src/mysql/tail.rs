@@ -1,9 +1,9 @@
 //! Reads what others have written: every replica tells its watches of all writes.
 //!
 //! Nothing in MySQL's protocol tells of a commit, so the table is asked. Right after somebody else's write it is asked
-//! every [`SOON`], and less and less often while nothing comes, down to every [`IDLE`]. So an idle store asks the
-//! database 40 times a second for the end of an index, and a watch hears of a write elsewhere at most [`IDLE`] and a
-//! round trip later.
+//! again after [`SOON`], or after as long as that reading took, so that a slow database is not made slower; and less and
+//! less often while nothing comes, down to every [`IDLE`]. So an idle store asks the database 40 times a second for the
+//! end of an index, and a watch hears of a write elsewhere at most [`IDLE`] and a round trip later.
 
 use std::{sync::Arc, time::Duration};
 
@@ -65,13 +65,14 @@ impl Tail {
                 () = sleep(pause) => {}
                 () = self.publisher.wanted(), if !failing => sleep(SOON).await,
             }
+            let begin = Instant::now();
             match self.step().await {
                 Ok(news) => {
                     if failing {
                         tracing::info!("the database answers again");
                     }
                     failing = false;
-                    pause = if news { SOON } else { IDLE.min(pause * 2) };
+                    pause = if news { begin.elapsed().clamp(SOON, IDLE) } else { IDLE.min(pause * 2) };
                 }
                 Err(fault) => {
                     if !failing {
@@ -160,10 +161,16 @@ impl Tail {
         }
     }
 
-    async fn publish(&mut self, connection: &mut Conn, found: Found) -> Result<bool, Fault> {
+    /// Publishes what is durable. Whether there was, or will soon be, something new.
+    async fn publish(&mut self, connection: &mut Conn, mut found: Found) -> Result<bool, Fault> {
+        let durable = self.publisher.durable();
+        if found.last().is_some_and(|(newest, _)| *newest <= self.publisher.committing()) {
+            // The store's own writer will tell of the rest when it is durable, which is soon.
+            found.retain(|(revision, _)| *revision <= durable);
+        }
         let Some((upto, _)) = found.last() else { return Ok(false) };
         let upto = *upto;
-        if upto > self.publisher.durable() {
+        if upto > durable {
             let limit = self.connector.options.statement_timeout;
             batch::confirm(connection, limit, &self.name, upto).await?;
             self.publisher.is_durable(upto);

@@ -1,13 +1,15 @@
-//! A writer: one connection that commits what waits, batch by batch.
+//! The writer: one connection that commits what waits, batch by batch. What comes during a commit is in the next one.
 //!
-//! A store has two. While one commits, the other gathers what comes meanwhile and waits for the lock.
+//! A second one would only wait for the lock that the first has, with half of the writes in each commit. A commit costs
+//! the database nearly the same whatever is in it, and waiting for a row's lock in it costs more than waiting here.
 
 use std::{sync::Arc, time::Duration};
 
 use mysql_async::{Conn, prelude::Queryable};
 use tokio::{
-    sync::{Mutex, mpsc},
-    time::{Instant, sleep, sleep_until, timeout},
+    sync::mpsc,
+    task::yield_now,
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 
 use super::{
@@ -17,11 +19,16 @@ use super::{
     publisher::Publisher,
     request::Request,
 };
-use crate::{StoreError, WriteError, Written};
+use crate::{StoreError, Write, WriteError, Written, commits::CommitCounter};
 
 /// How many writes are committed together at most, and how many bytes of values, more or less.
 const AT_ONCE: usize = 256;
 const BYTES: usize = 4 << 20;
+
+/// How often other tasks get a turn, at most, before a commit that would have fewer writes than the last one: those who
+/// were answered by the last one write again then, so that they share a commit again. A turn takes no time where there is
+/// nothing to do.
+const TURNS: usize = 8;
 
 /// How often an idle connection says that it is still there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(WRITER_SILENCE / 3);
@@ -33,10 +40,13 @@ const LAST_PAUSE: Duration = Duration::from_millis(256);
 pub(super) struct Writer {
     connector: Arc<Connector>,
     publisher: Arc<Publisher>,
+    commits: Arc<CommitCounter>,
     /// Its row in the store's own table; no other writer ever has that name.
     name: String,
     /// The number of its last batch.
     batch: u64,
+    /// How many writes were in it.
+    size: usize,
     connection: Option<Conn>,
 }
 
@@ -49,16 +59,27 @@ enum Attempt {
 }
 
 impl Writer {
-    pub(super) fn new(connector: Arc<Connector>, publisher: Arc<Publisher>, name: String) -> Self {
-        Self { connector, publisher, name, batch: 0, connection: None }
+    pub(super) fn new(
+        connector: Arc<Connector>,
+        publisher: Arc<Publisher>,
+        commits: Arc<CommitCounter>,
+        name: String,
+    ) -> Self {
+        Self { connector, publisher, commits, name, batch: 0, size: 0, connection: None }
     }
 
     /// Writes until all senders are gone.
-    pub(super) async fn run(mut self, queue: Arc<Mutex<mpsc::Receiver<Request>>>) {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         loop {
-            match timeout(SIGN_OF_LIFE, take(&queue)).await {
+            match timeout(SIGN_OF_LIFE, queue.recv()).await {
                 Ok(None) => break,
-                Ok(Some(requests)) => self.serve(requests).await,
+                Ok(Some(first)) => {
+                    let requests = self.gather(first, &mut queue).await;
+                    if !requests.is_empty() {
+                        self.size = requests.len();
+                        self.serve(requests).await;
+                    }
+                }
                 Err(_idle) => self.stay().await,
             }
         }
@@ -67,12 +88,32 @@ impl Writer {
         }
     }
 
+    /// Takes what waits, as much as is committed together, but not what nobody waits for any more.
+    async fn gather(&self, first: Request, queue: &mut mpsc::Receiver<Request>) -> Vec<Request> {
+        for _ in 0..TURNS {
+            if queue.len() + 1 >= self.size {
+                break;
+            }
+            yield_now().await;
+        }
+        let (mut taken, mut bytes, mut next) = (Vec::new(), 0, Some(first));
+        while let Some(request) = next {
+            if request.take() {
+                bytes += request.write.bytes();
+                taken.push(request);
+            }
+            next = if taken.len() < AT_ONCE && bytes < BYTES { queue.try_recv().ok() } else { None };
+        }
+        taken
+    }
+
     /// Does what was asked for, as often as it takes, and answers.
     async fn serve(&mut self, mut requests: Vec<Request>) {
         let mut pause = FIRST_PAUSE;
         loop {
             let writes = requests.iter().map(|request| request.write.clone()).collect();
-            let fault = match self.attempt(writes).await {
+            let earliest = requests.iter().map(|request| request.deadline).min().unwrap_or_else(Instant::now);
+            let fault = match self.attempt(writes, earliest).await {
                 Ok(decided) => return self.done(requests, decided),
                 Err(Attempt::NotDone(fault)) => fault,
                 Err(Attempt::InDoubt(fault, decided)) => {
@@ -92,9 +133,8 @@ impl Writer {
                 return refuse(requests, &error);
             }
             tracing::debug!(problem = %fault, "a batch is tried again");
-            let earliest = requests.iter().map(|request| request.deadline).min();
             let again = Instant::now() + pause;
-            sleep_until(earliest.map_or(again, |earliest| earliest.min(again))).await;
+            sleep_until(earliest.min(again)).await;
             pause = LAST_PAUSE.min(pause * 2);
             let now = Instant::now();
             for late in requests.extract_if(.., |request| request.deadline <= now) {
@@ -107,26 +147,27 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, writes: Vec<crate::Write>) -> Result<Decided, Attempt> {
+    /// Tries to do writes. A connection that it takes has to be there at `earliest`, when the first of them is answered.
+    async fn attempt(&mut self, writes: Vec<Write>, earliest: Instant) -> Result<Decided, Attempt> {
         let limit = self.connector.options.statement_timeout;
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect().await.map_err(Attempt::NotDone)?,
+            None => self.connect_until(earliest).await.map_err(Attempt::NotDone)?,
         };
         let decided = batch::begin(&mut connection, limit, writes).await.map_err(Attempt::NotDone)?;
         if decided.changes_something() {
             self.batch += 1;
+            self.publisher.commits(decided.newest());
             let committed = batch::commit(&mut connection, limit, &decided, &self.name, self.batch).await;
             if let Err(fault) = committed {
+                self.publisher.commits(0);
                 return Err(Attempt::InDoubt(fault, decided));
             }
         } else {
             // What a refusal tells of must not be lost by a crash later.
             batch::leave(&mut connection, limit).await.map_err(Attempt::NotDone)?;
             if decided.after > self.publisher.durable() {
-                self.batch += 1;
-                let confirmed = batch::confirm(&mut connection, limit, &self.name, self.batch).await;
-                confirmed.map_err(Attempt::NotDone)?;
+                self.confirm(&mut connection).await.map_err(Attempt::NotDone)?;
                 self.publisher.is_durable(decided.after);
             }
         }
@@ -156,16 +197,26 @@ impl Writer {
         let mut connection = self.connect().await?;
         let committed = batch::was_committed(&mut connection, limit, &self.name, self.batch).await?;
         if committed {
-            // It is visible; by this it is durable too. The number goes on, so that this is a change.
-            batch::confirm(&mut connection, limit, &self.name, self.batch + 1).await?;
-            self.batch += 1;
+            // It is visible; by this it is durable too.
+            self.confirm(&mut connection).await?;
         }
         self.connection = Some(connection);
         Ok(committed)
     }
 
+    /// Makes everything durable that is visible. The batch's number goes on, so that it is a change.
+    async fn confirm(&mut self, connection: &mut Conn) -> Result<(), Fault> {
+        let limit = self.connector.options.statement_timeout;
+        batch::confirm(connection, limit, &self.name, self.batch + 1).await?;
+        within(limit, connection.query_drop("COMMIT")).await?;
+        self.batch += 1;
+        Ok(())
+    }
+
     fn done(&self, requests: Vec<Request>, decided: Decided) {
-        let events = decided.outcomes.iter().flatten().map(|change| Arc::clone(&change.event)).collect();
+        let events: Vec<_> =
+            decided.outcomes.iter().flatten().map(|change| Arc::clone(&change.event)).collect();
+        self.commits.made(events.len());
         self.publisher.committed(decided.after, events);
         for (request, outcome) in requests.into_iter().zip(decided.outcomes) {
             request.answer(outcome.map(|change| Written { revision: change.event.revision() }));
@@ -182,9 +233,17 @@ impl Writer {
         error
     }
 
+    async fn connect_until(&self, end: Instant) -> Result<Conn, Fault> {
+        let begin = Instant::now();
+        let connected = timeout_at(end, self.connect()).await;
+        connected.unwrap_or_else(|_late| Err(Fault::Silent(begin.elapsed())))
+    }
+
     async fn connect(&self) -> Result<Conn, Fault> {
         let mut connection = self.connector.connect().await?;
-        let silence = format!("SET wait_timeout = {WRITER_SILENCE}");
+        // A transaction begins with its first statement, which takes the lock: OceanBase lets a statement that is not the
+        // first of its packet wait for a lock by trying again and again, with sleeps that grow.
+        let silence = format!("SET autocommit = 0, wait_timeout = {WRITER_SILENCE}");
         within(self.connector.options.statement_timeout, connection.query_drop(silence)).await?;
         Ok(connection)
     }
@@ -202,20 +261,4 @@ impl Writer {
 
 fn refuse(requests: Vec<Request>, error: &StoreError) {
     requests.into_iter().for_each(|request| request.answer(Err(WriteError::Store(error.clone()))));
-}
-
-/// Takes what waits, as much as is committed together; `None`: nothing will come any more.
-async fn take(queue: &Mutex<mpsc::Receiver<Request>>) -> Option<Vec<Request>> {
-    let mut queue = queue.lock().await;
-    let (mut taken, mut bytes) = (Vec::new(), 0);
-    // Nothing is taken before the last await, so that whoever stops waiting here loses nothing.
-    let mut next = Some(queue.recv().await?);
-    while let Some(request) = next {
-        if request.take() {
-            bytes += request.write.bytes();
-            taken.push(request);
-        }
-        next = if taken.len() < AT_ONCE && bytes < BYTES { queue.try_recv().ok() } else { None };
-    }
-    Some(taken)
 }

@@ -17,9 +17,14 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{commit, compaction, fault, lock::Lock};
+use super::{
+    commit::{self, Committed},
+    compaction, fault,
+    lock::Lock,
+};
 use crate::{
-    Event, Revision, StoreError, Write, WriteError, Written, batch::Outcome, hub::Hub, leases::Leases,
+    Event, Revision, StoreError, Write, WriteError, Written, batch::Outcome, commits::CommitCounter,
+    hub::Hub, leases::Leases,
 };
 
 /// How many requests are taken at one go, and so committed together at most.
@@ -43,6 +48,7 @@ pub(super) fn start(
     path: Arc<Path>,
     hub: Arc<Hub>,
     oldest: Arc<AtomicU64>,
+    commits: Arc<CommitCounter>,
     requests: mpsc::Receiver<Request>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
@@ -50,7 +56,7 @@ pub(super) fn start(
         // However the thread ends: a watch must not wait for one that is gone.
         let _ending = EndsWatches(Arc::clone(&hub));
         let (leases, compactions) = (Leases::default(), Vec::new());
-        let writer = Writer { connection, path, hub, oldest, leases, compactions };
+        let writer = Writer { connection, path, hub, oldest, commits, leases, compactions };
         runtime.block_on(writer.run(requests));
         drop(lock);
     })
@@ -70,6 +76,7 @@ struct Writer {
     path: Arc<Path>,
     hub: Arc<Hub>,
     oldest: Arc<AtomicU64>,
+    commits: Arc<CommitCounter>,
     leases: Leases,
     /// Compactions under way, and who waits for them.
     compactions: Vec<(Revision, oneshot::Sender<Result<Revision, StoreError>>)>,
@@ -130,10 +137,10 @@ impl Writer {
 
     /// Commits writes and makes them known.
     fn write(&mut self, writes: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        let unknown = commit::unknown(&self.connection, self.hub.revision());
-        self.publish(unknown.map_err(|error| fault::of(&self.path, error))?.iter());
-        let outcomes = commit::commit(&mut self.connection, self.hub.revision(), writes);
-        let outcomes = outcomes.map_err(|error| self.failed(error))?;
+        let committed = commit::commit(&mut self.connection, &self.hub, writes);
+        let Committed { unknown, outcomes } = committed.map_err(|error| self.failed(error))?;
+        self.publish(unknown.iter());
+        self.commits.made(outcomes.iter().flatten().count());
         self.publish(outcomes.iter().flatten().map(|done| &done.event));
         Ok(outcomes)
     }

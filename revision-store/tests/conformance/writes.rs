@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::join_all;
 use revision_store::{Store, StoreError, Write, WriteError};
 
 use crate::{
@@ -17,6 +18,7 @@ on_every_backend!(
     what_is_too_large_is_refused,
     bytes_are_kept_as_they_are,
     writers_at_once_take_contiguous_revisions,
+    commits_are_counted_by_their_writes,
     a_closed_store_says_so,
 );
 
@@ -114,6 +116,17 @@ async fn writers_at_once_take_contiguous_revisions(store: Arc<dyn Store>) {
     taken.sort_unstable();
     let expected: Vec<_> = (before + 1..=before + 180).collect();
     assert_eq!(taken, expected);
+}
+
+async fn commits_are_counted_by_their_writes(store: Arc<dyn Store>) {
+    let keys: Vec<_> = (0..8).map(|i| format!("/a/{i}")).collect();
+    join_all(keys.iter().map(|key| create(&store, key, ""))).await;
+    assert!(try_create(&store, "/a/0", "").await.is_err(), "what is refused is in no commit");
+    // In memory there are none.
+    if let Some(commits) = store.commits() {
+        assert_eq!(commits.writes, 8);
+        assert!((1..=8).contains(&commits.total()), "{commits:?}");
+    }
 }
 
 async fn a_closed_store_says_so(store: Arc<dyn Store>) {

@@ -1,10 +1,10 @@
-//! Fifty clients of two stores on one MariaDB, to which things happen.
+//! Fifty clients of two stores on one database, to which things happen.
 
 use std::{sync::Arc, time::Duration};
 
 use futures::TryStreamExt as _;
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable as _};
-use revision_store::{Check, Datastore, MysqlOptions, MysqlStore, Store};
+use revision_store::{Check, Datastore, MysqlAddress, MysqlOptions, MysqlStore, Store, StoreError};
 use testbed::{Database, DatabaseKind};
 use tokio::time::sleep;
 
@@ -14,8 +14,10 @@ use crate::{
 };
 
 const FIFTY: Clients = Clients { writers: 30, readers: 10, watchers: 10 };
-/// How often the server is killed.
+/// How often a MariaDB is killed.
 const KILLS: usize = 20;
+/// How often an OceanBase is, which takes some seconds to start.
+const OCEANBASE_KILLS: usize = 3;
 /// How many writes are done between two things that happen.
 const BETWEEN: usize = 40;
 /// How long the server hangs: longer than a store waits.
@@ -33,6 +35,16 @@ fn impatient() -> MysqlOptions {
     }
 }
 
+/// A store, as soon as there is one: an OceanBase on a busy machine takes longer to make tables than an impatient store waits.
+async fn open(address: &MysqlAddress) -> MysqlStore {
+    loop {
+        match MysqlStore::open_with(address.clone(), impatient()).await {
+            Err(StoreError::Unavailable { .. }) => {}
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 /// A server with clients at work on it.
 struct Scene {
     server: Database,
@@ -41,13 +53,13 @@ struct Scene {
 }
 
 impl Scene {
-    async fn begin() -> Self {
-        let server = Database::start(DatabaseKind::MariaDb).await.unwrap();
+    async fn begin(kind: DatabaseKind) -> Self {
+        let server = Database::start(kind).await.unwrap();
         let datastore = Datastore::parse(&server.url("history")).unwrap();
         let Datastore::Mysql(address) = &datastore else { unreachable!("it is a database") };
         let mut stores: Vec<Arc<dyn Store>> = Vec::new();
         for _ in 0..2 {
-            stores.push(Arc::new(MysqlStore::open_with((**address).clone(), impatient()).await.unwrap()));
+            stores.push(Arc::new(open(address).await));
         }
         let drive = Drive::start(stores, FIFTY).await;
         drive.writes(BETWEEN).await;
@@ -62,6 +74,24 @@ impl Scene {
                 .socket(self.server.socket().to_str()),
         );
         Conn::new(options).await.unwrap()
+    }
+
+    /// Ends all connections to the data, whatever they are doing.
+    async fn cut(&self, sql: &mut Conn) {
+        let connections =
+            "SELECT id FROM information_schema.processlist WHERE db = 'history' AND id <> CONNECTION_ID()";
+        let ids: Vec<u64> = sql.query(connections).await.unwrap();
+        assert!(!ids.is_empty(), "the stores have connections");
+        for id in ids {
+            // It may have ended by itself.
+            let _ = sql.query_drop(format!("KILL CONNECTION {id}")).await;
+        }
+    }
+
+    async fn kill(&self) {
+        self.server.stop().await.unwrap();
+        self.server.start_again().await.unwrap();
+        self.drive.writes(BETWEEN).await;
     }
 
     /// What the clients saw, and what is in the table, is what may be.
@@ -79,10 +109,19 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_again_and_again_loses_and_doubles_nothing() {
-    let scene = Scene::begin().await;
+    let scene = Scene::begin(DatabaseKind::MariaDb).await;
     for _ in 0..KILLS {
-        scene.server.stop().await.unwrap();
-        scene.server.start_again().await.unwrap();
+        scene.kill().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_oceanbase_that_is_killed_and_cuts_connections_loses_and_doubles_nothing() {
+    let scene = Scene::begin(DatabaseKind::OceanBase).await;
+    for _ in 0..OCEANBASE_KILLS {
+        scene.kill().await;
+        scene.cut(&mut scene.sql().await).await;
         scene.drive.writes(BETWEEN).await;
     }
     scene.end().await;
@@ -90,7 +129,7 @@ async fn a_server_that_is_killed_again_and_again_loses_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_hangs_holds_up_and_loses_nothing() {
-    let scene = Scene::begin().await;
+    let scene = Scene::begin(DatabaseKind::MariaDb).await;
     scene.server.pause().await.unwrap();
     sleep(HANGS).await;
     scene.server.resume().await.unwrap();
@@ -99,18 +138,11 @@ async fn a_server_that_hangs_holds_up_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ids_that_the_server_would_jump_to_and_connections_that_it_cuts_change_nothing() {
-    let scene = Scene::begin().await;
+    let scene = Scene::begin(DatabaseKind::MariaDb).await;
     for round in 1..=10 {
         let mut sql = scene.sql().await;
         sql.query_drop(format!("ALTER TABLE kine AUTO_INCREMENT = {round}000000")).await.unwrap();
-        let ids: Vec<u64> = sql
-            .query("SELECT id FROM information_schema.processlist WHERE db = 'history' AND id <> CONNECTION_ID()")
-            .await
-            .unwrap();
-        for id in ids {
-            // It may have ended by itself.
-            let _ = sql.query_drop(format!("KILL CONNECTION {id}")).await;
-        }
+        scene.cut(&mut sql).await;
         scene.drive.writes(BETWEEN).await;
     }
     scene.end().await;

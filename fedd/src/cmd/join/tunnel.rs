@@ -11,7 +11,7 @@ use kube::Client;
 use kube::api::Api;
 use serde_json::{Value, json};
 
-use super::member::{MADE_BY, RBAC};
+use super::account::{MADE_BY, RBAC};
 use crate::output::note;
 use crate::tunnel::agent_identity::{AUTHORITIES, TOKEN};
 use crate::tunnel::bootstrap::{Record, Token};
