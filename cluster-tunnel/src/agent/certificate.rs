@@ -43,7 +43,8 @@ impl Server {
         // It is over before anybody would ask whether the server lives.
         let keepalive = Keepalive { every: limit, answer: limit };
         let stream = self.connect(0).await?;
-        let (answer, _connection) = rpc::call(stream, self.uri(rpc::AGENT.path)?, headers, keepalive).await?;
+        let uri = self.uri(rpc::AGENT.path)?;
+        let (answer, _connection) = rpc::call(stream, uri, headers, keepalive).await?;
         let chain = answer.headers.get(metadata::CERTIFICATE).map(|chain| BASE64_STANDARD.decode(chain));
         let chain = chain.and_then(Result::ok).and_then(|chain| String::from_utf8(chain).ok());
         chain.ok_or(LinkError::Header(metadata::CERTIFICATE))

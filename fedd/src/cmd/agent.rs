@@ -189,17 +189,18 @@ async fn tell(agent: Agent) {
 fn readiness(standing: &Arc<Standing>) -> Readiness {
     let standing = standing.clone();
     Arc::new(move || {
-        let Some(agent) = standing.agent.load_full() else {
-            let trouble = standing.trouble.lock().clone();
-            return vec![Check::new(
-                "tunnel",
-                false,
-                trouble.as_deref().unwrap_or("there is no certificate yet"),
-            )];
+        let (is_connected, trouble) = match standing.agent.load_full() {
+            Some(agent) => {
+                let state = agent.snapshot();
+                (!state.servers.is_empty(), state.last_error)
+            }
+            None => {
+                let trouble = standing.trouble.lock().clone();
+                (false, Some(trouble.unwrap_or_else(|| "there is no certificate yet".to_owned())))
+            }
         };
-        let state = agent.snapshot();
-        let trouble = state.last_error.as_deref().unwrap_or("no server has been reached yet");
-        vec![Check::new("tunnel", !state.servers.is_empty(), trouble)]
+        let trouble = trouble.as_deref().unwrap_or("no server has been reached yet");
+        vec![Check::new("tunnel", is_connected, trouble)]
     })
 }
 
