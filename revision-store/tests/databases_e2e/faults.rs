@@ -208,7 +208,13 @@ async fn behind_proxy(server: &Database, folder: &std::path::Path) -> (Proxy, Ar
     let proxy = Proxy::start(folder, server.socket());
     let mut address = address(&datastore(server));
     address.server = MysqlServer::Socket(proxy.socket.clone());
-    let store = MysqlStore::open_with(address, impatient()).await.unwrap();
+    // On a busy machine, making the tables takes an OceanBase longer than an impatient store waits.
+    let store = loop {
+        match MysqlStore::open_with(address.clone(), impatient()).await {
+            Err(StoreError::Unavailable { .. }) => {}
+            opened => break opened.unwrap(),
+        }
+    };
     (proxy, Arc::new(store))
 }
 
