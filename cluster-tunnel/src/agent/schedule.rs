@@ -107,6 +107,33 @@ mod tests {
     }
 
     #[test]
+    fn five_hundred_agents_of_a_server_that_is_away_for_a_while_do_not_come_at_once() {
+        let begin = Instant::now();
+        for away in [1, 5, 60] {
+            let back = begin + Duration::from_secs(away);
+            let comes = |seed| {
+                let mut schedule = Schedule::new(Pace::default(), seed);
+                schedule.connected(begin);
+                schedule.lost(begin);
+                loop {
+                    let attempt = schedule.next(0, 1, begin).unwrap();
+                    if attempt >= back {
+                        return attempt - back;
+                    }
+                    schedule.failed(attempt);
+                }
+            };
+            let mut moments: Vec<Duration> = (0..500).map(comes).collect();
+            moments.sort_unstable();
+            for (first, hundredth) in moments.iter().zip(&moments[100..]) {
+                let within = *hundredth - *first;
+                assert!(within > Duration::from_millis(100), "101 of 500 come within {within:?}");
+            }
+            assert!(moments[499] < Duration::from_secs(30), "the last comes after {:?}", moments[499]);
+        }
+    }
+
+    #[test]
     fn attempts_that_bring_nothing_new_become_rare_and_enough_is_enough() {
         let mut now = Instant::now();
         let mut schedule = Schedule::new(Pace::default(), 7);

@@ -194,10 +194,15 @@ pub fn alone(test: &str, descriptors: u32) {
 }
 
 /// Asks until it is so, for a minute.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+pub async fn until(what: &str, holds: impl FnMut() -> bool) {
+    until_in(Duration::from_mins(1), what, holds).await;
+}
+
+/// Asks until it is so, for so long.
+pub async fn until_in(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + limit;
     while !holds() {
-        assert!(tokio::time::Instant::now() < deadline, "not within a minute: {what}");
+        assert!(tokio::time::Instant::now() < deadline, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,9 +1,6 @@
 //! Agents that lose a server, and servers that agents leave.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use cluster_tunnel::{
     Target,
@@ -18,41 +15,44 @@ use crate::{
 };
 
 const AGENTS: usize = 500;
+/// Some hundred handshakes, on a machine that may have much else to do.
+const LONG: Duration = Duration::from_mins(4);
+
+#[test]
+fn all_of_five_hundred_agents_come_back_to_a_restarted_server() {
+    bed::alone("reconnecting::five_hundred_agents", 4096);
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_agents_of_a_restarted_server_come_back_spread() {
+#[ignore = "a process that another test starts, since it needs many descriptors"]
+async fn five_hundred_agents() {
     let authority = Authority::new();
+    let settings = || ServerSettings { handshake: LONG, ..ServerSettings::new("s1") };
     let address = "127.0.0.1:0".parse().unwrap();
-    let running = bed::serve_with(&authority, ServerSettings::new("s1"), Arc::new(AllowAll), address).await;
+    let running = bed::serve_with(&authority, settings(), Arc::new(AllowAll), address).await;
     let address = running.agents;
     let tls = authority.client_tls("cluster:m1", bed::HOUR);
-    let _agents: Vec<_> = (0..AGENTS)
+    let agents: Vec<_> = (0..AGENTS)
         .map(|number| {
             let mut settings = bed::agent_settings(&authority, "m1", address.port(), address);
             settings.server.tls = Arc::clone(&tls);
             settings.pace = Pace { first: Duration::from_secs(4), longest: Duration::from_secs(8) };
+            settings.connect = LONG;
             settings.seed = number as u64;
             bed::run(settings)
         })
         .collect();
-    until("all are connected", || links(&running.server, "m1") == AGENTS).await;
+    bed::until_in(LONG, "all are connected", || links(&running.server, "m1") == AGENTS).await;
     running.server.stop().await;
     drop(running);
 
-    let running = bed::serve_with(&authority, ServerSettings::new("s1"), Arc::new(AllowAll), address).await;
-    let begin = Instant::now();
-    let mut half = None;
-    until("all are connected again", || {
-        let count = links(&running.server, "m1");
-        if count >= AGENTS / 4 {
-            half.get_or_insert(begin.elapsed());
-        }
-        count == AGENTS
-    })
-    .await;
-    let (quarter, all) = (half.unwrap(), begin.elapsed());
-    // Without a spread they are all there within the time that the handshakes take.
-    assert!(quarter > Duration::from_millis(500) && all > Duration::from_secs(2), "{quarter:?}, {all:?}");
+    let running = bed::serve_with(&authority, settings(), Arc::new(AllowAll), address).await;
+    bed::until_in(LONG, "all are connected again", || links(&running.server, "m1") == AGENTS).await;
+    for agent in &agents {
+        // None if the server ended before the agent had its answer.
+        let snapshot = agent.agent.snapshot();
+        assert!(snapshot.lost <= 1, "{snapshot:?}");
+    }
     running.server.stop().await;
 }
 
