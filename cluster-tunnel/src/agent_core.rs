@@ -124,14 +124,13 @@ impl AgentCore {
                     self.actions.push(AgentAction::Finished { id });
                 }
             }
-            // What only agents say, or what was not agreed on.
+            // What only agents say, what was not agreed on, and the number of servers, which is not this stream's.
             Frame::DialResponse { .. }
             | Frame::CloseResponse { .. }
             | Frame::HalfClose { .. }
             | Frame::Drain
-            | Frame::Load { .. } => {}
-            // The number of servers is not this stream's.
-            Frame::Servers { .. } => {}
+            | Frame::Load { .. }
+            | Frame::Servers { .. } => {}
         }
     }
 

@@ -86,7 +86,7 @@ impl AgentHub {
     }
 
     fn connects(self: &Arc<Self>, wanted: Vec<Wanted>) -> Vec<Connection> {
-        let connect = |Wanted { id, endpoint, trace, pipe }| {
+        let connect = |Wanted { id, endpoint, pipe, trace }| {
             let port = Arc::new(Port(Arc::clone(self)));
             Connection { id, endpoint, trace, tunnel: TunnelStream::new(id.0.cast_unsigned(), pipe, port) }
         };
@@ -104,7 +104,7 @@ impl State {
                 AgentAction::Connect { id, endpoint, trace } => {
                     let pipe = Arc::new(Pipe::default());
                     self.pipes.insert(id, Arc::clone(&pipe));
-                    wanted.push(Wanted { id, endpoint, trace, pipe });
+                    wanted.push(Wanted { id, endpoint, pipe, trace });
                 }
                 AgentAction::Opened { id, credit } => {
                     self.pipes.get(&id).inspect(|pipe| pipe.open(credit, wakers));

@@ -3,6 +3,7 @@
 //! A cluster that leaves the federation and one that joins under its name later have different uids, so what was issued
 //! before does not speak for what is there now.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -154,7 +155,12 @@ impl Certified {
 
 /// A SHA-256 hash in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let hash = digest::digest(&digest::SHA256, bytes);
+    hash.as_ref().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

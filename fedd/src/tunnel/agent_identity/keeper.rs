@@ -129,7 +129,7 @@ impl Keeper {
                 ),
             };
             contents = match self.secret.save(changed).await? {
-                Saved::Done(contents) => contents,
+                Saved::Done(contents) => *contents,
                 Saved::Overtaken => self.secret.load().await?,
             };
         }

@@ -40,7 +40,7 @@ pub(super) struct AgentSecret {
 
 /// How a write ended.
 pub(super) enum Saved {
-    Done(Contents),
+    Done(Box<Contents>),
     /// Somebody else has written meanwhile: read again.
     Overtaken,
 }
@@ -61,7 +61,7 @@ impl AgentSecret {
         let params = PostParams::default();
         let saving = self.api.replace(&self.name, &params, &contents.0);
         match tokio::time::timeout(ANSWER, saving).await.context("the member's API server does not answer")? {
-            Ok(secret) => Ok(Saved::Done(Contents(secret))),
+            Ok(secret) => Ok(Saved::Done(Box::new(Contents(secret)))),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(Saved::Overtaken),
             Err(error) => Err(error).with_context(|| self.title.clone()),
         }
