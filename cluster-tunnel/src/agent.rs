@@ -1,13 +1,15 @@
 //! The agent: keeps streams to all servers, and connects for them to the API server beside it.
 
+mod certificate;
+mod connection;
 mod hub;
 mod link;
+mod links;
 mod schedule;
 mod settings;
 mod way;
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,15 +21,13 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    link::{Link, Linked},
-    schedule::Schedule,
-};
+use self::{link::Linked, links::Links, schedule::Schedule};
 pub use self::{
     schedule::Pace,
     settings::{AgentSettings, CountedServers, ServerCount, Token},
     way::{LinkError, Server},
 };
+use crate::rpc::Code;
 
 /// An agent. A clone is another handle on the same one.
 #[derive(Clone)]
@@ -37,7 +37,9 @@ pub struct Agent {
 
 struct Shared {
     settings: AgentSettings,
-    links: Mutex<BTreeMap<String, Link>>,
+    links: Mutex<Links>,
+    /// Told when streams are to be exchanged.
+    exchange: Notify,
     drain: CancellationToken,
     /// Told when a tunnel has ended.
     ended: Arc<Notify>,
@@ -85,6 +87,7 @@ impl Agent {
             shared: Arc::new(Shared {
                 settings,
                 links: Mutex::default(),
+                exchange: Notify::new(),
                 drain: CancellationToken::new(),
                 ended: Arc::default(),
                 counters: Counters::default(),
@@ -99,14 +102,21 @@ impl Agent {
         let _forgotten = Forgotten(shared);
         let mut draining = false;
         let mut schedule = Schedule::new(shared.settings.pace.clone(), shared.settings.seed);
-        let mut links: JoinSet<Option<String>> = JoinSet::new();
+        let mut links: JoinSet<u64> = JoinSet::new();
         let mut load = tokio::time::interval(LOAD);
         load.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if draining && self.tunnels() == 0 {
-                return;
+                // The last bytes of the last tunnel may still wait for their way.
+                shared.links.lock().end();
+                let ended = async { while links.join_next().await.is_some() {} };
+                return tokio::time::timeout(LINGER, ended).await.unwrap_or_default();
             }
-            let connected = shared.links.lock().len();
+            let (connected, leaving) = {
+                let mut links = shared.links.lock();
+                links.let_go();
+                (links.connected(), links.is_leaving())
+            };
             let wanted = shared.settings.count.wanted();
             let now = Instant::now().into_std();
             let next = schedule.next(connected, wanted, now).filter(|_| !draining);
@@ -119,20 +129,19 @@ impl Agent {
             tokio::select! {
                 () = attempt => self.connect(&mut schedule, &mut links).await,
                 Some(ended) = links.join_next() => {
-                    if let Ok(Some(server)) = ended {
-                        shared.links.lock().remove(&server);
+                    if ended.is_ok_and(|number| shared.links.lock().lost(number)) {
                         shared.counters.lost.fetch_add(1, Relaxed);
                         schedule.lost(Instant::now().into_std());
                     }
                 }
                 () = shared.drain.cancelled(), if !draining => {
                     draining = true;
-                    shared.links.lock().values().for_each(Link::drain);
+                    shared.links.lock().drain();
                 }
-                () = shared.ended.notified(), if draining => {}
+                () = shared.exchange.notified() => {}
+                () = shared.ended.notified(), if draining || leaving => {}
                 _ = load.tick() => {
-                    let tunnels = self.tunnels();
-                    shared.links.lock().values().for_each(|link| link.report(tunnels));
+                    shared.links.lock().report();
                 }
             }
         }
@@ -143,12 +152,19 @@ impl Agent {
         self.shared.drain.cancel();
     }
 
+    /// Exchanges each stream for a new one, since there are new credentials: new dials go to the new one as soon as it
+    /// is there, and the old one ends with its last tunnel, or when the server ends it.
+    pub fn reconnect(&self) {
+        self.shared.links.lock().exchange();
+        self.shared.exchange.notify_one();
+    }
+
     /// How the agent stands, and what was counted.
     pub fn snapshot(&self) -> AgentSnapshot {
         let counters = &self.shared.counters;
         let (servers, tunnels) = {
             let links = self.shared.links.lock();
-            (links.keys().cloned().collect(), links.values().map(Link::tunnels).sum())
+            (links.servers(), links.tunnels())
         };
         AgentSnapshot {
             servers,
@@ -164,11 +180,11 @@ impl Agent {
     }
 
     fn tunnels(&self) -> usize {
-        self.shared.links.lock().values().map(Link::tunnels).sum()
+        self.shared.links.lock().tunnels()
     }
 
     /// One attempt; what becomes of it is told to the schedule.
-    async fn connect(&self, schedule: &mut Schedule, links: &mut JoinSet<Option<String>>) {
+    async fn connect(&self, schedule: &mut Schedule, links: &mut JoinSet<u64>) {
         let shared = &self.shared;
         shared.counters.attempts.fetch_add(1, Relaxed);
         let opened = tokio::select! {
@@ -179,23 +195,21 @@ impl Agent {
         match opened {
             Ok(Linked { server, count, link, task }) => {
                 shared.settings.count.told(count);
-                let known = shared.links.lock().contains_key(&server);
-                if known {
+                let Some(number) = shared.links.lock().take_in(server, link) else {
                     // The balancer led to a server that is there already; dropping the task ends the stream.
                     shared.counters.duplicates.fetch_add(1, Relaxed);
                     schedule.failed(now);
                     return;
-                }
+                };
                 *shared.counters.last_error.lock() = None;
-                shared.links.lock().insert(server.clone(), link);
                 schedule.connected(now);
                 links.spawn(async move {
                     task.await;
-                    Some(server)
+                    number
                 });
             }
             // A server of this crate says so before it takes the stream in.
-            Err(LinkError::Status(status)) if status.code() == tonic::Code::AlreadyExists => {
+            Err(LinkError::Status(status)) if status.code == Code::AlreadyExists => {
                 shared.counters.duplicates.fetch_add(1, Relaxed);
                 schedule.failed(now);
             }
@@ -209,6 +223,9 @@ impl Agent {
     }
 }
 
+/// How long a server may take to take the last bytes of an agent that ends.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// How often servers are told of the agent's tunnels.
 const LOAD: Duration = Duration::from_secs(5);
 
@@ -217,6 +234,6 @@ struct Forgotten<'a>(&'a Shared);
 
 impl Drop for Forgotten<'_> {
     fn drop(&mut self) {
-        self.0.links.lock().clear();
+        *self.0.links.lock() = Links::default();
     }
 }

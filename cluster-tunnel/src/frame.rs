@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use crate::TraceParent;
 use crate::wire::{
     CloseDial, CloseRequest, CloseResponse, Data, DialRequest, DialResponse, Drain, HalfClose, Load, Packet,
-    PacketType, Window, packet::Payload,
+    PacketType, Servers, Window, packet::Payload,
 };
 
 /// A tunnel on one stream of an agent, as the agent numbered it: 1 and up.
@@ -20,6 +21,8 @@ pub enum Frame {
         random: i64,
         /// `host:port`.
         address: String,
+        /// What the dial belongs to, if somebody follows it.
+        trace: Option<TraceParent>,
     },
     /// From the agent: how a dial went.
     DialResponse {
@@ -71,6 +74,11 @@ pub enum Frame {
         /// How many.
         tunnels: u64,
     },
+    /// To the agent: how many servers there are now. Only between ends that agreed on it.
+    Servers {
+        /// How many.
+        count: u64,
+    },
 }
 
 /// Why a packet is none of the protocol.
@@ -104,7 +112,8 @@ impl Frame {
             | Self::DialResponse { .. }
             | Self::DialCancel { .. }
             | Self::Drain
-            | Self::Load { .. } => None,
+            | Self::Load { .. }
+            | Self::Servers { .. } => None,
         }
     }
 }
@@ -117,7 +126,9 @@ impl TryFrom<Packet> for Frame {
         let count = |number: i64| u64::try_from(number).map_err(|_| Malformed::Negative(kind));
         Ok(match (kind, packet.payload) {
             (PacketType::DialReq, Some(Payload::DialRequest(dial))) => {
-                Self::DialRequest { random: dial.random, address: dial.address }
+                // One that cannot be read is nobody's.
+                let trace = dial.traceparent.parse().ok();
+                Self::DialRequest { random: dial.random, address: dial.address, trace }
             }
             (PacketType::DialRsp, Some(Payload::DialResponse(answer))) => {
                 let outcome = match (answer.error.is_empty(), answer.connect_id) {
@@ -146,6 +157,9 @@ impl TryFrom<Packet> for Frame {
                 Self::HalfClose { id: ConnectId(close.connect_id) }
             }
             (PacketType::Load, Some(Payload::Load(load))) => Self::Load { tunnels: count(load.tunnels)? },
+            (PacketType::Servers, Some(Payload::Servers(servers))) => {
+                Self::Servers { count: count(servers.count)? }
+            }
             (kind, _) => return Err(Malformed::Payload(kind)),
         })
     }
@@ -156,10 +170,11 @@ impl From<Frame> for Packet {
         // What a number cannot say is as good as "very many".
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let (kind, payload) = match frame {
-            Frame::DialRequest { random, address } => (
-                PacketType::DialReq,
-                Payload::DialRequest(DialRequest { protocol: "tcp".to_owned(), address, random }),
-            ),
+            Frame::DialRequest { random, address, trace } => {
+                let traceparent = trace.map(|trace| trace.to_string()).unwrap_or_default();
+                let dial = DialRequest { protocol: "tcp".to_owned(), address, random, traceparent };
+                (PacketType::DialReq, Payload::DialRequest(dial))
+            }
             Frame::DialResponse { random, outcome } => {
                 let (connect_id, error) = match outcome {
                     Ok(ConnectId(id)) => (id, String::new()),
@@ -185,6 +200,9 @@ impl From<Frame> for Packet {
                 (PacketType::HalfClose, Payload::HalfClose(HalfClose { connect_id }))
             }
             Frame::Load { tunnels } => (PacketType::Load, Payload::Load(Load { tunnels: number(tunnels) })),
+            Frame::Servers { count } => {
+                (PacketType::Servers, Payload::Servers(Servers { count: number(count) }))
+            }
         };
         Self { r#type: kind.into(), payload: Some(payload) }
     }
@@ -198,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_dials_type_is_absent_on_the_wire_and_read_as_a_dial() {
-        let frame = Frame::DialRequest { random: 7, address: "10.0.0.1:443".to_owned() };
+        let frame = Frame::DialRequest { random: 7, address: "10.0.0.1:443".to_owned(), trace: None };
         let bytes = Packet::from(frame.clone()).encode_to_vec();
         // Field 2, length-delimited: nothing comes before the payload.
         assert_eq!(bytes[0], 2 << 3 | 2);

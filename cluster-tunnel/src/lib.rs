@@ -21,6 +21,7 @@
 
 pub mod agent;
 pub mod agent_core;
+mod chunks;
 pub mod cluster_core;
 mod cluster_name;
 mod extension;
@@ -34,10 +35,12 @@ mod metadata;
 mod outbox;
 mod pipe;
 mod reason;
+mod rpc;
 pub mod server;
 mod splice;
 mod stream;
 mod target;
+mod trace;
 pub mod wire;
 
 pub use agent::Agent;
@@ -47,9 +50,14 @@ pub use fair_queue::FairQueue;
 pub use frame::{ConnectId, Frame, Malformed};
 pub use identifiers::Identifiers;
 pub use reason::Reason;
+pub use rpc::{Code, Status};
 pub use server::TunnelServer;
 pub use stream::TunnelStream;
 pub use target::{API_SERVER, HostNames, NoRoute, Target};
+pub use trace::{InvalidTraceParent, TraceParent};
 
 /// The header by which a client names the cluster, in CONNECT requests and in gRPC metadata.
 pub const CLUSTER_HEADER: &str = "cluster-tunnel-cluster";
+
+/// The header by which a client of CONNECT hears why there is no tunnel: [`Reason::category`].
+pub const REASON_HEADER: &str = "cluster-tunnel-reason";

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::Reason;
+use crate::{Reason, chunks::Chunks};
 
 /// One end of a tunnel. The core's actions go in by the hub, a reader and a writer take them out.
 ///
@@ -34,6 +34,21 @@ struct State {
 
 /// Wakers to be woken when no lock is held any more.
 pub(crate) type Wakers = Vec<Waker>;
+
+impl State {
+    /// The end of what is delivered.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+        match &self.closed {
+            _ if self.finished => Poll::Ready(Ok(())),
+            Some(reason) if reason.is_good_order() => Poll::Ready(Ok(())),
+            Some(reason) => Poll::Ready(Err(reason.clone())),
+            None => {
+                self.reader = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
 
 impl Pipe {
     pub(crate) fn deliver(&self, bytes: Bytes, wakers: &mut Wakers) {
@@ -105,17 +120,29 @@ impl Pipe {
             }
             return Poll::Ready(Ok(Some(bytes)));
         }
-        if state.finished {
-            return Poll::Ready(Ok(None));
+        state.poll_end(context).map_ok(|()| None)
+    }
+
+    /// Everything that was delivered, as it came, until it is at least `enough` bytes. How many there are; 0 after the
+    /// last.
+    pub(crate) fn poll_take(
+        &self,
+        enough: usize,
+        chunks: &mut Chunks,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<usize, Reason>> {
+        let mut state = self.state.lock();
+        let mut taken = 0;
+        while taken < enough
+            && let Some(chunk) = state.inbox.pop_front()
+        {
+            taken += chunk.len();
+            chunks.push(chunk);
         }
-        match &state.closed {
-            Some(reason) if reason.is_good_order() => Poll::Ready(Ok(None)),
-            Some(reason) => Poll::Ready(Err(reason.clone())),
-            None => {
-                state.reader = Some(context.waker().clone());
-                Poll::Pending
-            }
+        if taken > 0 {
+            return Poll::Ready(Ok(taken));
         }
+        state.poll_end(context).map_ok(|()| 0)
     }
 
     /// How much may be written now, at least one byte.

@@ -1,12 +1,14 @@
 //! The server: agents come to it, and clients dial through it.
 
 mod agents;
+pub(crate) mod authority;
+mod clients;
 mod connect;
 mod connector;
 mod counters;
-mod grpc;
 mod hub;
 mod identity;
+mod issuing;
 mod listen;
 mod policy;
 mod settings;
@@ -15,12 +17,13 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 pub use self::{
     connector::Connector,
@@ -28,6 +31,7 @@ pub use self::{
     identity::{
         Authenticator, CertificateField, CertificateNames, Claim, FirstOf, Identity, Presented, Refusal,
     },
+    issuing::{CertificateRequest, Issuer},
     listen::Listener,
     policy::{AllowAll, Caller, Policy},
     settings::{ServerEvent, ServerSettings},
@@ -56,6 +60,8 @@ struct Shared {
     /// The last number of a link or tunnel.
     last: AtomicU64,
     counters: ServerCounters,
+    /// How many servers there are.
+    servers: AtomicUsize,
     /// Everything that runs for this server.
     tasks: TaskTracker,
     /// Set when it is to end: agents' streams and listeners do.
@@ -71,6 +77,7 @@ impl TunnelServer {
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
+                servers: AtomicUsize::new(settings.count),
                 settings,
                 authenticator,
                 policy,
@@ -93,7 +100,9 @@ impl TunnelServer {
         self.shared.policy.may_dial(caller, cluster, target).map_err(Reason::Denied)?;
         let hub = self.shared.clusters.lock().get(cluster).cloned().ok_or(Reason::NoAgent)?;
         let tunnel = TunnelId(self.shared.next());
-        let dialled = hub.dial(tunnel, target).await;
+        let trace = caller.trace.map(tracing::field::display);
+        let span = tracing::debug_span!("dial", %cluster, caller = caller.name, traceparent = trace);
+        let dialled = hub.dial(tunnel, target, caller.trace).instrument(span).await;
         self.shared.tidy(cluster);
         dialled
     }
@@ -112,7 +121,17 @@ impl TunnelServer {
             clusters: clusters.collect::<BTreeMap<_, _>>(),
             agents_accepted: self.shared.counters.accepted.load(Relaxed),
             agents_refused: self.shared.counters.refused.lock().clone(),
+            certificates_issued: self.shared.counters.issued.load(Relaxed),
+            certificates_refused: self.shared.counters.not_issued.lock().clone(),
             malformed: self.shared.counters.malformed.load(Relaxed),
+        }
+    }
+
+    /// There are as many servers now: agents that come are told so, and those that are connected and know how.
+    pub fn set_servers(&self, count: usize) {
+        if self.shared.servers.swap(count, Relaxed) != count {
+            let hubs: Vec<_> = self.shared.clusters.lock().values().cloned().collect();
+            hubs.iter().for_each(|hub| hub.tell_servers(count as u64));
         }
     }
 

@@ -5,12 +5,14 @@ use std::{io, time::Duration};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::{Reason, TunnelStream};
+use crate::{Reason, TunnelStream, chunks::Chunks};
 
-/// What is read from a socket at once, at most.
-const READ: usize = 64 << 10;
-/// A buffer with less room is not read into: tiny reads would become tiny frames.
-const LEAST: usize = 4 << 10;
+/// What is read from a socket at once, at most: with the heads of a message, four whole TLS records.
+const READ: usize = (64 << 10) - 64;
+/// What a buffer has at first, and at least: an idle tunnel keeps it.
+const LEAST: usize = 8 << 10;
+/// What is written to a socket at once, if so much waits.
+const WRITE: usize = 256 << 10;
 /// How long a socket may take what was delivered before the tunnel's end.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -68,17 +70,25 @@ async fn upward(
     first: BytesMut,
 ) -> Result<(), Stopped> {
     let mut buffer = first;
+    let mut size = LEAST;
     loop {
         // How the tunnel ended is seen by who reads from it.
         let Ok(most) = tunnel.sendable().await else { return Ok(()) };
         if buffer.is_empty() {
-            if buffer.capacity() < LEAST {
-                buffer = BytesMut::with_capacity(READ);
+            // Tiny reads would become tiny frames.
+            if buffer.capacity() < size / 2 {
+                buffer = BytesMut::with_capacity(size);
             }
             let read = (&mut *reader).take(most as u64).read_buf(&mut buffer).await;
-            if read.map_err(Stopped::Socket)? == 0 {
-                tunnel.finish();
-                return Ok(());
+            match read.map_err(Stopped::Socket)? {
+                0 => {
+                    tunnel.finish();
+                    return Ok(());
+                }
+                // Who sends much gets a large buffer, until no more comes.
+                read if read >= size / 2 => size = (size * 4).min(READ),
+                read if read < LEAST / 2 => size = LEAST,
+                _ => {}
             }
         }
         tunnel.send_now(buffer.split_to(most.min(buffer.len())).freeze());
@@ -86,8 +96,15 @@ async fn upward(
 }
 
 async fn downward(writer: &mut (impl AsyncWrite + Unpin), tunnel: &TunnelStream) -> Result<(), Stopped> {
-    while let Some(mut bytes) = tunnel.receive().await.map_err(Stopped::Tunnel)? {
-        writer.write_all_buf(&mut bytes).await.map_err(Stopped::Socket)?;
+    let mut chunks = Chunks::default();
+    loop {
+        let bytes = tunnel.receive_waiting(WRITE, &mut chunks).await.map_err(Stopped::Tunnel)?;
+        if bytes == 0 {
+            break;
+        }
+        writer.write_all_buf(&mut chunks).await.map_err(Stopped::Socket)?;
+        // Not before: what a socket does not take is the tunnel's, and counts against its window.
+        tunnel.written(bytes);
     }
     writer.shutdown().await.map_err(Stopped::Socket)
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{Reason, pipe::Pipe};
+use crate::{Reason, chunks::Chunks, pipe::Pipe};
 
 /// What a stream tells its core.
 pub(crate) trait TunnelPort: Send + Sync {
@@ -51,6 +51,17 @@ impl TunnelStream {
     /// The next bytes as they came; `None` after the last.
     pub async fn receive(&self) -> Result<Option<Bytes>, Reason> {
         std::future::poll_fn(|context| self.poll_receive(usize::MAX, context)).await
+    }
+
+    /// What has come, at least `enough` bytes if so many have. How many there are; 0 after the last.
+    /// [`TunnelStream::written`] says that they are done with.
+    pub(crate) async fn receive_waiting(&self, enough: usize, chunks: &mut Chunks) -> Result<usize, Reason> {
+        std::future::poll_fn(|context| self.pipe.poll_take(enough, chunks, context)).await
+    }
+
+    /// So many bytes that were received have gone on.
+    pub(crate) fn written(&self, bytes: usize) {
+        self.port.read(self.id, bytes as u64);
     }
 
     /// How many bytes may be sent now: waits until it is at least one.

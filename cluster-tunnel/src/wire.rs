@@ -1,4 +1,4 @@
-//! Messages and services as `proto/network_proxy.proto` has them.
+//! Messages as `proto/network_proxy.proto` has them.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -6,4 +6,4 @@
     reason = "made from the protocol's text, which has the words"
 )]
 
-tonic::include_proto!("_");
+include!(concat!(env!("OUT_DIR"), "/_.rs"));

@@ -2,18 +2,27 @@
 #![allow(missing_docs, reason = "a test")]
 
 use cluster_tunnel::{
-    ConnectId, Frame, fuzz,
+    ConnectId, Frame, TraceParent, fuzz,
     wire::{Packet, PacketType, packet::Payload},
 };
 use proptest::prelude::*;
 use prost::Message;
 
+fn trace() -> impl Strategy<Value = Option<TraceParent>> {
+    let trace = |(trace, parent, flags)| TraceParent { trace, parent, flags };
+    prop::option::of((1..=u128::MAX, 1..=u64::MAX, any::<u8>()).prop_map(trace))
+}
+
 fn frame() -> impl Strategy<Value = Frame> {
     let id = || (0_i64..5).prop_map(ConnectId);
     let random = || 0_i64..5;
     prop_oneof![
-        (random(), "[a-z.:0-9]{0,20}").prop_map(|(random, address)| Frame::DialRequest { random, address }),
-        Just(Frame::DialRequest { random: 1, address: "127.0.0.1:6443".to_owned() }),
+        (random(), "[a-z.:0-9]{0,20}", trace()).prop_map(|(random, address, trace)| Frame::DialRequest {
+            random,
+            address,
+            trace
+        }),
+        Just(Frame::DialRequest { random: 1, address: "127.0.0.1:6443".to_owned(), trace: None }),
         (random(), (1_i64..5).prop_map(ConnectId))
             .prop_map(|(random, id)| Frame::DialResponse { random, outcome: Ok(id) }),
         (random(), "[a-z ]{1,20}")
@@ -27,6 +36,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         (id(), 0..1_u64 << 40).prop_map(|(id, bytes)| Frame::Window { id, bytes }),
         id().prop_map(|id| Frame::HalfClose { id }),
         (0..1_u64 << 40).prop_map(|tunnels| Frame::Load { tunnels }),
+        (0..1_u64 << 40).prop_map(|count| Frame::Servers { count }),
     ]
 }
 
@@ -55,6 +65,7 @@ proptest! {
     #[test]
     fn no_bytes_do_harm(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
         fuzz::frames(&bytes);
+        fuzz::messages(&bytes);
     }
 
     #[test]

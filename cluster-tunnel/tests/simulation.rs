@@ -306,7 +306,7 @@ impl World {
                 let tunnel = TunnelId(self.next());
                 let (total, stalled) = (1 + self.chance.below(20_000), self.chance.below(8) == 0);
                 self.clients.insert(tunnel, Client { total, stalled, ..Client::default() });
-                self.server(ClusterEvent::Dial { tunnel, address: "api:443".to_owned() });
+                self.server(ClusterEvent::Dial { tunnel, address: "api:443".to_owned(), trace: None });
             }
             60..200 => drop(self.write(tunnel)),
             200..350 => drop(self.read(tunnel)),

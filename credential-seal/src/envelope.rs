@@ -11,7 +11,7 @@ use crate::{Identity, SecretBytes};
 /// Names the purpose and the version, so that no other use of a data key derives the same.
 const INFO: &[u8] = b"credential-seal v1";
 
-/// Seals a value for an identity. The salt must be random; one that is used again with the same data key and another
+/// Seals a value for an identity, with a note if there is one. The salt must be random; one that is used again with the same data key and another
 /// value breaks both.
 ///
 /// # Errors
@@ -22,9 +22,10 @@ pub fn seal(
     key: &DataKey,
     salt: [u8; SALT_LENGTH],
     identity: &Identity,
+    note: Option<&str>,
     plaintext: &SecretBytes,
 ) -> Result<Vec<u8>, FormatError> {
-    let mut sealed = header(provider, wrapped, &salt)?;
+    let mut sealed = header(provider, wrapped, note, &salt)?;
     let length = sealed.len() + plaintext.len() + crate::data_key::TAG_LENGTH;
     if length > MOST {
         return Err(FormatError::TooLong(length));
@@ -42,7 +43,8 @@ pub fn seal(
 /// # Errors
 /// Anything is otherwise than when it was sealed.
 pub fn open(sealed: &Sealed, key: &DataKey, identity: &Identity) -> Result<SecretBytes, NotAuthentic> {
-    let header = header(&sealed.provider, &sealed.key, &sealed.salt).map_err(|_| NotAuthentic)?;
+    let header = header(&sealed.provider, &sealed.key, sealed.note.as_deref(), &sealed.salt);
+    let header = header.map_err(|_| NotAuthentic)?;
     let (cipher_key, nonce) = derived(key, &sealed.salt);
     decrypt(&cipher_key, nonce, &associated(&header, identity), &sealed.ciphertext)
 }

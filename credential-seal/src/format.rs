@@ -1,14 +1,15 @@
-//! How a sealed value is written, version 1.
+//! How a sealed value is written, versions 1 and 2. The second has a note, and is otherwise the first.
 //!
 //! | bytes | what |
 //! | --- | --- |
 //! | 4 | `SEAL` |
-//! | 1 | version: 1 |
+//! | 1 | version: 1 or 2 |
 //! | 1 + n | length and name of the provider that wrapped the data key |
 //! | 2 + n | length and id of the key that wrapped it |
 //! | 2 + n | length and wrapped data key |
 //! | 2 | number of annotations of the provider; each of them: |
 //! | 2 + n, 2 + n | length and name, length and value; names ascend |
+//! | 2 + n | in version 2: length and text of the note |
 //! | 32 | salt, random for each value |
 //! | n + 16 | ciphertext and tag of AES-256-GCM |
 //!
@@ -23,8 +24,10 @@ use crate::provider::WrappedKey;
 
 /// What every sealed value begins with.
 pub const MAGIC: &[u8; 4] = b"SEAL";
-/// The version that is written.
-pub const VERSION: u8 = 1;
+/// The version without a note.
+pub const PLAIN: u8 = 1;
+/// The version with a note, the newest.
+pub const NOTED: u8 = 2;
 /// Bytes of the salt.
 pub const SALT_LENGTH: usize = 32;
 /// The longest value that is sealed or opened, in bytes: more than an object of Kubernetes can hold.
@@ -37,7 +40,9 @@ pub enum FormatError {
     #[error("not a sealed value: it does not begin with SEAL")]
     NotSealed,
     /// A later version wrote them.
-    #[error("sealed in version {0} of the format, and this program reads version {VERSION}; use a newer one")]
+    #[error(
+        "sealed in version {0} of the format, and this program reads versions {PLAIN} to {NOTED}; use a newer one"
+    )]
     Version(u8),
     /// They end too early, or a part is not as it must be.
     #[error("damaged: {0} is cut short or malformed")]
@@ -54,6 +59,9 @@ pub struct Sealed {
     pub provider: String,
     /// The wrapped data key.
     pub key: WrappedKey,
+    /// Text that goes with the value: anybody reads it, and once the value is opened, it is what was sealed with it. What
+    /// it means is between who seals and who opens.
+    pub note: Option<String>,
     /// What makes the value's own key from the data key.
     pub salt: [u8; SALT_LENGTH],
     /// Ciphertext and tag.
@@ -64,11 +72,12 @@ pub struct Sealed {
 pub(crate) fn header(
     provider: &str,
     key: &WrappedKey,
+    note: Option<&str>,
     salt: &[u8; SALT_LENGTH],
 ) -> Result<Vec<u8>, FormatError> {
     let mut out = Vec::with_capacity(128 + key.ciphertext.len());
     out.extend_from_slice(MAGIC);
-    out.push(VERSION);
+    out.push(if note.is_some() { NOTED } else { PLAIN });
     out.push(u8::try_from(provider.len()).map_err(|_| FormatError::TooLong(provider.len()))?);
     out.extend_from_slice(provider.as_bytes());
     put(&mut out, key.key_id.as_bytes())?;
@@ -78,6 +87,9 @@ pub(crate) fn header(
     for (name, value) in &key.annotations {
         put(&mut out, name.as_bytes())?;
         put(&mut out, value)?;
+    }
+    if let Some(note) = note {
+        put(&mut out, note.as_bytes())?;
     }
     out.extend_from_slice(salt);
     Ok(out)
@@ -101,9 +113,9 @@ impl Sealed {
         }
         let rest = bytes.strip_prefix(MAGIC).ok_or(FormatError::NotSealed)?;
         let mut reader = Reader(rest);
-        match reader.byte("the version")? {
-            VERSION => {}
-            other => return Err(FormatError::Version(other)),
+        let version = reader.byte("the version")?;
+        if !matches!(version, PLAIN | NOTED) {
+            return Err(FormatError::Version(version));
         }
         let length = usize::from(reader.byte("the provider's name")?);
         let provider = text(reader.take(length, "the provider's name")?, "the provider's name")?;
@@ -118,13 +130,17 @@ impl Sealed {
             }
             annotations.insert(name, reader.part("the annotations")?.to_vec());
         }
+        let note = match version {
+            NOTED => Some(text(reader.part("the note")?, "the note")?),
+            _ => None,
+        };
         let mut salt = [0; SALT_LENGTH];
         salt.copy_from_slice(reader.take(SALT_LENGTH, "the salt")?);
         if reader.0.len() < crate::data_key::TAG_LENGTH {
             return Err(FormatError::Damaged("the ciphertext"));
         }
         let key = WrappedKey { key_id, ciphertext, annotations };
-        Ok(Self { provider, key, salt, ciphertext: reader.0.to_vec() })
+        Ok(Self { provider, key, note, salt, ciphertext: reader.0.to_vec() })
     }
 
     /// Writes the parts.
@@ -132,7 +148,7 @@ impl Sealed {
     /// # Errors
     /// A part is longer than its length can say.
     pub fn write(&self) -> Result<Vec<u8>, FormatError> {
-        let mut out = header(&self.provider, &self.key, &self.salt)?;
+        let mut out = header(&self.provider, &self.key, self.note.as_deref(), &self.salt)?;
         out.extend_from_slice(&self.ciphertext);
         Ok(out)
     }

@@ -34,6 +34,9 @@ pub struct Limits {
     pub status_every: Duration,
     /// How old it may be when the provider does not answer (default 3 min, kube-apiserver's). Then nothing is sealed.
     pub status_at_most: Duration,
+    /// Whether each new data key is unwrapped once before it seals anything (default). A provider that wraps to garbage
+    /// would otherwise be noticed when what it sealed is needed. It costs a call per data key.
+    pub verify: bool,
     /// How long a failure is the answer to the same question before the provider is asked again (default 5 s).
     pub retry_after: Duration,
 }
@@ -47,6 +50,7 @@ impl Default for Limits {
             keys: 1000,
             status_every: Duration::from_secs(60),
             status_at_most: Duration::from_secs(180),
+            verify: true,
             retry_after: Duration::from_secs(5),
         }
     }
@@ -118,6 +122,13 @@ impl KeySource {
         let wrapped = self.provider.wrap(key.secret()).await;
         self.record.called(|calls| &calls.wraps, wrapped.as_ref().map(|_| ()));
         let key = SealingKey { key: Arc::new(key), wrapped: Arc::new(wrapped?) };
+        if self.limits.verify {
+            let unwrapped = self.provider.unwrap_key(&key.wrapped).await;
+            self.record.called(|calls| &calls.unwraps, unwrapped.as_ref().map(|_| ()));
+            if unwrapped? != *key.key.secret() {
+                return Err(ProviderError::Nonsense("another key than the one it wrapped".to_owned()));
+            }
+        }
         let now = Instant::now();
         self.opened.insert(&key.wrapped, Arc::clone(&key.key), now + self.limits.open_for);
         *sealing = Some(Sealing { key: key.clone(), since: now, seals: 1, under: present });
@@ -155,10 +166,17 @@ impl KeySource {
         unwrapped
     }
 
-    /// Forgets the data key that seals, so that the next seal makes a new one: after a key that was wrapped turned out not
-    /// to be unwrapped.
-    pub async fn forget_sealing_key(&self) {
-        *self.sealing.lock().await = None;
+    /// Notes whether a data key that was unwrapped opened a value that was sealed with it. A provider may have answered
+    /// garbage, which is no reason to take that for the key as long as keys are remembered; a key that has opened
+    /// anything is not doubted for a value that somebody changed.
+    pub async fn note_opening(&self, wrapped: &WrappedKey, well: bool) {
+        let slot = self.opened.slot(wrapped);
+        let mut slot = slot.lock().await;
+        if well {
+            slot.prove();
+        } else {
+            slot.doubt(Instant::now() + self.limits.retry_after);
+        }
     }
 
     /// Asks the provider how it is. Embedders do so now and then, so that health and staleness are known.

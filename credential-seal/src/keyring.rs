@@ -110,12 +110,25 @@ impl Keyring {
     /// # Errors
     /// The provider gives no key, or the value is too long.
     pub async fn seal(&self, identity: &Identity, plaintext: &SecretBytes) -> Result<Vec<u8>, SealError> {
+        self.seal_noted(identity, None, plaintext).await
+    }
+
+    /// The same, with a note that anybody can read and nobody can change.
+    ///
+    /// # Errors
+    /// As for [`Keyring::seal`].
+    pub async fn seal_noted(
+        &self,
+        identity: &Identity,
+        note: Option<&str>,
+        plaintext: &SecretBytes,
+    ) -> Result<Vec<u8>, SealError> {
         let source = &self.sources[0];
         let failed = |error| SealError::Provider { provider: source.name().to_owned(), error };
         let with = source.to_seal().await.map_err(failed)?;
         let mut salt = [0; SALT_LENGTH];
         salt.copy_from_slice(&random(SALT_LENGTH)?);
-        Ok(envelope::seal(source.name(), &with.wrapped, &with.key, salt, identity, plaintext)?)
+        Ok(envelope::seal(source.name(), &with.wrapped, &with.key, salt, identity, note, plaintext)?)
     }
 
     /// Opens a value at the place that it was sealed for.
@@ -123,6 +136,18 @@ impl Keyring {
     /// # Errors
     /// It is no sealed value, not authentic, or its provider is not here or gives no key.
     pub async fn open(&self, identity: &Identity, sealed: &[u8]) -> Result<SecretBytes, OpenError> {
+        self.open_noted(identity, sealed).await.map(|(plaintext, _)| plaintext)
+    }
+
+    /// The same, with the note that was sealed with it.
+    ///
+    /// # Errors
+    /// As for [`Keyring::open`].
+    pub async fn open_noted(
+        &self,
+        identity: &Identity,
+        sealed: &[u8],
+    ) -> Result<(SecretBytes, Option<String>), OpenError> {
         let sealed = Sealed::read(sealed)?;
         let source = self
             .sources
@@ -133,8 +158,12 @@ impl Keyring {
             .to_open(&sealed.key)
             .await
             .map_err(|error| OpenError::Provider { provider: source.name().to_owned(), error })?;
-        envelope::open(&sealed, &key, identity)
-            .map_err(|error| OpenError::NotAuthentic { identity: identity.clone(), error })
+        let opened = envelope::open(&sealed, &key, identity);
+        source.note_opening(&sealed.key, opened.is_ok()).await;
+        match opened {
+            Ok(plaintext) => Ok((plaintext, sealed.note)),
+            Err(error) => Err(OpenError::NotAuthentic { identity: identity.clone(), error }),
+        }
     }
 
     /// Whether a value is to be sealed anew: it is of another provider than the first, or of a key that it replaced. As

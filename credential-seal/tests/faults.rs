@@ -27,6 +27,8 @@ async fn many_seals_and_opens_take_one_call_each() {
     }
     assert_eq!(kms.wraps.load(SeqCst), 1);
     // Another process, which opens all at once.
+    let unwraps = kms.unwraps.load(SeqCst);
+    assert_eq!(unwraps, 1, "the new key was tried");
     kms.mood.lock().delay = Duration::from_millis(100);
     let ring = Arc::new(keyring(&[&kms]));
     let mut tasks = tokio::task::JoinSet::new();
@@ -37,20 +39,21 @@ async fn many_seals_and_opens_take_one_call_each() {
     while let Some(opened) = tasks.join_next().await {
         assert_eq!(opened.unwrap().expose(), TOKEN);
     }
-    assert_eq!(kms.unwraps.load(SeqCst), 1);
+    assert_eq!(kms.unwraps.load(SeqCst) - unwraps, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_is_down_at_the_start_is_asked_again_and_not_at_each_call() {
     let kms = Moody::new("kms", "k1");
     let sealed = keyring(&[&kms]).seal(&identity("s"), &token()).await.unwrap();
+    let unwraps = kms.unwraps.load(SeqCst);
     let ring = keyring(&[&kms]);
     kms.mood.lock().error = Some(away());
     for _ in 0..10 {
         let error = ring.open(&identity("s"), &sealed).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
     }
-    assert_eq!(kms.unwraps.load(SeqCst), 1);
+    assert_eq!(kms.unwraps.load(SeqCst) - unwraps, 1);
     assert!(matches!(ring.seal(&identity("s"), &token()).await, Err(SealError::Provider { .. })));
     assert!(!ring.health()[0].is_well());
     kms.mood.lock().error = None;
@@ -82,6 +85,20 @@ async fn garbage_and_deleted_keys_open_nothing() {
     kms.mood.lock().garbage = true;
     let error = keyring(&[&kms]).open(&identity("s"), &sealed).await.unwrap_err();
     assert!(matches!(error, OpenError::NotAuthentic { .. }));
+    // Nothing is sealed with a key that would not come back.
+    let error = keyring(&[&kms]).seal(&identity("s"), &token()).await.unwrap_err();
+    assert!(matches!(error, SealError::Provider { error: ProviderError::Nonsense(_), .. }), "{error}");
+    // What was garbage once is not remembered for a day; a key that is none is not forgotten for a value that is broken.
+    let ring = keyring(&[&kms]);
+    assert!(ring.open(&identity("s"), &sealed).await.is_err());
+    kms.mood.lock().garbage = false;
+    advance(Duration::from_secs(6)).await;
+    assert!(ring.open(&identity("s"), &sealed).await.is_ok());
+    kms.mood.lock().error = Some(away());
+    assert!(matches!(ring.open(&identity("other"), &sealed).await, Err(OpenError::NotAuthentic { .. })));
+    advance(Duration::from_secs(6)).await;
+    assert!(ring.open(&identity("s"), &sealed).await.is_ok());
+    kms.mood.lock().error = None;
     let mut mood = kms.mood.lock().clone();
     (mood.garbage, mood.deleted) = (false, vec!["k1".to_owned()]);
     *kms.mood.lock() = mood;

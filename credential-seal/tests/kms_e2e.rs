@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use credential_seal::format::Sealed;
 use credential_seal::kms_v2::KmsPlugin;
-use credential_seal::{KeyProvider as _, Keyring, Limits, OpenError, ProviderError};
+use credential_seal::{KeyProvider as _, Keyring, Limits, OpenError, ProviderError, SealError};
 use support::{TOKEN, identity, token};
 use testbed::KmsPlugin as Server;
 
@@ -26,11 +26,12 @@ async fn a_plugin_seals_opens_changes_keys_and_fails_in_every_way() {
     let read = Sealed::read(&sealed).unwrap();
     assert_eq!(read.key.key_id, "key-1");
     assert!(read.key.annotations.contains_key("kms-plugin.fedd.io"));
+    let decrypted = server.calls("decrypt");
     let opening = ring(&server);
     for _ in 0..5 {
         assert_eq!(opening.open(&identity("s"), &sealed).await.unwrap().expose(), TOKEN);
     }
-    assert_eq!((server.calls("encrypt"), server.calls("decrypt")), (1, 1));
+    assert_eq!((server.calls("encrypt"), server.calls("decrypt") - decrypted), (1, 1));
 
     // It is killed and comes back: the same client goes on.
     server.stop();
@@ -57,6 +58,15 @@ async fn a_plugin_seals_opens_changes_keys_and_fails_in_every_way() {
     server.control(|control| control.garbage = true).unwrap();
     let error = ring(&server).open(&identity("s"), &anew).await.unwrap_err();
     assert!(matches!(error, OpenError::NotAuthentic { .. }), "{error}");
+    // Nothing is sealed with a key that cannot be had back.
+    let error = ring(&server).seal(&identity("s"), &token()).await.unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            SealError::Provider { error: ProviderError::Nonsense(_) | ProviderError::Refused(_), .. }
+        ),
+        "{error}"
+    );
 
     server
         .control(|control| (control.garbage, control.fail) = (false, "vault is sealed".to_owned()))

@@ -29,12 +29,14 @@ proptest! {
     #[test]
     fn what_is_sealed_opens_where_it_was_sealed_and_nowhere_else(
         here in identity(), there in identity(), wrapped in wrapped(), salt: [u8; 32],
-        plaintext in prop::collection::vec(any::<u8>(), 0..64),
+        note in prop::option::of(".{0,8}"), plaintext in prop::collection::vec(any::<u8>(), 0..64),
     ) {
         let plaintext = SecretBytes::new(plaintext);
-        let bytes = seal("provider", &wrapped, &key(1), salt, &here, &plaintext).unwrap();
+        let bytes = seal("provider", &wrapped, &key(1), salt, &here, note.as_deref(), &plaintext).unwrap();
         let sealed = Sealed::read(&bytes).unwrap();
-        prop_assert_eq!(&sealed.key, &wrapped);
+        prop_assert_eq!((&sealed.key, &sealed.note), (&wrapped, &note));
+        let other = Sealed { note: Some("another note".to_owned()), ..sealed.clone() };
+        prop_assert!(open(&other, &key(1), &here).is_err());
         prop_assert_eq!(open(&sealed, &key(1), &here), Ok(plaintext));
         prop_assert!(open(&sealed, &key(2), &here).is_err());
         prop_assert_eq!(open(&sealed, &key(1), &there).is_ok(), here == there);
@@ -43,9 +45,10 @@ proptest! {
     #[test]
     fn a_changed_bit_or_a_missing_end_never_opens(
         identity in identity(), wrapped in wrapped(), salt: [u8; 32], bit: prop::sample::Index, cut: prop::sample::Index,
+        note in prop::option::of(".{0,8}"),
         plaintext in prop::collection::vec(any::<u8>(), 0..64),
     ) {
-        let bytes = seal("provider", &wrapped, &key(1), salt, &identity, &SecretBytes::new(plaintext)).unwrap();
+        let bytes = seal("provider", &wrapped, &key(1), salt, &identity, note.as_deref(), &SecretBytes::new(plaintext)).unwrap();
         let opens = |bytes: &[u8]| Sealed::read(bytes).is_ok_and(|sealed| open(&sealed, &key(1), &identity).is_ok());
         let mut flipped = bytes.clone();
         let bit = bit.index(bytes.len() * 8);
@@ -61,6 +64,7 @@ proptest! {
     fn arbitrary_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         open_arbitrary(&bytes);
         open_arbitrary(&[b"SEAL\x01".as_slice(), &bytes].concat());
+        open_arbitrary(&[b"SEAL\x02".as_slice(), &bytes].concat());
     }
 }
 
@@ -77,8 +81,8 @@ fn every_single_bit_counts() {
         ciphertext: vec![9; 16],
         annotations: BTreeMap::from([("a.b".into(), vec![1])]),
     };
-    let bytes =
-        seal("p", &wrapped, &key(1), [3; 32], &identity, &SecretBytes::new(b"token".to_vec())).unwrap();
+    let token = SecretBytes::new(b"token".to_vec());
+    let bytes = seal("p", &wrapped, &key(1), [3; 32], &identity, Some("note"), &token).unwrap();
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);

@@ -22,10 +22,11 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
-fn version_1_is_as_it_was() {
-    let vectors: Vec<Value> = serde_json::from_str(include_str!("vectors/v1.json")).unwrap();
-    assert!(vectors.len() >= 3);
-    for vector in vectors {
+fn versions_are_as_they_were() {
+    let read = |text: &str| serde_json::from_str::<Vec<Value>>(text).unwrap();
+    let (first, second) = (read(include_str!("vectors/v1.json")), read(include_str!("vectors/v2.json")));
+    assert!(first.len() >= 3 && second.len() >= 2);
+    for vector in first.into_iter().chain(second) {
         let key = DataKey::new(SecretBytes::new(hex(&vector["dataKey"]))).unwrap();
         let annotations: BTreeMap<String, Vec<u8>> = vector["annotations"]
             .as_object()
@@ -44,15 +45,16 @@ fn version_1_is_as_it_was() {
         let plaintext = SecretBytes::new(hex(&vector["plaintext"]));
         let salt = hex(&vector["salt"]).try_into().unwrap();
         let expected = hex(&vector["sealed"]);
-        let sealed = seal(&text(&vector["provider"]), &wrapped, &key, salt, &identity, &plaintext).unwrap();
+        let (provider, note) = (text(&vector["provider"]), vector["note"].as_str());
+        let sealed = seal(&provider, &wrapped, &key, salt, &identity, note, &plaintext).unwrap();
         assert_eq!(sealed, expected, "{}", vector["comment"]);
         assert_eq!(open(&Sealed::read(&expected).unwrap(), &key, &identity).unwrap(), plaintext);
     }
 }
 
 #[test]
-fn what_is_not_version_1_is_said() {
+fn what_is_of_no_known_version_is_said() {
     assert_eq!(Sealed::read(b"eyJhbGciOi"), Err(FormatError::NotSealed));
-    assert_eq!(Sealed::read(b"SEAL\x02whatever"), Err(FormatError::Version(2)));
+    assert_eq!(Sealed::read(b"SEAL\x03whatever"), Err(FormatError::Version(3)));
     assert!(matches!(Sealed::read(b"SEAL\x01\x05ab"), Err(FormatError::Damaged(_))));
 }

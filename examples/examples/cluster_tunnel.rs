@@ -34,6 +34,7 @@ impl Authenticator for OneToken {
                 name: "m1".to_owned(),
                 clusters: "m1".parse().into_iter().collect(),
                 expires: None,
+                withdrawn: None,
             }),
             _ => Err(Refusal::NoCredentials),
         }

@@ -63,7 +63,7 @@ pub enum Command {
     /// Print all definitions, default types and settings, for `kubectl apply`
     #[command(long_about = cmd::crds::ABOUT)]
     Crds(cmd::crds::CrdsArgs),
-    /// Print the rights that `fedd run` needs on the federation's API server, for `kubectl apply`
+    /// Print the rights that fedd needs on the federation's API server or on a member, for `kubectl apply`
     #[command(long_about = cmd::permissions::ABOUT)]
     Permissions(cmd::permissions::PermissionsArgs),
     /// Federate a resource type, custom resources too
@@ -78,6 +78,9 @@ pub enum Command {
     /// Run beside a member that cannot be reached: the other end of its tunnel
     #[command(long_about = cmd::agent::ABOUT)]
     Agent(cmd::agent::AgentArgs),
+    /// Serve tunnels alone, beside API server and controllers: agents of members connect to it
+    #[command(long_about = cmd::tunnel_server::ABOUT)]
+    TunnelServer(cmd::tunnel_server::TunnelServerArgs),
     /// Take a member out of the federation
     #[command(long_about = cmd::unjoin::ABOUT)]
     Unjoin(cmd::unjoin::UnjoinArgs),
@@ -185,6 +188,20 @@ pub fn listen(text: &str) -> Result<Listen, String> {
     })
 }
 
+/// Reads `host:port`, with brackets around an IPv6 address. For flags.
+///
+/// # Errors
+/// It is none.
+pub fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("{text:?} is no address of a server; write host:port");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match port.parse() {
+        Ok(port) if !host.is_empty() && port != 0 => Ok((host.to_owned(), port)),
+        _ => Err(wrong()),
+    }
+}
+
 /// Reads `key=value`. For flags.
 ///
 /// # Errors
@@ -212,6 +229,15 @@ mod tests {
         assert_eq!(listen("127.0.0.1:0"), Ok(Listen(Some(([127, 0, 0, 1], 0).into()))));
         assert_eq!(listen("off"), Ok(Listen(None)));
         assert!(listen("8080").is_err() && listen("host").is_err());
+    }
+
+    #[test]
+    fn a_server_is_a_host_and_a_port() {
+        assert_eq!(host_and_port("fedd.example.org:8132"), Ok(("fedd.example.org".to_owned(), 8132)));
+        assert_eq!(host_and_port("[::1]:1"), Ok(("::1".to_owned(), 1)));
+        for wrong in ["fedd", ":8132", "fedd:", "fedd:0", "fedd:x"] {
+            assert!(host_and_port(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod permissions;
 pub mod quickstart;
 pub mod run;
 pub mod serve;
+pub mod tunnel_server;
 pub mod unjoin;
 pub mod version;
 
@@ -39,11 +40,12 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => Box::pin(serve::run(args)).await,
         Command::EtcdEndpoint(args) => Box::pin(etcd_endpoint::run(args)).await,
         Command::Agent(args) => Box::pin(agent::run(args)).await,
+        Command::TunnelServer(args) => Box::pin(tunnel_server::run(args)).await,
         Command::Controller(args) => Box::pin(run::controller(args)).await,
         Command::Webhook(args) => Box::pin(run::webhook(args)).await,
         Command::Install(args) => Box::pin(install::run(args)).await,
         Command::Crds(args) => crds::run(&args),
-        Command::Permissions(args) => permissions::run(&args),
+        Command::Permissions(args) => Box::pin(permissions::run(args)).await,
         Command::Enable(args) => Box::pin(enable::run(args)).await,
         Command::Disable(args) => Box::pin(disable::run(args)).await,
         Command::Join(args) => Box::pin(join::run(args)).await,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::extract::RawQuery;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
@@ -13,15 +14,41 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
-/// Says what is not ready yet, for people; `Ok` when everything is.
-pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// A part that is ready or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// What is wrong, for people; none when it is ready.
+    pub trouble: Option<String>,
+}
 
-/// `/healthz`: the process lives. `/readyz`: what is not ready, if anything.
+impl Check {
+    /// A part, and what is wrong with it if it is not `ready`.
+    pub fn new(name: &'static str, ready: bool, trouble: &str) -> Self {
+        Self { name, trouble: (!ready).then(|| trouble.to_owned()) }
+    }
+}
+
+/// How the parts are, now.
+pub type Readiness = Arc<dyn Fn() -> Vec<Check> + Send + Sync>;
+
+/// `/healthz`: the process lives. `/readyz`: what is not ready, if anything; `?exclude=NAME` leaves a part out, as
+/// kube-apiserver's does.
 pub fn health(ready: Readiness) -> Router {
-    let readyz = move || {
-        let answer = match ready() {
-            Ok(()) => (StatusCode::OK, "ok".to_owned()),
-            Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
+    let readyz = move |RawQuery(query): RawQuery| {
+        let query = query.unwrap_or_default();
+        let excluded: Vec<_> =
+            form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "exclude").collect();
+        let missing: Vec<_> = ready()
+            .into_iter()
+            .filter(|check| excluded.iter().all(|(_, name)| name != check.name))
+            .filter_map(|check| Some(format!("{}: {}", check.name, check.trouble?)))
+            .collect();
+        let answer = if missing.is_empty() {
+            (StatusCode::OK, "ok".to_owned())
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n"))
         };
         std::future::ready(answer)
     };
@@ -95,13 +122,13 @@ mod tests {
     #[tokio::test]
     async fn health_and_readiness_are_told_apart() {
         let ready = Arc::new(AtomicBool::new(false));
-        let readiness: Readiness =
-            {
-                let ready = ready.clone();
-                Arc::new(move || {
-                    if ready.load(Ordering::Relaxed) { Ok(()) } else { Err("webhooks: not yet".to_owned()) }
-                })
-            };
+        let readiness: Readiness = {
+            let ready = ready.clone();
+            Arc::new(move || {
+                let webhooks = Check::new("webhooks", ready.load(Ordering::Relaxed), "not yet");
+                vec![webhooks, Check::new("controllers", true, "")]
+            })
+        };
         let router = health(readiness).merge(metrics(Arc::new(Metrics::default())));
         let stop = CancellationToken::new();
         let server = serve(([127, 0, 0, 1], 0).into(), "--healthz-addr", router, stop.clone()).await.unwrap();
@@ -109,6 +136,8 @@ mod tests {
         assert!(healthz.starts_with("HTTP/1.1 200") && healthz.ends_with("ok"), "{healthz}");
         let readyz = ask(server.address, "/readyz").await;
         assert!(readyz.starts_with("HTTP/1.1 503") && readyz.ends_with("webhooks: not yet"), "{readyz}");
+        assert!(ask(server.address, "/readyz?exclude=webhooks").await.starts_with("HTTP/1.1 200"));
+        assert!(ask(server.address, "/readyz?exclude=controllers").await.starts_with("HTTP/1.1 503"));
         ready.store(true, Ordering::Relaxed);
         assert!(ask(server.address, "/readyz").await.starts_with("HTTP/1.1 200"));
         let metrics = ask(server.address, "/metrics").await;

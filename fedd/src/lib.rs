@@ -11,10 +11,12 @@
 //! | [`manifest`], [`apply`], [`output`] | objects to be written, writing them in order, and saying so |
 //! | [`settings`] | `KubeFedConfig`, from the API or a file |
 //! | [`placed`], [`pages`] | what is on a cluster; long lists |
+//! | [`member_roles`] | the federation's roles on members follow the federated types |
 //! | [`embedded`] | the federation's own API server: `fedd serve` |
 //! | [`tunnel`] | members that are reached through their agents |
+//! | [`sealing`], [`rotation`] | members' tokens: sealed where they are stored, and renewed in good time |
 //! | [`leader`] | leader election by Lease |
-//! | [`metrics`], [`http`] | `/metrics`, `/healthz`, `/readyz` |
+//! | [`metrics`], [`http`], [`key_providers`] | `/metrics`, `/healthz`, `/readyz`; how the providers of keys are |
 //! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
 //! | [`logging`], [`yaml`] | logs to stderr; the one place that reads and writes YAML |
 
@@ -22,16 +24,20 @@ pub mod access;
 pub mod apply;
 pub mod args;
 pub mod cmd;
+pub mod core_dumps;
 pub mod embedded;
 pub mod http;
+pub mod key_providers;
 pub mod leader;
 pub mod logging;
 pub mod manifest;
+pub mod member_roles;
 pub mod metrics;
 pub mod output;
 pub mod pages;
 pub mod placed;
 pub mod replicas;
+pub mod rotation;
 pub mod sealing;
 pub mod served;
 pub mod settings;

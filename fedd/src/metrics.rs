@@ -22,8 +22,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use propagation_engine::core::Core;
 use propagation_engine::telemetry::Telemetry;
+use tenancy::Shard;
 
+use crate::key_providers;
 use crate::leader::Claim;
+use crate::sealing::Sealing;
 use crate::tunnel::measure;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -49,6 +52,16 @@ struct ClusterAction {
     action: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfCluster {
+    cluster: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Rotated {
+    result: &'static str,
+}
+
 /// The registry and what goes into it.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -59,18 +72,41 @@ pub struct Metrics {
     status_writes: Family<Reconciled, Counter>,
     cluster_states: Family<ClusterState, Gauge>,
     health_time: Histogram,
+    rotations: Family<Rotated, Counter>,
+    token_expiry: Family<OfCluster, Gauge>,
     /// The clusters that have series, each with the actions that failed there.
     of_clusters: Mutex<BTreeMap<String, BTreeSet<&'static str>>>,
-    turn: Arc<Mutex<Turn>>,
+    read: Arc<Mutex<Read>>,
 }
 
-/// What is read when asked for. A replica that leads again has another claim and another engine.
+/// What is read when asked for.
+#[derive(Default)]
+struct Read {
+    shards: BTreeMap<Shard, Turn>,
+    tunnels: Option<TunnelServer>,
+    sealing: Option<Arc<Sealing>>,
+}
+
+/// A replica that leads a shard again has another claim and another engine.
 #[derive(Default)]
 struct Turn {
     claim: Option<Claim>,
     /// Gone when its engine has ended.
     core: Weak<Core>,
-    tunnels: Option<TunnelServer>,
+}
+
+impl Read {
+    /// The engines that run.
+    fn cores(&self) -> Vec<Arc<Core>> {
+        self.shards.values().filter_map(|turn| turn.core.upgrade()).collect()
+    }
+
+    /// How many shards this replica leads; none if it never has to do with any.
+    fn leads(&self) -> Option<usize> {
+        let mut claims = self.shards.values().filter_map(|turn| turn.claim.as_ref()).peekable();
+        claims.peek()?;
+        Some(claims.filter(|claim| claim.is_held()).count())
+    }
 }
 
 /// Upper bounds, in seconds. KubeFed's begin at 10 ms; a write here takes less, so there are finer ones.
@@ -95,8 +131,10 @@ impl Default for Metrics {
             status_writes: Family::default(),
             cluster_states: Family::default(),
             health_time: histogram(),
+            rotations: Family::default(),
+            token_expiry: Family::default(),
             of_clusters: Mutex::default(),
-            turn: Arc::default(),
+            read: Arc::default(),
         };
         {
             let mut registry = metrics.registry.lock();
@@ -134,30 +172,53 @@ impl Default for Metrics {
                 metrics.health_time.clone(),
             );
             registry.register(
+                "fedd_token_rotations",
+                "Members' tokens that were renewed, and previous ones that were revoked or left valid; failed tries",
+                metrics.rotations.clone(),
+            );
+            let help = "When a member's token expires, by the member's clock; absent for one that does not";
+            registry.register("fedd_token_expiry_timestamp_seconds", help, metrics.token_expiry.clone());
+            registry.register(
                 "fedd_build",
                 "Version of fedd",
                 Info::new([("version", env!("CARGO_PKG_VERSION"))]),
             );
-            registry.register_collector(Box::new(AtScrape(metrics.turn.clone())));
+            registry.register_collector(Box::new(AtScrape(metrics.read.clone())));
         }
         metrics
     }
 }
 
 impl Metrics {
-    /// The engine whose queues and clusters are read when asked for, until it ends or another is followed.
-    pub fn follow(&self, core: &Arc<Core>) {
-        self.turn.lock().core = Arc::downgrade(core);
+    /// The engine of a shard, whose queues and clusters are read when asked for, until it ends or another is followed.
+    pub fn follow(&self, shard: Shard, core: &Arc<Core>) {
+        self.read.lock().shards.entry(shard).or_default().core = Arc::downgrade(core);
     }
 
-    /// The claim by which this replica leads or does not, which is read when asked for.
-    pub fn follow_claim(&self, claim: Claim) {
-        self.turn.lock().claim = Some(claim);
+    /// The claim by which this replica leads a shard or does not, which is read when asked for.
+    pub fn follow_claim(&self, shard: Shard, claim: Claim) {
+        self.read.lock().shards.entry(shard).or_default().claim = Some(claim);
     }
 
     /// The tunnels, which are read when asked for.
     pub fn follow_tunnels(&self, server: &TunnelServer) {
-        self.turn.lock().tunnels = Some(server.clone());
+        self.read.lock().tunnels = Some(server.clone());
+    }
+
+    /// The keys, whose providers' health is read when asked for.
+    pub fn follow_sealing(&self, sealing: &Arc<Sealing>) {
+        self.read.lock().sealing = Some(Arc::clone(sealing));
+    }
+
+    /// Something came of the rotation of a member's token: `renewed`, `revoked`, `left` or `failed`.
+    pub fn rotated(&self, result: &'static str) {
+        self.rotations.get_or_create(&Rotated { result }).inc();
+    }
+
+    /// A member's token expires then, in seconds of Unix time.
+    pub fn token_expires(&self, cluster: &str, at: i64) {
+        self.of_clusters.lock().entry(cluster.to_owned()).or_default();
+        self.token_expiry.get_or_create(&OfCluster { cluster: cluster.to_owned() }).set(at);
     }
 
     /// Everything, in OpenMetrics' text form.
@@ -181,6 +242,7 @@ impl Metrics {
             for state in STATES {
                 self.cluster_states.remove(&ClusterState { state, cluster: cluster.clone() });
             }
+            self.token_expiry.remove(&OfCluster { cluster: cluster.clone() });
             for action in failed.iter().copied() {
                 self.dispatch_failures.remove(&ClusterAction { cluster: cluster.clone(), action });
             }
@@ -192,10 +254,9 @@ impl Metrics {
 /// Beside those of the API server, in a process that has both.
 impl Exposition for Metrics {
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let core = self.turn.lock().core.upgrade();
-        if let Some(core) = core {
-            let clusters = core.clusters();
-            self.forget_clusters(|name| clusters.get(name).is_none());
+        let clusters: Vec<_> = self.read.lock().cores().iter().map(|core| core.clusters()).collect();
+        if !clusters.is_empty() {
+            self.forget_clusters(|name| clusters.iter().all(|of_shard| of_shard.get(name).is_none()));
         }
         encode_registry(out, &self.registry.lock())
     }
@@ -240,8 +301,8 @@ fn result(ok: bool) -> &'static str {
     if ok { "success" } else { "error" }
 }
 
-/// Reads the engine and the claim of the present turn.
-struct AtScrape(Arc<Mutex<Turn>>);
+/// Reads the engines and the claims of the present turns.
+struct AtScrape(Arc<Mutex<Read>>);
 
 impl std::fmt::Debug for AtScrape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -251,32 +312,41 @@ impl std::fmt::Debug for AtScrape {
 
 impl Collector for AtScrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let (claim, core, tunnels) = {
-            let turn = self.0.lock();
-            (turn.claim.clone(), turn.core.upgrade(), turn.tunnels.clone())
+        let (leads, cores, tunnels, sealing) = {
+            let read = self.0.lock();
+            (read.leads(), read.cores(), read.tunnels.clone(), read.sealing.clone())
         };
+        if let Some(sealing) = sealing {
+            key_providers::measure(&mut encoder, &sealing.health())?;
+        }
         if let Some(tunnels) = tunnels {
             measure(&mut encoder, &tunnels.snapshot())?;
         }
-        if let Some(claim) = claim {
-            let help = "1 while this replica leads";
-            let leader = encoder.encode_descriptor("fedd_leader", help, None, MetricType::Gauge)?;
-            ConstGauge::new(i64::from(claim.is_held())).encode(leader)?;
+        let mut gauge = |name: &str, help: &str, value: usize| {
+            let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(number(value)).encode(gauge)
+        };
+        if let Some(leads) = leads {
+            gauge("fedd_leader", "1 while this replica leads", leads.min(1))?;
+            gauge("fedd_shards_led", "Shards that this replica leads", leads)?;
         }
-        let Some(core) = core else { return Ok(()) };
+        if cores.is_empty() {
+            return Ok(());
+        }
+        let joined = cores.iter().map(|core| core.clusters().iter().count()).sum();
+        gauge("joined_cluster_total", "Clusters of the federation", joined)?;
+        // Engines of several shards have queues of the same names.
+        let mut lengths = BTreeMap::<String, usize>::new();
+        for (name, length) in cores.iter().flat_map(|core| core.queue_lengths()) {
+            *lengths.entry(name).or_default() += length;
+        }
         let mut queues =
             encoder.encode_descriptor("workqueue_depth", "Items that wait", None, MetricType::Gauge)?;
-        for (name, length) in core.queue_lengths() {
+        for (name, length) in &lengths {
             let labels = [("name", name.as_str())];
-            ConstGauge::new(number(length)).encode(queues.encode_family(&labels)?)?;
+            ConstGauge::new(number(*length)).encode(queues.encode_family(&labels)?)?;
         }
-        let joined = encoder.encode_descriptor(
-            "joined_cluster_total",
-            "Clusters of the federation",
-            None,
-            MetricType::Gauge,
-        )?;
-        ConstGauge::new(number(core.clusters().iter().count())).encode(joined)
+        Ok(())
     }
 }
 
@@ -296,7 +366,7 @@ mod tests {
         metrics.reconciled("configmaps", true, Duration::from_millis(4));
         metrics.probed("c", "ready", Duration::from_millis(5));
         metrics.probed("c", "offline", Duration::from_millis(5));
-        metrics.follow_claim(Claim::forever());
+        metrics.follow_claim(Shard::WHOLE, Claim::forever());
         let text = metrics.text().unwrap();
         for line in [
             r#"dispatch_operation_duration_seconds_count{action="create"} 1"#,
@@ -305,6 +375,7 @@ mod tests {
             r#"kubefedcluster_total{state="ready",cluster="c"} 0"#,
             r#"kubefedcluster_total{state="offline",cluster="c"} 1"#,
             "fedd_leader 1",
+            "fedd_shards_led 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
@@ -316,11 +387,12 @@ mod tests {
         for cluster in ["left", "stays"] {
             metrics.probed(cluster, "ready", Duration::from_millis(1));
             metrics.dispatched("update", cluster, false, Duration::from_millis(1));
+            metrics.token_expires(cluster, 1);
         }
         metrics.forget_clusters(|cluster| cluster == "left");
         let text = metrics.text().unwrap();
         let of = |cluster: &str| text.matches(&format!("cluster=\"{cluster}\"")).count();
-        assert_eq!((of("left"), of("stays")), (0, 4), "{text}");
+        assert_eq!((of("left"), of("stays")), (0, 5), "{text}");
         // A check that was under way when it left.
         metrics.probed("left", "offline", Duration::from_millis(1));
         metrics.forget_clusters(|cluster| cluster == "left");

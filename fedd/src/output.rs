@@ -103,6 +103,11 @@ impl Report {
         Ok(())
     }
 
+    /// Whether nothing is to be changed.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     /// Everything that was done.
     pub fn entries(&self) -> &[Done] {
         &self.done

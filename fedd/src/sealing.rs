@@ -14,10 +14,13 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt as _};
-use propagation_engine::kube_ports::{NotOpened, OpenSealed, SEALED_TOKEN_KEY, sealed_token};
+use propagation_engine::kube_ports::{NotOpened, OpenSealed, SEALED_TOKEN_KEY, Token, sealed_token};
 use serde_json::json;
 
+use crate::core_dumps;
 use crate::output::warning;
+use crate::rotation::claims::Claims;
+use crate::rotation::record::note_life;
 use crate::yaml;
 
 /// Annotation of a Secret: `provider/key id` of the key that seals it, for people. What counts is in the sealed value.
@@ -30,6 +33,9 @@ pub struct SealingArgs {
     /// File with a SealingConfiguration: the keys that seal and open members' tokens. See docs/credentials.md
     #[arg(long, value_name = "FILE", env = "FEDD_SEALING_CONFIG")]
     pub sealing_config: Option<PathBuf>,
+    /// With keys, let the system write core dumps of this process, and debuggers read its memory: both hold tokens
+    #[arg(long)]
+    pub allow_core_dumps: bool,
 }
 
 /// Seals and opens the tokens of one federation's members.
@@ -87,12 +93,17 @@ fn plain_token(secret: &Secret) -> Option<&[u8]> {
 }
 
 impl Sealing {
-    /// The keys that the flag names, for the federation of a client; `None` without the flag.
+    /// The keys that the flag names, for the federation of a client; `None` without the flag. A process that holds keys
+    /// leaves no core dumps from then on, unless it is allowed to.
     ///
     /// # Errors
-    /// The file cannot be read or says what cannot be, or the API server does not answer.
+    /// The file cannot be read or says what cannot be, the API server does not answer, or core dumps cannot be refused.
     pub async fn open(args: &SealingArgs, client: &Client) -> anyhow::Result<Option<Self>> {
         let Some(path) = &args.sealing_config else { return Ok(None) };
+        if !args.allow_core_dumps {
+            core_dumps::refuse()
+                .context("core dumps cannot be refused; --allow-core-dumps goes on without")?;
+        }
         let read = || -> anyhow::Result<_> {
             let content = yaml::parse(&std::fs::read_to_string(path)?)?;
             let configuration: SealingConfiguration = serde_json::from_value(content)?;
@@ -116,19 +127,43 @@ impl Sealing {
         }
     }
 
-    /// Puts the sealed token in the place of the readable one, or of one that was sealed before.
+    /// Puts the sealed token in the place of the readable one, which is to be sent to this destination alone, or of one that
+    /// was sealed before, for whichever destination.
     ///
     /// # Errors
     /// There is no token, it does not open, or the provider gives no key.
-    pub async fn seal(&self, secret: &mut Secret) -> anyhow::Result<()> {
-        let token = match plain_token(secret) {
-            Some(token) => SecretBytes::new(token.to_vec()),
-            None => self.opened(secret).await?,
-        };
-        let sealed = self.keyring.seal(&self.identity(secret), &token).await?;
+    pub async fn seal(&self, secret: &mut Secret, destination: &str) -> anyhow::Result<()> {
+        match plain_token(secret) {
+            Some(token) => {
+                let token = SecretBytes::new(token.to_vec());
+                self.put(secret, &token, destination).await
+            }
+            None => {
+                let (token, before) = self.opened_for(secret).await?;
+                // One that was sealed before destinations were noted gets the present one.
+                self.put(secret, &token, before.as_deref().unwrap_or(destination)).await
+            }
+        }
+    }
+
+    /// Seals a sealed token for this destination instead of the one that it was sealed for.
+    ///
+    /// # Errors
+    /// It does not open, or the provider gives no key.
+    pub async fn seal_for(&self, secret: &mut Secret, destination: &str) -> anyhow::Result<()> {
+        let token = self.opened(secret).await?;
+        self.put(secret, &token, destination).await
+    }
+
+    async fn put(&self, secret: &mut Secret, token: &SecretBytes, destination: &str) -> anyhow::Result<()> {
+        // For who looks at it without opening it.
+        let claims = std::str::from_utf8(token.expose()).ok().and_then(Token::new);
+        note_life(secret, claims.as_ref().and_then(Claims::of).as_ref());
+        let sealed = self.keyring.seal_noted(&self.identity(secret), Some(destination), token).await?;
         let with = Sealed::read(&sealed)?;
         let data = secret.data.get_or_insert_default();
-        data.remove(TOKEN_KEY);
+        // Overwritten as it goes.
+        data.remove(TOKEN_KEY).map(|plain| SecretBytes::new(plain.0));
         data.insert(SEALED_TOKEN_KEY.to_owned(), ByteString(sealed));
         let pointer = format!("{}/{}", with.provider, with.key.key_id);
         secret.metadata.annotations.get_or_insert_default().insert(SEALED_WITH.to_owned(), pointer);
@@ -140,15 +175,25 @@ impl Sealing {
     /// # Errors
     /// It is not sealed, or does not open.
     pub async fn opened(&self, secret: &Secret) -> anyhow::Result<SecretBytes> {
+        self.opened_for(secret).await.map(|(token, _)| token)
+    }
+
+    /// The same, with the destination that it was sealed for.
+    async fn opened_for(&self, secret: &Secret) -> anyhow::Result<(SecretBytes, Option<String>)> {
         match sealed_token(secret) {
-            Some(sealed) => Ok(self.keyring.open(&self.identity(secret), sealed).await?),
+            Some(sealed) => Ok(self.keyring.open_noted(&self.identity(secret), sealed).await?),
             None => bail!("Secret {} holds no sealed token", secret.name_any()),
         }
     }
 
-    /// Whether a value is to be sealed anew, as of the last check.
+    /// Whether a value is to be sealed anew, as of the last check: by a newer key, or with its destination.
     pub fn is_stale(&self, sealed: &Sealed) -> bool {
-        self.keyring.is_stale(sealed)
+        sealed.note.is_none() || self.keyring.is_stale(sealed)
+    }
+
+    /// How each provider is, without asking.
+    pub fn health(&self) -> Vec<Health> {
+        self.keyring.health()
     }
 
     /// Asks each provider how it is.
@@ -158,19 +203,19 @@ impl Sealing {
 }
 
 impl OpenSealed for Sealing {
-    fn open<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, NotOpened>> {
+    fn open<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<Token, NotOpened>> {
         let not_opened = |words: String, transient| NotOpened {
             words: format!("sealed token of Secret {}: {words}", secret.name_any()),
             transient,
         };
         async move {
             let sealed = sealed_token(secret).unwrap_or_default();
-            let token = self.keyring.open(&self.identity(secret), sealed).await;
-            let token = token.map_err(|error| not_opened(error.to_string(), error.is_transient()))?;
-            match std::str::from_utf8(token.expose()) {
-                Ok(token) => Ok(token.trim().to_owned()),
-                Err(_) => Err(not_opened("what was sealed is no token".to_owned(), false)),
-            }
+            let opened = self.keyring.open_noted(&self.identity(secret), sealed).await;
+            let (token, destination) =
+                opened.map_err(|error| not_opened(error.to_string(), error.is_transient()))?;
+            let token = std::str::from_utf8(token.expose()).ok().and_then(Token::new);
+            let token = token.ok_or_else(|| not_opened("what was sealed is no token".to_owned(), false))?;
+            Ok(token.only_for(destination))
         }
         .boxed()
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use federation_model::{Scope, Settings};
+use federation_model::{Feature, Scope, Settings};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -57,6 +57,8 @@ pub mod path {
     pub const DELETE_CELL: &str = "/delete-cell";
     /// `TopologyType`.
     pub const VALIDATE_TOPOLOGY_TYPE: &str = "/validate-topologytype";
+    /// Secrets of the federation's namespace that hold a readable token.
+    pub const VALIDATE_CREDENTIALS: &str = "/validate-credentials";
 }
 
 /// Where and how webhooks are served.
@@ -169,6 +171,8 @@ pub async fn run(
         }
     }
     let only_namespace = (settings.scope == Scope::Namespaced).then(|| options.namespace.clone());
+    let sealed_only_in =
+        settings.gates.is_on(Feature::SealedCredentialsOnly).then(|| options.namespace.clone());
     let lookups = Arc::new(Lookups::start(
         &client,
         &options.namespace,
@@ -188,7 +192,7 @@ pub async fn run(
     let federated = lookups.federated();
     let router = handlers::router(lookups, settings.clone(), &options.limits);
     tasks.spawn(server::serve(listener, server::tls_config(current)?, router, shutdown.clone()));
-    let registration = Registration { address: options.address, only_namespace };
+    let registration = Registration { address: options.address, only_namespace, sealed_only_in };
     let registered = CancellationToken::new();
     tasks.spawn(register::run(
         client,

@@ -29,7 +29,7 @@ fn failure(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "agent",
     "quickstart",
     "serve",
@@ -46,6 +46,7 @@ const COMMANDS: [&str; 16] = [
     "version",
     "completion",
     "etcd-endpoint",
+    "tunnel-server",
 ];
 
 #[test]

@@ -312,7 +312,10 @@ async fn a_dead_member_is_taken_out_by_force_and_an_eternal_token_needs_a_contro
     let cluster: KubeFedCluster = Api::namespaced(client.clone(), NAMESPACE).get("m1").await.unwrap();
     assert!(!cluster.annotations().contains_key("fedd.io/token-expires"));
     let (through, _) = opened(&client, &member, &cluster).await;
-    Api::<Namespace>::all(through).list(&ListParams::default()).await.unwrap();
+    // Nothing is federated: it opens what health checks read, and no more.
+    let namespaces: Api<Namespace> = Api::all(through);
+    namespaces.get("kube-system").await.unwrap();
+    assert!(namespaces.list(&ListParams::default()).await.unwrap_err().to_string().contains("forbidden"));
 
     member.stop().await.unwrap();
     let unjoin = ["unjoin", "m1", kubeconfig[0], kubeconfig[1], "--timeout", "5s"];

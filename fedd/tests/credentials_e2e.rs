@@ -83,7 +83,10 @@ async fn tokens_are_sealed_used_rotated_and_never_written_readable() {
     cluster(&client, "rz00", "Ready", true).await;
     assert_eq!(data_keys(&client, "rz00-token").await, [SEALED_TOKEN_KEY]);
     let sealing =
-        Sealing::open(&SealingArgs { sealing_config: Some(config.clone()) }, &client).await.unwrap().unwrap();
+        Sealing::open(&SealingArgs { sealing_config: Some(config.clone()), allow_core_dumps: true }, &client)
+            .await
+            .unwrap()
+            .unwrap();
     let sealed = secrets(&client).get("rz00-token").await.unwrap();
     assert_eq!(sealed.annotations()[SEALED_WITH], "vault/key-1");
     let token = sealing.opened(&sealed).await.unwrap();
@@ -122,7 +125,7 @@ async fn tokens_are_sealed_used_rotated_and_never_written_readable() {
     assert_eq!(states(&rows(&home, &["credentials", "status", &flag]).await), ["stale", "stale"]);
     let mut half = secrets(&client).get("rz00-token").await.unwrap();
     sealing.check().await;
-    sealing.seal(&mut half).await.unwrap();
+    sealing.seal(&mut half, "").await.unwrap();
     let patch = json!({"data": {SEALED_TOKEN_KEY: half.data.as_ref().unwrap()[SEALED_TOKEN_KEY]}});
     secrets(&client).patch("rz00-token", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     assert_eq!(states(&rows(&home, &["credentials", "status", &flag]).await), ["sealed", "stale"]);

@@ -12,6 +12,7 @@ use federation_model::{Cell, KubeFedCluster, KubeFedConfig};
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::rbac::v1::{ClusterRole, Role};
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -49,7 +50,9 @@ async fn apply(client: &Client, yaml: &str) {
             None => Api::all_with(client.clone(), &resource),
         };
         let name = object.metadata.name.clone().unwrap();
-        api.patch(&name, &PatchParams::apply("administrator"), &Patch::Apply(&object)).await.unwrap();
+        // As kubectl's own apply does it, whoever wrote the fields before.
+        let params = PatchParams::apply("administrator").force();
+        api.patch(&name, &params, &Patch::Apply(&object)).await.unwrap();
     }
 }
 
@@ -72,6 +75,16 @@ async fn kubeconfig(host: &ApiServer) -> String {
         "clusters": [{"name": "host", "cluster": {"server": server, "certificate-authority-data": authority}}],
         "users": [{"name": "fedd", "user": {"token": token(&host.client(), "fedd").await}}]});
     kubeconfig.to_string()
+}
+
+/// Runs a command of an administrator that has to succeed; answers what it printed.
+async fn fedd(host: &ApiServer, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fedd"));
+    command.args(arguments).arg("--kubeconfig").arg(host.kubeconfig_path()).env_clear().kill_on_drop(true);
+    let output = within("the command ends", command.output()).await.unwrap();
+    let (told, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    told + &said
 }
 
 /// A control plane, and the lines of its log.
@@ -154,13 +167,14 @@ async fn an_object_comes_and_goes(gates: Value) {
     let testbed = Testbed::start().await.unwrap();
     let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("rz00")).unwrap();
     let client = host.client();
-    let mut install = Command::new(env!("CARGO_BIN_EXE_fedd"));
-    install.args(["install", "--types", "configmaps", "--kubeconfig"]).arg(host.kubeconfig_path());
-    assert!(install.status().await.unwrap().success());
+    fedd(&host, &["install", "--types", "configmaps"]).await;
     let configs: Api<KubeFedConfig> = Api::namespaced(client.clone(), FEDERATION);
     let gates = Patch::Merge(json!({"spec": {"featureGates": gates}}));
     configs.patch("kubefed", &PatchParams::default(), &gates).await.unwrap();
     let [on_host, on_member, joined] = blocks();
+    let printed = fedd(&host, &["permissions", "member", "rz00", "--host-cluster-name", "fedd"]).await;
+    let parsed = |yaml: &str| fedd::yaml::parse_stream::<Value>(yaml).unwrap();
+    assert_eq!(parsed(on_member), parsed(&printed), "the page has what fedd prints");
     apply(&client, on_host).await;
     apply(&member.client(), on_member).await;
     let joined = joined
@@ -225,15 +239,199 @@ async fn an_object_comes_and_goes(gates: Value) {
 async fn nothing_more(host: &ApiServer, kubeconfig: &std::path::Path) {
     let token = std::fs::read_to_string(kubeconfig).unwrap();
     let token: Value = serde_json::from_str(&token).unwrap();
-    let mut config = host.kube_config();
-    config.auth_info = kube::config::AuthInfo {
-        token: Some(token["users"][0]["user"]["token"].as_str().unwrap().to_owned().into()),
-        ..kube::config::AuthInfo::default()
-    };
-    let client = Client::try_from(config).unwrap();
+    let client = client_of(host, token["users"][0]["user"]["token"].as_str().unwrap());
     let elsewhere: Api<Secret> = Api::namespaced(client.clone(), "default");
     assert!(elsewhere.list(&ListParams::default()).await.unwrap_err().to_string().contains("orbidden"));
     let tokens: Api<Secret> = Api::namespaced(client, FEDERATION);
-    let patch = Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}}));
-    assert!(tokens.patch("rz00-token", &PatchParams::default(), &patch).await.is_err());
+    assert!(tokens.delete("rz00-token", &DeleteParams::default()).await.is_err());
+}
+
+/// A client of who has a token.
+fn client_of(server: &ApiServer, token: &str) -> Client {
+    let mut config = server.kube_config();
+    config.auth_info =
+        kube::config::AuthInfo { token: Some(token.to_owned().into()), ..kube::config::AuthInfo::default() };
+    Client::try_from(config).unwrap()
+}
+
+/// The member as the federation sees it, with the token that joining got.
+async fn as_federation(host: &ApiServer, member: &ApiServer) -> Client {
+    let secret = Api::<Secret>::namespaced(host.client(), FEDERATION).get("rz00-token").await.unwrap();
+    client_of(member, std::str::from_utf8(&secret.data.unwrap()["token"].0).unwrap())
+}
+
+/// Waits until a list is answered with this code: a member's authoriser hears of a new role by a watch.
+async fn list_answers<K>(api: Api<K>, code: u16)
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    within("rights take effect", async {
+        loop {
+            let answered = match api.list(&ListParams::default()).await {
+                Ok(_) => 200,
+                Err(kube::Error::Api(status)) => status.code,
+                Err(error) => panic!("{error}"),
+            };
+            if answered == code {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+/// A federated object on cluster `rz00`, in the form by cluster.
+async fn on_cluster(
+    client: &Client,
+    kind: &str,
+    plural: &str,
+    name: &str,
+    template: Value,
+) -> Api<DynamicObject> {
+    let gvk = GroupVersionKind::gvk("types.kubefed.io", "v1beta1", kind);
+    let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "shop", &resource);
+    let object = json!({"apiVersion": "types.kubefed.io/v1beta1", "kind": kind,
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"template": template, "placement": {"clusters": [{"name": "rz00"}]}}});
+    within("the webhooks are there", async {
+        let params = PatchParams::apply("administrator");
+        while api.patch(name, &params, &Patch::Apply(&object)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    api
+}
+
+/// Whether a cluster says that it lacks rights, with these words.
+fn lacks(words: &'static str) -> impl Fn(Option<&KubeFedCluster>) -> bool {
+    move |cluster| {
+        let condition = cluster.and_then(|c| c.condition("RightsMissing"));
+        condition.is_some_and(|c| c.message.as_deref().is_some_and(|m| m.contains(words)))
+    }
+}
+
+#[tokio::test]
+async fn a_member_gives_what_the_federated_types_take_and_no_more() {
+    let testbed = Testbed::start().await.unwrap();
+    let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("rz00")).unwrap();
+    let client = host.client();
+    fedd(&host, &["install", "--types", "configmaps"]).await;
+    let configs: Api<KubeFedConfig> = Api::namespaced(client.clone(), FEDERATION);
+    let often = Patch::Merge(json!({"spec": {"clusterHealthCheck": {"period": "1s"}}}));
+    configs.patch("kubefed", &PatchParams::default(), &often).await.unwrap();
+    let path = member.kubeconfig_path();
+    let rz00 = ["--cluster-kubeconfig", path.to_str().unwrap()];
+    let by_contexts = ["--members-kubeconfig", path.to_str().unwrap()];
+    fedd(&host, &[&["join", "rz00"], &rz00[..]].concat()).await;
+    let account = as_federation(&host, &member).await;
+    let (mut control_plane, log) = run(&host.kubeconfig_path());
+
+    // What is federated gets there.
+    let namespace = serde_json::from_value(json!({"metadata": {"name": "shop"}})).unwrap();
+    Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    on_cluster(&client, "FederatedNamespace", "federatednamespaces", "shop", json!({})).await;
+    let sky = json!({"data": {"sky": "blue"}});
+    on_cluster(&client, "FederatedConfigMap", "federatedconfigmaps", "colours", sky).await;
+    let colours: Api<ConfigMap> = Api::namespaced(member.client(), "shop");
+    within("it is there", await_condition(colours, "colours", |c: Option<&ConfigMap>| c.is_some()))
+        .await
+        .unwrap();
+    let clusters: Api<KubeFedCluster> = Api::namespaced(client.clone(), FEDERATION);
+    assert!(clusters.get("rz00").await.unwrap().condition("RightsMissing").is_none());
+
+    // What is not, cannot be touched; nor does the account make itself more than it is.
+    list_answers(Api::<Secret>::all(account.clone()), 403).await;
+    let secret: Secret = serde_json::from_value(json!({"metadata": {"name": "s"}})).unwrap();
+    let shop: Api<Secret> = Api::namespaced(account.clone(), "shop");
+    assert!(shop.create(&PostParams::default(), &secret).await.unwrap_err().to_string().contains("orbidden"));
+    let role = "kubefed-controller-manager:rz00-host";
+    let wider =
+        Patch::Merge(json!({"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]}));
+    let roles: Api<ClusterRole> = Api::all(account.clone());
+    assert!(
+        roles
+            .patch(role, &PatchParams::default(), &wider)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("orbidden")
+    );
+
+    // A type that is enabled while nobody sees to the member: it is told on the command line, at the cluster and at the
+    // object, each with what to run.
+    let told = fedd(&host, &["enable", "secrets"]).await;
+    let by_hand = "fedd permissions member rz00 | kubectl --context rz00 apply -f -";
+    assert!(told.contains(by_hand) && told.contains("no context \"rz00\""), "{told}");
+    let words = "may not list and watch secrets there";
+    within("the cluster says so", await_condition(clusters.clone(), "rz00", lacks(words))).await.unwrap();
+    let message =
+        clusters.get("rz00").await.unwrap().condition("RightsMissing").unwrap().message.clone().unwrap();
+    assert!(
+        message.contains("cannot list resource \"secrets\"") && message.contains("permissions member rz00"),
+        "{message}"
+    );
+    let secrets =
+        on_cluster(&client, "FederatedSecret", "federatedsecrets", "keys", json!({"data": {"k": "dg=="}}))
+            .await;
+    let told = |o: Option<&DynamicObject>| {
+        let message = o.and_then(|o| o.data.pointer("/status/clusters/0/message")?.as_str());
+        message
+            .is_some_and(|m| m.contains("cannot list resource") && m.contains("fedd permissions member rz00"))
+    };
+    within("the object says so", await_condition(secrets, "keys", told)).await.unwrap();
+
+    // What it says to run.
+    apply(&member.client(), &fedd(&host, &["permissions", "member", "rz00"]).await).await;
+    let keys: Api<Secret> = Api::namespaced(member.client(), "shop");
+    within("it is there", await_condition(keys, "keys", |s: Option<&Secret>| s.is_some())).await.unwrap();
+    let is_well = |c: Option<&KubeFedCluster>| {
+        c.is_some_and(|c| c.is_ready() && c.condition("RightsMissing").is_none())
+    };
+    within("nothing is missing", await_condition(clusters, "rz00", is_well)).await.unwrap();
+
+    // With a context of the member, the commands see to it.
+    let written = format!("rz00: clusterrole.rbac.authorization.k8s.io/{role} configured");
+    let told = fedd(&host, &[&["disable", "secrets"], &by_contexts[..]].concat()).await;
+    assert!(told.contains(&written), "{told}");
+    list_answers(Api::<Secret>::all(account.clone()), 403).await;
+    let told = fedd(&host, &[&["enable", "secrets", "--dry-run"], &by_contexts[..]].concat()).await;
+    assert!(told.contains(&format!("{written} (dry run)")), "{told}");
+    let told = fedd(&host, &[&["enable", "secrets"], &by_contexts[..]].concat()).await;
+    assert!(told.contains(&written), "{told}");
+    list_answers(Api::<Secret>::all(account.clone()), 200).await;
+
+    // Joining again changes nothing, widens, and narrows.
+    let rights = |told: &str| {
+        told.lines()
+            .find(|line| line.contains(&format!("/{role} ")) && line.contains("clusterrole."))
+            .unwrap()
+            .to_owned()
+    };
+    let again = fedd(&host, &[&["join", "rz00"], &rz00[..]].concat()).await;
+    assert!(rights(&again).ends_with("unchanged"), "{again}");
+    fedd(&host, &[&["join", "rz00", "--cluster-admin"], &rz00[..]].concat()).await;
+    list_answers(Api::<ServiceAccount>::all(account.clone()), 200).await;
+    let told = fedd(&host, &[&["enable", "services"], &by_contexts[..]].concat()).await;
+    assert!(!told.contains("rz00:"), "it has everything: {told}");
+    let narrowed = fedd(&host, &[&["join", "rz00"], &rz00[..]].concat()).await;
+    assert!(
+        rights(&narrowed).ends_with("configured") && narrowed.contains("--cluster-admin gives everything"),
+        "{narrowed}"
+    );
+    list_answers(Api::<ServiceAccount>::all(account.clone()), 403).await;
+
+    let id = control_plane.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(within("it ends", control_plane.wait()).await.unwrap().success());
+    assert!(log.lock().iter().any(|line| line.contains("Starting cluster controller")), "the log was read");
+
+    // Leaving takes all of it away.
+    fedd(&host, &[&["unjoin", "rz00", "--force"], &rz00[..]].concat()).await;
+    let left = Api::<ClusterRole>::all(member.client()).get_opt(role).await.unwrap();
+    let left_in_namespace =
+        Api::<Role>::namespaced(member.client(), FEDERATION).list(&ListParams::default()).await;
+    assert!(left.is_none() && left_in_namespace.unwrap().items.is_empty());
 }

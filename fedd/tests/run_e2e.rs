@@ -1,4 +1,5 @@
-//! The whole of it by its command line: install, join, run; an object reaches its member, and goes.
+//! The whole of it by its command line: install, join, run; an object reaches its member, and goes. The member's token is
+//! sealed by a KMS, whose health is told.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
 #[path = "support/process.rs"]
@@ -7,14 +8,14 @@ mod process;
 use std::time::Duration;
 
 use federation_model::KubeFedCluster;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::wait::await_condition;
 use process::{Daemon, done, fedd, within};
 use serde_json::{Value, json};
-use testbed::Testbed;
+use testbed::{KmsPlugin, Testbed};
 
 fn federated(client: &Client, kind: &str, plural: &str) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("types.kubefed.io", "v1beta1", kind);
@@ -27,16 +28,69 @@ async fn create(api: &Api<DynamicObject>, kind: &str, name: &str, template: Valu
     api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
 }
 
+/// Waits until `/readyz` begins so, and answers with all that it says.
+async fn readyz(control_plane: &Daemon, path: &str, status: &str) -> String {
+    within(status, async {
+        loop {
+            let answer = control_plane.ask(path).await;
+            if answer.starts_with(status) {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+}
+
+/// The KMS goes away and comes back: it is told by the first call that it does not answer.
+async fn the_health_of_the_kms_is_told(
+    control_plane: &Daemon,
+    kms: &mut KmsPlugin,
+    client: &Client,
+    other: &Secret,
+) {
+    let up = async |value: u8| {
+        let line = format!("fedd_key_provider_up{{provider=\"vault\"}} {value}");
+        let metrics = control_plane.ask("/metrics").await;
+        assert!(metrics.lines().any(|l| l == line), "{line}\n{metrics}");
+        metrics
+    };
+    assert!(up(1).await.contains("fedd_key_provider_keys_total{provider=\"vault\",call=\"unwrap\"} 1"));
+    kms.stop();
+    // Of another data key, which has not been opened yet.
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), "kube-federation-system");
+    let patch = Patch::Merge(json!({"data": other.data}));
+    secrets.patch("m1-token", &PatchParams::default(), &patch).await.unwrap();
+    let told = readyz(control_plane, "/readyz", "HTTP/1.1 503").await;
+    assert!(told.contains("key-providers: vault: away: "), "{told}");
+    readyz(control_plane, "/readyz?exclude=key-providers", "HTTP/1.1 200").await;
+    up(0).await;
+    kms.start_again().await.unwrap();
+    readyz(control_plane, "/readyz", "HTTP/1.1 200").await;
+    up(1).await;
+}
+
 #[tokio::test]
 async fn an_object_reaches_its_member_and_goes() {
+    let mut kms = KmsPlugin::start().await.unwrap();
     let testbed = Testbed::start().await.unwrap();
     let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("m1")).unwrap();
     let (on_host, kubeconfig) = (host.kubeconfig_path(), member.kubeconfig_path());
     done(&on_host, &["install", "--types", "configmaps"]).await;
-    done(&on_host, &["join", "m1", "--cluster-kubeconfig", kubeconfig.to_str().unwrap()]).await;
-    let control_plane = Daemon::start(on_host.clone(), &["run"]).await;
-
+    let config = testbed.folder().join("sealing.yaml");
+    let content = json!({"apiVersion": "fedd.io/v1", "kind": "SealingConfiguration",
+        "providers": [{"name": "vault", "kms": {"endpoint": kms.endpoint(), "timeoutSeconds": 2}}]});
+    std::fs::write(&config, content.to_string()).unwrap();
+    let flag = format!("--sealing-config={}", config.display());
     let client = host.client();
+    // Twice, so that there is a token that is sealed with another data key.
+    let join = ["join", "m1", "--cluster-kubeconfig", kubeconfig.to_str().unwrap(), &flag];
+    done(&on_host, &join).await;
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), "kube-federation-system");
+    let first = secrets.get("m1-token").await.unwrap();
+    done(&on_host, &join).await;
+    let control_plane = Daemon::start(on_host.clone(), &["run", &flag]).await;
+
     let clusters: Api<KubeFedCluster> = Api::namespaced(client.clone(), "kube-federation-system");
     let ready =
         await_condition(clusters, "m1", |c: Option<&KubeFedCluster>| c.is_some_and(KubeFedCluster::is_ready));
@@ -63,6 +117,8 @@ async fn an_object_reaches_its_member_and_goes() {
         "{}",
         String::from_utf8_lossy(&stderr)
     );
+
+    the_health_of_the_kms_is_told(&control_plane, &mut kms, &client, &first).await;
 
     federated_config_maps.delete("colours", &DeleteParams::default()).await.unwrap();
     within("the object is gone", await_condition(there, "colours", |c: Option<&ConfigMap>| c.is_none()))

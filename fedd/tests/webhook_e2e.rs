@@ -21,12 +21,12 @@ use fedd::webhook::certificate::{
     CertificateKeeper, CurrentCertificate, Lifetimes, SECRET_NAME, SharedAuthorities,
 };
 use fedd::webhook::{Limits, WebhookOptions};
-use federation_model::Settings;
+use federation_model::{Feature, Settings};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, WatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, WatchParams};
 use kube::runtime::wait::await_condition;
 use process::within;
 use rustls::pki_types::CertificateDer;
@@ -79,11 +79,15 @@ impl Host {
     }
 
     async fn webhook(&self) -> Webhook {
+        self.webhook_with(Settings::default()).await
+    }
+
+    async fn webhook_with(&self, settings: Settings) -> Webhook {
         let (stop, ready) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
         let run = fedd::webhook::run(
             self.bank.client.clone(),
             self.options.clone(),
-            Settings::default(),
+            settings,
             stop.clone(),
             ready.clone(),
         );
@@ -222,6 +226,61 @@ async fn bundle_of(client: &Client) -> Vec<u8> {
     let definition = definitions.get("federatedconfigmaps.types.kubefed.io").await.unwrap();
     let client_config = definition.spec.conversion.unwrap().webhook.unwrap().client_config.unwrap();
     client_config.ca_bundle.unwrap().0
+}
+
+/// With the gate `SealedCredentialsOnly`: readable tokens come no more into the federation's namespace, also while no
+/// webhook answers; all other Secrets do, without which the webhook could not come up again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readable_tokens_are_refused_where_they_have_to_be_sealed() {
+    let host = Host::start(Lifetimes::default()).await;
+    let secrets: Api<Secret> = Api::namespaced(host.bank.client.clone(), FEDERATION);
+    let secret = |name: &str, content: serde_json::Value| {
+        let mut secret = content;
+        secret["metadata"] = json!({"name": name});
+        serde_json::from_value::<Secret>(secret).unwrap()
+    };
+    let create = PostParams::default();
+    let readable = json!({"data": {"token": "dG9rZW4="}});
+    secrets.create(&create, &secret("of-old", readable.clone())).await.unwrap();
+    let gates = Settings::default().gates.with(Feature::SealedCredentialsOnly, true);
+    let settings = Settings { gates, ..Settings::default() };
+    let webhook = host.webhook_with(settings.clone()).await;
+
+    for (name, content) in
+        [("readable", readable.clone()), ("text", json!({"stringData": {"token": "token"}}))]
+    {
+        let error = secrets.create(&create, &secret(name, content)).await.unwrap_err().to_string();
+        assert!(
+            error.contains("data.token holds a readable token") && error.contains("fedd credentials seal"),
+            "{error}"
+        );
+    }
+    secrets.create(&create, &secret("sealed", json!({"data": {"sealed-token": "c2VhbGVk"}}))).await.unwrap();
+    secrets.create(&create, &secret("other", json!({"data": {"password": "eA=="}}))).await.unwrap();
+    // One that was there may be changed otherwise, and sealed; it does not get another token.
+    let merge = async |name: &str, patch: serde_json::Value| {
+        secrets.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await
+    };
+    merge("of-old", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+    assert!(merge("of-old", json!({"data": {"token": "b3RoZXI="}})).await.is_err());
+    merge("of-old", json!({"data": {"token": null, "sealed-token": "c2VhbGVk"}})).await.unwrap();
+    assert!(merge("of-old", json!({"data": {"token": "dG9rZW4="}})).await.is_err());
+    // Elsewhere tokens are nobody's business.
+    let elsewhere: Api<Secret> = Api::namespaced(host.bank.client.clone(), "default");
+    elsewhere.create(&create, &secret("readable", readable.clone())).await.unwrap();
+
+    webhook.stop().await;
+    assert!(secrets.create(&create, &secret("readable", readable)).await.is_err());
+    secrets.create(&create, &secret("meanwhile", json!({"data": {"password": "eA=="}}))).await.unwrap();
+    secrets.delete(SECRET_NAME, &DeleteParams::default()).await.unwrap();
+    let webhook = host.webhook_with(settings).await;
+    assert!(secrets.get_opt(SECRET_NAME).await.unwrap().is_some());
+    webhook.stop().await;
+    // With the gate off again, nothing is asked.
+    let webhook = host.webhook().await;
+    secrets.create(&create, &secret("readable", json!({"data": {"token": "dG9rZW4="}}))).await.unwrap();
+    webhook.stop().await;
+    drop(host.server);
 }
 
 /// Lives that are seconds long: three generations of authorities while requests, each of which needs a conversion and

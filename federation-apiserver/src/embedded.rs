@@ -189,6 +189,7 @@ impl EmbeddedServer {
             }
             None => store,
         };
+        metrics.follow_store(Arc::clone(&store));
         let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
         let catalog = Arc::new(Catalog::default());
         catalog.extend(builtin::resources(profile));

@@ -19,6 +19,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use revision_store::Store;
 
 use request::{Answered, Kind, LATENCY, Labels, ResourceLabels};
 pub(crate) use request::{Counted, LongRunning, Subject};
@@ -157,6 +158,11 @@ impl Metrics {
     /// Adds what the audit log has counted.
     pub(crate) fn follow_audit(&self, log: Log) {
         self.registry.lock().register_collector(Box::new(request::AuditLog(log)));
+    }
+
+    /// Adds how the store's writes share commits.
+    pub(crate) fn follow_store(&self, store: Arc<dyn Store>) {
+        self.registry.lock().register_collector(Box::new(store::StoreCommits(store)));
     }
 
     /// Whether the sender of a request was recognised.

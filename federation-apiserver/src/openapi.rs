@@ -3,6 +3,7 @@
 mod paths;
 mod schemas;
 mod v2;
+mod v2_protobuf;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,6 +19,7 @@ use crate::discovery::Described;
 pub struct OpenApi {
     documents: BTreeMap<String, Document>,
     v2: OnceLock<Bytes>,
+    v2_protobuf: OnceLock<Bytes>,
 }
 
 #[derive(Debug)]
@@ -30,7 +32,7 @@ struct Document {
 /// A document and the name of its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {
-    /// The document, in JSON.
+    /// The document.
     pub text: Bytes,
     /// Changes when the content does: the `hash` in its address, and its ETag.
     pub hash: String,
@@ -47,7 +49,7 @@ impl OpenApi {
             let hash = hash(&resources);
             (path, Document { resources, hash, text: OnceLock::new() })
         });
-        Self { documents: documents.collect(), v2: OnceLock::new() }
+        Self { documents: documents.collect(), v2: OnceLock::new(), v2_protobuf: OnceLock::new() }
     }
 
     /// `/openapi/v3`: where the documents are. An address names the content, so that a client can keep it for ever.
@@ -68,13 +70,22 @@ impl OpenApi {
 
     /// `/openapi/v2`, in JSON.
     pub fn v2(&self) -> Served {
-        let text = self.v2.get_or_init(|| {
-            let documents = self.documents.values();
-            bytes(&v2::document(documents.map(|document| v3(&document.resources))))
-        });
+        self.served(self.v2.get_or_init(|| bytes(&self.v2_document())))
+    }
+
+    /// `/openapi/v2`, in protobuf: the message `openapi.v2.Document` of gnostic.
+    pub fn v2_protobuf(&self) -> Served {
+        self.served(self.v2_protobuf.get_or_init(|| v2_protobuf::encode(&self.v2_document()).into()))
+    }
+
+    fn v2_document(&self) -> Value {
+        v2::document(self.documents.values().map(|document| v3(&document.resources)))
+    }
+
+    fn served(&self, content: &Bytes) -> Served {
         let mut hasher = DefaultHasher::new();
         self.documents.values().for_each(|document| document.hash.hash(&mut hasher));
-        Served { text: text.clone(), hash: format!("{:016X}", hasher.finish()) }
+        Served { text: content.clone(), hash: format!("{:016X}", hasher.finish()) }
     }
 }
 

@@ -5,7 +5,7 @@
 mod accept;
 mod options;
 
-pub use accept::{Accept, Representation};
+pub use accept::{Accept, OPENAPI_PROTOBUF, Representation};
 pub use options::{DeleteOptions, FieldValidation, ListOptions, VersionMatch, WriteOptions};
 pub(crate) use options::{Query, check_version};
 

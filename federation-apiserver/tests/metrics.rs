@@ -1,6 +1,12 @@
 //! `/metrics` of a server of this process: who may read it, and what is in it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is missing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test fails where something is missing"
+)]
 
 use std::sync::Arc;
 
@@ -11,7 +17,7 @@ use federation_apiserver::metrics::Exposition;
 use federation_apiserver::{EmbeddedServer, Options, Secrets};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
-use revision_store::MemoryStore;
+use revision_store::SqliteStore;
 
 struct Beside;
 
@@ -36,7 +42,9 @@ async fn ask(server: &EmbeddedServer, user: &str, method: &str, path: &str, body
 #[tokio::test]
 async fn requests_watches_and_objects_are_counted_by_what_is_served() {
     let secrets = Secrets::generate(jiff::Timestamp::now()).unwrap();
-    let options = Options::new(Arc::new(MemoryStore::new()), Profile::Federation, secrets);
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
+    let options = Options::new(Arc::new(store), Profile::Federation, secrets);
     let options = Options { metrics: vec![Arc::new(Beside)], accounts: false, ..options };
     let server = EmbeddedServer::start(options).await.unwrap();
 
@@ -79,6 +87,14 @@ async fn requests_watches_and_objects_are_counted_by_what_is_served() {
         assert!(text.lines().any(|one| one == line), "{line}\n{text}");
     }
     assert!(text.contains("revision_store_duration_seconds_count{operation=\"write\"}"));
+    let number = |name: &str| -> u64 {
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}\n{text}"));
+        line.trim().parse::<f64>().unwrap() as u64
+    };
+    let commits = number("revision_store_commit_writes_count");
+    assert_eq!(number("revision_store_commit_writes_bucket{le=\"512.0\"}"), commits);
+    assert!(commits > 0 && number("revision_store_commit_writes_sum") >= commits);
     assert!(!text.contains("example.com"), "names that are not served make no series");
     assert!(text.ends_with("# EOF\n"));
     server.stop().await;

@@ -116,5 +116,15 @@ pub const TARGETS: &[Target] = &[
         run: targets::decode::annotation_globs,
         words: &["*", "**", "?", "{", "}", "[", "!", "/", ",", "\n"],
     },
+    Target {
+        name: "tunnel_frames",
+        run: targets::tunnel::frames,
+        words: &["\x08\x01", "\x08\x04\"", "\x08\x40", "\x08\x42", "\x02", "\x04", "\x09"],
+    },
+    Target {
+        name: "tunnel_messages",
+        run: targets::tunnel::messages,
+        words: &["\0\0\0\0\x02", "\x01", "\x08\x04\"", "\0\0\x04\x01\x04", "\x41\x03%2F", "\x7f", "\x3f"],
+    },
     Target { name: "token", run: targets::decode::token, words: &["eyJ", ".", "=", "-", "_"] },
 ];

@@ -6,6 +6,7 @@ pub(crate) mod patch;
 pub(crate) mod request;
 pub(crate) mod schema;
 pub(crate) mod select;
+pub(crate) mod tunnel;
 
 use serde_json::Value;
 

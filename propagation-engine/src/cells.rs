@@ -192,6 +192,9 @@ impl Cells {
     }
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<(), ApiFailure> {
+        if !self.core.acts_in(key.namespace.as_deref().unwrap_or_default()) {
+            return Ok(());
+        }
         let Some((cell, cluster, labels, derived)) = ({
             let state = self.state.read();
             state.cells.get(key).map(|cell| {

@@ -11,14 +11,14 @@
 //! A lane's work item is a name, not an action: the plan is made when its turn comes, from what is known then. So
 //! nothing stale is ever carried out, and a member that hangs delays nothing but its own lane.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
 use federation_model::{Feature, NAMESPACES_TYPE_CONFIG, ObjectKey, Scope, Settings};
 use parking_lot::RwLock;
-use tenancy::ScopeKeys;
+use tenancy::{ScopeKeys, Shard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
@@ -29,6 +29,7 @@ use crate::observed::Sync;
 use crate::ports::{Chance, Clock, Host, MayWrite, Member};
 use crate::queue::Priority;
 use crate::registry::{ClusterInfo, Clusters, NamespaceInfo, ServerId};
+use crate::rights::advice;
 use crate::selection::{NamespaceGate, Selection};
 use crate::status::ClusterView;
 use crate::telemetry::Telemetry;
@@ -52,6 +53,7 @@ pub struct Ports {
 pub struct Core {
     pub(crate) settings: Settings,
     pub(crate) ports: Ports,
+    shard: Shard,
     scope_keys: ScopeKeys,
     clusters: RwLock<Arc<Clusters>>,
     namespaces: RwLock<HashMap<String, Arc<NamespaceInfo>>>,
@@ -64,14 +66,16 @@ pub struct Core {
 }
 
 impl Core {
-    /// A heart that knows of nothing yet.
-    pub fn new(settings: Settings, ports: Ports) -> Arc<Self> {
+    /// A heart that knows of nothing yet. It acts for the scopes of one shard; the hearts of the others, in this process
+    /// or elsewhere, for the others.
+    pub fn new(settings: Settings, shard: Shard, ports: Ports) -> Arc<Self> {
         Arc::new(Self {
             scope_keys: ScopeKeys {
                 tenant: settings.tenant_label.clone(),
                 workspace_group: settings.workspace_group_label.clone(),
             },
             settings,
+            shard,
             ports,
             clusters: RwLock::default(),
             namespaces: RwLock::default(),
@@ -108,9 +112,41 @@ impl Core {
         self.members.get(cluster).map(|m| m.clone())
     }
 
-    /// A cluster is so, with this access.
+    /// The shard that it acts for.
+    pub fn shard(&self) -> Shard {
+        self.shard
+    }
+
+    /// Whether a scope is of its shard. With tenant isolation off there are no scopes, and shard 0 has everything.
+    pub fn acts_for(&self, scope: &tenancy::Scope) -> bool {
+        let scoped = self.settings.gates.is_on(Feature::TenantIsolation);
+        if scoped { self.shard.has(scope) } else { self.shard.is_first() }
+    }
+
+    /// Whether a namespace is of its shard. Until its labels are told of nobody knows, and it is nobody's.
+    pub(crate) fn acts_in(&self, namespace: &str) -> bool {
+        let has = |info: &Arc<NamespaceInfo>| self.acts_for(&self.scope_keys.of_labels(&info.labels));
+        self.shard.is_whole() || self.namespaces.read().get(namespace).is_some_and(has)
+    }
+
+    /// Whether an object's finalizer and status are this engine's. Members need no such question: an object reaches
+    /// clusters of its scope alone, and the engine knows only those of its shard.
+    pub(crate) fn acts_on(&self, selection: &Selection) -> bool {
+        let namespace = selection.entry.key.namespace.as_deref();
+        self.shard.is_whole()
+            || namespace.is_none_or(|name| self.namespaces.read().contains_key(name))
+                && self.acts_for(selection.scope.as_ref().unwrap_or(&tenancy::Scope::Shared))
+    }
+
+    /// A cluster is so, with this access. One of another shard is as if it were not there.
     pub fn set_cluster(self: &Arc<Self>, cluster: ClusterInfo, member: Option<Arc<dyn Member>>) {
         let name = cluster.name.clone();
+        if !self.acts_for(&cluster.scope) {
+            if self.clusters().get(&name).is_some() {
+                self.remove_cluster(&name);
+            }
+            return;
+        }
         match member {
             Some(member) => self.members.insert(name.clone(), member),
             None => self.members.remove(&name).map(|(_, m)| m),
@@ -298,6 +334,19 @@ impl Core {
         })
     }
 
+    /// What the member of a cluster forbids of what its types take, for people: nothing if it forbids nothing.
+    pub(crate) fn missing_rights(&self, cluster: &str) -> Option<String> {
+        let cluster = self.clusters().get(cluster)?.clone();
+        let server = cluster.server.as_ref()?;
+        let mut refused = BTreeMap::new();
+        self.each_type(|ty| {
+            refused.extend(ty.cache(server).refusal().map(|words| (ty.ty.name.clone(), words)));
+        });
+        let words = refused.values().next()?;
+        let types = refused.keys().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+        Some(format!("the federation may not list and watch {types} there: {words}; {}", advice(&cluster)))
+    }
+
     /// Items that wait, per lane and per type's host stage.
     pub fn queue_lengths(&self) -> Vec<(String, usize)> {
         let lanes = self.lanes.iter().map(|l| (format!("lane/{}", l.key()), l.len()));
@@ -369,6 +418,9 @@ impl Core {
             self.fan_out_orphan(ty, key, priority);
             return;
         };
+        if !self.acts_on(&selection) {
+            return;
+        }
         ty.queue.push(key.clone(), priority);
         if !selection.entry.has_finalizer() {
             return; // members are written to only once it is there

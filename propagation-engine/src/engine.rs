@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
 use federation_model::{
-    Cell, ControllerState, Feature, FederatedTypeConfig, FederatedTypeConfigStatus, KubeFedCluster, Mode,
+    Cell, ControllerState, Feature, FederatedTypeConfig, FederatedTypeConfigStatus, KubeFedCluster,
     ObjectKey, Scope, Settings, finalizer,
 };
 use futures::stream::{BoxStream, SelectAll};
@@ -17,13 +17,14 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 use serde_json::json;
+use tenancy::Shard;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use self::credentials::{Answer, Credentials};
 use crate::cells::Cells;
 use crate::core::{Core, Ports};
-use crate::federated_type::FederatedType;
+use crate::federated_type::{FederatedType, is_out_of_scope, is_propagated};
 use crate::kube_ports::{
     AccessError, Dialer, KubeHost, KubeMember, MemberAccess, OpenSealed, SystemClock, Timeouts, events,
 };
@@ -40,6 +41,9 @@ pub struct EngineOptions {
     pub namespace: String,
     /// Settings.
     pub settings: Settings,
+    /// The scopes that it acts for: their objects, clusters and cells. [`Shard::WHOLE`] for an engine that is alone.
+    /// Several engines may run at once if their shards are of the same number of shards, each with a claim of its own.
+    pub shard: Shard,
     /// How long members may take.
     pub timeouts: Timeouts,
     /// Makes the connections to members that are reached by tunnel. Without, such a member is not reached, and its
@@ -89,7 +93,7 @@ impl Engine {
             telemetry: options.telemetry.clone(),
             may_write: options.may_write.clone(),
         };
-        Self { core: Core::new(options.settings.clone(), ports), options, opener: None }
+        Self { core: Core::new(options.settings.clone(), options.shard, ports), options, opener: None }
     }
 
     /// With somebody who opens credentials that are sealed. What he opens stays in memory.
@@ -195,6 +199,7 @@ impl Shell {
                 clock,
                 options.telemetry.clone(),
                 options.may_write.clone(),
+                core.clone(),
                 stop,
             ),
             options,
@@ -287,10 +292,12 @@ impl Shell {
             Event::Namespace(event) => {
                 for (key, object) in self.listed.step("Namespace", event) {
                     let labels = object.map(|o| o.labels().clone());
+                    // First to the core: whose the cells are is asked there.
+                    let info = labels.clone().map(|labels| NamespaceInfo { labels });
+                    self.core.set_namespace(&key.name, info);
                     if let Some(cells) = &self.cells {
-                        cells.namespace(&key.name, labels.clone());
+                        cells.namespace(&key.name, labels);
                     }
-                    self.core.set_namespace(&key.name, labels.map(|labels| NamespaceInfo { labels }));
                 }
                 self.listed.namespaces |= self.listed.known.contains_key("Namespace");
             }
@@ -350,6 +357,10 @@ impl Shell {
         if let Some(cells) = &self.cells {
             cells.cluster(&name, Some(cluster.clone()));
         }
+        if !self.core.acts_for(&self.core.scope_keys().of_labels(cluster.labels())) {
+            self.leave_cluster(&name);
+            return;
+        }
         self.clusters.insert(name.clone(), cluster.clone());
         if !self.listed.secrets && !self.listed.known.contains_key("Secret") {
             return; // comes again when the credentials are known
@@ -397,7 +408,8 @@ impl Shell {
     fn access(&self, cluster: &KubeFedCluster) -> Result<MemberAccess, String> {
         let secret = &cluster.spec.secret_ref.name;
         if let Some(opened) = self.credentials.of(secret) {
-            return opened.map(|token| MemberAccess::with_token(cluster, token)).map_err(str::to_owned);
+            let token = opened.map_err(str::to_owned)?;
+            return MemberAccess::with_token(cluster, token).map_err(|error| error.to_string());
         }
         let access = MemberAccess::of(cluster, self.secrets.get(secret)).map_err(|e| e.to_string())?;
         if self.options.settings.gates.is_on(Feature::SealedCredentialsOnly) {
@@ -407,12 +419,19 @@ impl Shell {
     }
 
     fn remove_cluster(&mut self, name: &str) {
-        info!(cluster = name, "cluster left the federation");
-        self.clusters.remove(name);
-        self.members.remove(name);
         if let Some(cells) = &self.cells {
             cells.cluster(name, None);
         }
+        self.leave_cluster(name);
+    }
+
+    /// A cluster has left the federation, or is another shard's.
+    fn leave_cluster(&mut self, name: &str) {
+        if self.clusters.remove(name).is_none() {
+            return;
+        }
+        info!(cluster = name, "cluster left");
+        self.members.remove(name);
         self.prober.untrack(name);
         self.core.remove_cluster(name);
     }
@@ -420,14 +439,9 @@ impl Shell {
     /// Starts, restarts or stops a type, and says so in its config's status.
     async fn settle_type(&mut self, name: &str) {
         let Some(config) = self.configs.get(name).cloned() else { return };
-        let gates = &self.options.settings.gates;
-        let skipped = self.options.settings.scope == Scope::Namespaced
-            && config.spec.target_type.scope == Scope::Cluster
-            && !config.is_namespaces();
-        let wanted = config.metadata.deletion_timestamp.is_none()
-            && config.spec.propagation == Mode::Enabled
-            && gates.is_on(Feature::PushReconciler)
-            && !skipped;
+        let settings = &self.options.settings;
+        let skipped = is_out_of_scope(&config, settings);
+        let wanted = is_propagated(&config, settings);
         let mut message = None;
         if !wanted {
             self.core.stop_type(name);
@@ -440,7 +454,7 @@ impl Shell {
         } else if !self.is_ready_for_types() {
             return; // comes again
         } else if self.running.get(name) != Some(&config.spec) {
-            match FederatedType::compile(&config, gates) {
+            match FederatedType::compile(&config, &settings.gates) {
                 Ok(ty) => {
                     self.core.start_type(ty);
                     self.running.insert(name.to_owned(), config.spec.clone());
@@ -465,7 +479,8 @@ impl Shell {
     }
 
     async fn tell_type(&self, config: &FederatedTypeConfig, message: Option<String>) {
-        if !self.core.may_write() {
+        // What is of no scope is shard 0's.
+        if !self.options.shard.is_first() || !self.core.may_write() {
             return;
         }
         let name = config.name_any();

@@ -18,6 +18,7 @@ use crate::plan::{Decision, Recorded, TargetPlan, update_of};
 use crate::ports::{ApiFailure, FIELD_MANAGER, Member, NamedObserved, Notice};
 use crate::registry::ClusterInfo;
 use crate::retry::Breaker;
+use crate::rights;
 use crate::selection::Selection;
 use crate::type_state::TypeState;
 
@@ -176,14 +177,27 @@ async fn carry_out(
 pub(crate) async fn release_orphan(core: &Arc<Core>, lane: &Lane, ty: &TypeState, key: &ObjectKey) -> bool {
     let clusters = core.clusters();
     let cache = ty.cache(&lane.server);
-    let mut ok = true;
-    for cluster in clusters.on(&lane.server).iter().filter(|c| c.ready && core.may_write()) {
-        let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
-        // To a cell with name templates, the same object may be that of another federated one.
-        let is_anyones = || core.origins(ty, &lane.server, &target).iter().any(|key| ty.entry(key).is_some());
-        if cache.get(&target).is_none() || is_anyones() {
-            continue;
+    let target_on = |cluster: &ClusterInfo| cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
+    // To a cell with name templates, the same object may be that of another federated one.
+    let is_anyones =
+        |target: &ObjectKey| core.origins(ty, &lane.server, target).iter().any(|key| ty.entry(key).is_some());
+    let mut held = clusters.on(&lane.server).to_vec();
+    held.retain(|c| c.ready && cache.get(&target_on(c)).is_some_and(|_| !is_anyones(&target_on(c))));
+    if held.is_empty() {
+        return true;
+    }
+    // The engine of another shard may have written it for an object that this one's watch has not told of yet.
+    match core.ports.host.has(&ty.ty.federated, key).await {
+        Ok(false) => {}
+        Ok(true) => return true,
+        Err(failure) => {
+            debug!(object = %key, %failure, "cannot ask whether there is a federated object");
+            return false;
         }
+    }
+    let mut ok = true;
+    for cluster in held.iter().filter(|_| core.may_write()) {
+        let target = target_on(cluster);
         let Some(member) = core.member(&cluster.name) else { continue };
         info!(cluster = cluster.name, target = %target, "no federated object: the managed label is removed");
         match member.remove_label(&ty.ty.target, &target).await {
@@ -379,11 +393,12 @@ impl Errand<'_> {
     fn failed(&self, operation: Operation, failure: &ApiFailure) -> Result {
         self.notice(operation, Some(failure));
         debug!(cluster = self.cluster.name, target = %self.target, operation = operation.name(), %failure, "failed");
+        let mut message = failure.to_string();
+        if failure.lacks_rights() {
+            message = format!("{message}; {}", rights::advice(self.cluster));
+        }
         Result {
-            outcome: Outcome::Problem {
-                reason: operation.failure_reason(failure),
-                message: failure.to_string(),
-            },
+            outcome: Outcome::Problem { reason: operation.failure_reason(failure), message },
             recorded: None,
             again: Again::AfterBackoff,
         }

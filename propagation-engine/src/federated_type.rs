@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annotation_policy::{AnnotationPolicy, PatternError};
-use federation_model::{Feature, FeatureGates, FederatedTypeConfig, Mode, ObjectKey, Scope};
+use federation_model::{Feature, FeatureGates, FederatedTypeConfig, Mode, ObjectKey, Scope, Settings};
 use kube::ResourceExt as _;
 use kube::core::ApiResource;
 
@@ -69,4 +69,19 @@ impl FederatedType {
             collect_status,
         })
     }
+}
+
+/// Whether a type is of a scope that a control plane does not propagate: it has one namespace, and the type has none.
+pub fn is_out_of_scope(config: &FederatedTypeConfig, settings: &Settings) -> bool {
+    settings.scope == Scope::Namespaced
+        && config.spec.target_type.scope == Scope::Cluster
+        && !config.is_namespaces()
+}
+
+/// Whether a control plane with these settings is to propagate a type (its config with the defaults filled in).
+pub fn is_propagated(config: &FederatedTypeConfig, settings: &Settings) -> bool {
+    config.metadata.deletion_timestamp.is_none()
+        && config.spec.propagation == Mode::Enabled
+        && settings.gates.is_on(Feature::PushReconciler)
+        && !is_out_of_scope(config, settings)
 }

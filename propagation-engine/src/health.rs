@@ -122,30 +122,47 @@ pub fn after_check(
     status
 }
 
-/// Condition of a cluster whose sealed credentials cannot be opened now. While it was opened before, it works on.
-pub const CREDENTIALS_UNAVAILABLE: &str = "CredentialsUnavailable";
+/// What may be wrong with a cluster whatever its health checks say: each a condition of its own, there while it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its sealed credentials cannot be opened now. While they were opened before, it works on.
+    CredentialsUnavailable,
+    /// Its member forbids something that the federated types take.
+    RightsMissing,
+}
 
-/// Says in a status, or says no more, that the cluster's credentials cannot be opened.
-pub fn with_credentials(
+impl Trouble {
+    /// Type and reason of the condition.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::CredentialsUnavailable => ("CredentialsUnavailable", "SealedCredentialsNotOpened"),
+            Self::RightsMissing => ("RightsMissing", "Forbidden"),
+        }
+    }
+}
+
+/// Says in a status what is wrong with the cluster, or says it no more.
+pub fn with_trouble(
     previous: Option<&KubeFedClusterStatus>,
     status: &mut KubeFedClusterStatus,
-    trouble: Option<&str>,
+    trouble: Trouble,
+    message: Option<&str>,
     now: Timestamp,
 ) {
-    status.conditions.retain(|condition| condition.type_ != CREDENTIALS_UNAVAILABLE);
-    let Some(trouble) = trouble else { return };
+    let (type_, reason) = trouble.words();
+    status.conditions.retain(|condition| condition.type_ != type_);
+    let Some(message) = message else { return };
     let now = seconds(now);
-    let before =
-        previous.into_iter().flat_map(|p| &p.conditions).find(|c| c.type_ == CREDENTIALS_UNAVAILABLE);
+    let before = previous.into_iter().flat_map(|p| &p.conditions).find(|c| c.type_ == type_);
     status.conditions.push(ClusterCondition {
-        type_: CREDENTIALS_UNAVAILABLE.to_owned(),
+        type_: type_.to_owned(),
         status: "True".to_owned(),
         last_transition_time: before
             .and_then(|condition| condition.last_transition_time.clone())
             .or_else(|| Some(now.clone())),
         last_probe_time: now,
-        reason: Some("SealedCredentialsNotOpened".to_owned()),
-        message: Some(trouble.to_owned()),
+        reason: Some(reason.to_owned()),
+        message: Some(message.to_owned()),
     });
 }
 
@@ -188,18 +205,23 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_do_not_open_are_a_condition_beside_the_others() {
+    fn troubles_are_conditions_beside_the_others() {
         let mut run = Run::default();
         let first = after_check(None, &mut run, &ok(), THRESHOLDS, Timestamp::UNIX_EPOCH);
+        let (away, refused) = (Trouble::CredentialsUnavailable, Trouble::RightsMissing);
         let mut second = first.clone();
-        with_credentials(Some(&first), &mut second, Some("kms is away"), Timestamp::UNIX_EPOCH);
-        assert_eq!((state_of(&second), second.conditions.len()), ("ready", 2));
+        with_trouble(Some(&first), &mut second, away, Some("kms is away"), Timestamp::UNIX_EPOCH);
+        with_trouble(Some(&first), &mut second, refused, Some("no widgets"), Timestamp::UNIX_EPOCH);
+        assert_eq!((state_of(&second), second.conditions.len()), ("ready", 3));
         let mut third = second.clone();
         let later = Timestamp::from_second(1000).unwrap();
-        with_credentials(Some(&second), &mut third, Some("kms is away"), later);
+        with_trouble(Some(&second), &mut third, away, Some("kms is away"), later);
+        with_trouble(Some(&second), &mut third, refused, Some("no widgets"), later);
         assert!(!is_news(Some(&second), &third, false), "the time of the transition stays");
         let mut fourth = third.clone();
-        with_credentials(Some(&third), &mut fourth, None, later);
+        with_trouble(Some(&third), &mut fourth, away, None, later);
+        assert_eq!(fourth.conditions.last().map(|c| c.type_.as_str()), Some("RightsMissing"));
+        with_trouble(Some(&third), &mut fourth, refused, None, later);
         assert_eq!(fourth.conditions, first.conditions);
     }
 

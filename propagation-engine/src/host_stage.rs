@@ -52,14 +52,14 @@ async fn follow(core: &Arc<Core>, ty: &Arc<TypeState>) {
         match event {
             WatchEvent::Restarted => listed.clear(),
             WatchEvent::Listed(object) => {
-                if is_ours(core, ty, &object) {
+                if is_meant(core, ty, &object) {
                     let (key, change) = ty.apply(object, &core.settings.gates);
                     listed.insert(key.clone());
                     changed(core, ty, &key, change);
                 }
             }
             WatchEvent::Applied(object) => {
-                if is_ours(core, ty, &object) {
+                if is_meant(core, ty, &object) {
                     let (key, change) = ty.apply(object, &core.settings.gates);
                     changed(core, ty, &key, change);
                 }
@@ -97,12 +97,15 @@ async fn follow(core: &Arc<Core>, ty: &Arc<TypeState>) {
 }
 
 /// Whether an object is one to act on. A `FederatedNamespace` stands for the namespace that it is in.
-fn is_ours(core: &Core, ty: &TypeState, object: &federation_model::FederatedObject) -> bool {
+fn is_meant(core: &Core, ty: &TypeState, object: &federation_model::FederatedObject) -> bool {
     if !ty.ty.namespaces {
         return true;
     }
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
     if name != namespace {
+        if !core.acts_in(&namespace) {
+            return false;
+        }
         core.ports.host.notice(Notice {
             ty: ty.ty.federated.clone(),
             key: ObjectKey::of(&object.metadata),
@@ -141,7 +144,11 @@ fn changed(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey, change: HostC
 
 /// Shows, on the object, what its template says and members do not get.
 fn warn_of_withheld(core: &Core, ty: &TypeState, key: &ObjectKey) {
-    let Some(entry) = ty.entry(key).filter(|e| !e.is_deleting()) else { return };
+    let Some(selection) = core.selection(ty, key).filter(|s| core.acts_on(s)) else { return };
+    let entry = selection.entry;
+    if entry.is_deleting() {
+        return;
+    }
     for warning in crate::render::warnings(&entry.object, &ty.ty.policy) {
         core.ports.host.notice(Notice {
             ty: ty.ty.federated.clone(),
@@ -170,6 +177,9 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
         }
         return;
     };
+    if !core.acts_on(&selection) {
+        return;
+    }
     let entry = &selection.entry;
     let result = if entry.is_deleting() {
         if !entry.has_finalizer() {

@@ -1,19 +1,23 @@
 //! The real ports: Kubernetes API servers, through kube's client.
 
 mod connect;
+mod destination;
 mod dial;
 mod dialled_client;
 mod host;
 mod member;
 mod notices;
 mod sealed;
+mod token;
 mod versions;
 
 pub use self::connect::{AccessError, MemberAccess, Timeouts};
+pub use self::destination::destination;
 pub use self::dial::{DialError, Dialer, Dialled};
 pub use self::host::KubeHost;
 pub use self::member::KubeMember;
 pub use self::sealed::{NotOpened, OpenSealed, SEALED_TOKEN_KEY, sealed_token};
+pub use self::token::Token;
 
 use std::time::Duration;
 

@@ -23,6 +23,7 @@ use crate::ports::{Member, WatchEvent};
 use crate::queue::{Priority, WorkQueue};
 use crate::registry::ServerId;
 use crate::retry::{Breaker, backoff};
+use crate::rights;
 use crate::type_state::TypeState;
 
 /// A type's name and an object's.
@@ -139,7 +140,11 @@ impl Lane {
         }
         let cache = ty.cache(&self.server);
         let Some(selection) = core.selection(ty, key) else {
-            return release_orphan(core, self, ty, key).await;
+            let released = release_orphan(core, self, ty, key).await;
+            if !released {
+                self.queue.push_after((ty.ty.name.clone(), key.clone()), backoff(1, &core.ports.chance));
+            }
+            return released;
         };
         let mut on = core.candidates(ty, &selection);
         on.retain(|c| c.server.as_ref() == Some(&self.server));
@@ -152,7 +157,10 @@ impl Lane {
             Sync::Failing(words) => {
                 ty.with_work(key, |work| {
                     for cluster in on.iter().filter(|c| selection.selects(c)) {
-                        let message = format!("its {} cannot be listed: {words}", ty.ty.target.plural);
+                        let mut message = format!("its {} cannot be listed: {words}", ty.ty.target.plural);
+                        if cache.refusal().is_some() {
+                            message = format!("{message}; {}", rights::advice(cluster));
+                        }
                         work.clusters.entry(cluster.name.clone()).or_default().outcome =
                             Some(Outcome::Problem { reason: reason::CACHED_RETRIEVAL_FAILED, message });
                     }
@@ -295,7 +303,12 @@ impl Lane {
                         core.fan_out_server(ty, &self.server);
                     }
                 }
-                WatchEvent::Failed(failure) => self.list_fails(core, ty, &failure.to_string()),
+                WatchEvent::Failed(failure) => {
+                    if failure.lacks_rights() {
+                        cache.forbidden(&failure.to_string());
+                    }
+                    self.list_fails(core, ty, &failure.to_string());
+                }
             }
         }
     }

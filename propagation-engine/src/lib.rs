@@ -2,7 +2,7 @@
 //!
 //! | layer | modules | does |
 //! | --- | --- | --- |
-//! | decisions, pure | [`plan`], [`selection`], [`render`], [`overrides`], [`retain`], [`version`], [`version_record`], [`status`], [`contest`], [`health`], [`cells`] | values in, values out |
+//! | decisions, pure | [`plan`], [`selection`], [`render`], [`overrides`], [`retain`], [`version`], [`version_record`], [`status`], [`contest`], [`health`], [`rights`], [`cells`] | values in, values out |
 //! | state | [`entry`], [`observed`], [`registry`], [`type_state`], [`queue`], [`retry`] | what is known, what waits |
 //! | heart | [`core`], `lane`, `execute`, `host_stage` | one lane per member API server; effects through [`ports`] |
 //! | shell | [`engine`], `prober`, [`kube_ports`] | a real host, real members |
@@ -31,6 +31,7 @@ pub mod registry;
 pub mod render;
 pub mod retain;
 pub mod retry;
+pub mod rights;
 pub mod selection;
 pub mod status;
 pub mod telemetry;

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use federation_model::{ObjectKey, label};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use parking_lot::RwLock;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::registry::ServerId;
 use crate::retain::{Retained, RetainedKind};
@@ -154,7 +156,13 @@ struct CacheState {
     objects: HashMap<ObjectKey, Kept>,
     epoch: Epoch,
     sync: Sync,
+    /// The server's words when it last forbade to list or watch, and when that was.
+    forbidden: Option<(String, Instant)>,
 }
+
+/// How long a server's word that something is forbidden counts: a watch that is refused is tried again every 30 s at the
+/// latest (kube's back-off), and one that is taken up again tells nothing until an object changes.
+const FORBIDDEN_FOR: Duration = Duration::from_secs(90);
 
 /// Counts full lists, to tell objects that a list left out from objects that we wrote after it began.
 type Epoch = u64;
@@ -228,6 +236,7 @@ impl ObservedCache {
     pub fn synced(&self) -> LeftOut {
         let mut state = self.state.write();
         state.sync = Sync::Synced;
+        state.forbidden = None;
         let epoch = state.epoch;
         let mut left_out = LeftOut::default();
         for (key, kept) in state.objects.iter().filter(|(_, kept)| kept.seen < epoch) {
@@ -252,6 +261,21 @@ impl ObservedCache {
         }
         state.sync = failing;
         true
+    }
+
+    /// The server forbids to list or watch.
+    pub fn forbidden(&self, words: &str) {
+        self.state.write().forbidden = Some((words.to_owned(), Instant::now()));
+    }
+
+    /// The server's words, if it forbids to list or watch.
+    pub fn refusal(&self) -> Option<String> {
+        let state = self.state.read();
+        state
+            .forbidden
+            .as_ref()
+            .filter(|(_, at)| at.elapsed() < FORBIDDEN_FOR)
+            .map(|(words, _)| words.clone())
     }
 
     /// A list or a watch shows an object in this state; answers what it was before when the state is news.

@@ -57,6 +57,12 @@ impl ApiFailure {
         matches!(self, Self::Refused { code: 409, reason, .. } if reason != "AlreadyExists")
     }
 
+    /// The credentials may not do it. Admission refuses with the same code, and with other words.
+    pub fn lacks_rights(&self) -> bool {
+        matches!(self, Self::Refused { code: 403, message, .. }
+            if OF_THE_AUTHORIZER.iter().any(|words| message.contains(words)))
+    }
+
     /// The server as a whole is in trouble, rather than this object: other requests are likely to fail too.
     ///
     /// A webhook of the member that fails or refuses is not: it concerns the objects that it is asked about, whatever
@@ -71,6 +77,12 @@ impl ApiFailure {
         }
     }
 }
+
+/// kube-apiserver's words when its authorizer refuses (`k8s.io/apiserver`, package `endpoints/handlers/responsewriters`:
+/// `User "u" cannot create resource "configmaps" ...`), and when somebody gives rights that they do not have
+/// (`k8s.io/kubernetes`, package `registry/rbac/validation`).
+const OF_THE_AUTHORIZER: [&str; 2] =
+    ["\" cannot ", "is attempting to grant RBAC permissions not currently held"];
 
 /// kube-apiserver's words when an admission webhook cannot be called or refuses (`k8s.io/apiserver`, package
 /// `admission/plugin/webhook/errors`), and when a conversion webhook fails (`k8s.io/apiextensions-apiserver`, package
@@ -173,6 +185,8 @@ pub struct Notice {
 pub trait Host: Send + Sync + 'static {
     /// Lists and watches the federated objects of a type, in the cluster form.
     fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<FederatedObject>>;
+    /// Whether an object is there, now: asked where a watch that lags would mislead.
+    fn has(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<bool, ApiFailure>>;
     /// Applies a JSON merge patch to an object; answers the result.
     fn patch(
         &self,
@@ -233,6 +247,25 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn missing_rights_are_told_from_what_admission_refuses() {
+        let lacks = |code, message: &str| {
+            let (reason, message) = ("Forbidden".to_owned(), message.to_owned());
+            ApiFailure::Refused { code, reason, message }.lacks_rights()
+        };
+        assert!(lacks(
+            403,
+            "configmaps is forbidden: User \"u\" cannot list resource \"configmaps\" in API group \"\" at the cluster scope"
+        ));
+        assert!(lacks(
+            403,
+            "roles.rbac.authorization.k8s.io \"r\" is forbidden: user \"u\" (groups=[\"g\"]) is attempting to grant RBAC \
+             permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"get\"]}"
+        ));
+        assert!(!lacks(403, "pods \"p\" is forbidden: exceeded quota: q"));
+        assert!(!lacks(409, "User \"u\" cannot"));
+    }
 
     #[test]
     fn a_failing_webhook_is_not_the_servers_trouble() {

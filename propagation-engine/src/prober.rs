@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::health::{Finding, Run, Thresholds, after_check, is_news, state_of, with_credentials};
+use crate::core::Core;
+use crate::health::{Finding, Run, Thresholds, Trouble, after_check, is_news, state_of, with_trouble};
 use crate::ports::{ApiFailure, Clock, MayWrite, Member};
 use crate::telemetry::Telemetry;
 
@@ -30,6 +31,8 @@ pub(crate) struct Prober {
     clock: Arc<dyn Clock>,
     telemetry: Arc<dyn Telemetry>,
     may_write: MayWrite,
+    /// Knows what members forbid.
+    core: Arc<Core>,
     stop: CancellationToken,
     tasks: TaskTracker,
     groups: Mutex<HashMap<GroupKey, Group>>,
@@ -69,6 +72,7 @@ struct Tracked {
 }
 
 impl Prober {
+    #[allow(clippy::too_many_arguments, reason = "called from one place, which has them all in hand")]
     pub(crate) fn new(
         client: Client,
         namespace: &str,
@@ -76,6 +80,7 @@ impl Prober {
         clock: Arc<dyn Clock>,
         telemetry: Arc<dyn Telemetry>,
         may_write: MayWrite,
+        core: Arc<Core>,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -84,6 +89,7 @@ impl Prober {
             clock,
             telemetry,
             may_write,
+            core,
             stop,
             tasks: TaskTracker::new(),
             groups: Mutex::default(),
@@ -209,8 +215,14 @@ impl Prober {
                     thresholds,
                     self.clock.now(),
                 );
-                let trouble = self.unopened.lock().get(name).cloned();
-                with_credentials(tracked.status.as_ref(), &mut status, trouble.as_deref(), self.clock.now());
+                let troubles = [
+                    (Trouble::CredentialsUnavailable, self.unopened.lock().get(name).cloned()),
+                    (Trouble::RightsMissing, self.core.missing_rights(name)),
+                ];
+                for (trouble, words) in troubles {
+                    let before = tracked.status.as_ref();
+                    with_trouble(before, &mut status, trouble, words.as_deref(), self.clock.now());
+                }
                 self.telemetry.probed(name, state_of(&status), started.elapsed());
                 let refresh = tracked.written.is_none_or(|w| w.elapsed() >= REFRESH);
                 is_news(tracked.status.as_ref(), &status, refresh).then(|| (name.clone(), status))

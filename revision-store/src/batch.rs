@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{Entry, Event, EventKind, Revision, Write, WriteError, step::step};
+use crate::{Entry, Event, Revision, Write, WriteError, step::step};
 
 /// The newest row of a key.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub(crate) fn decide(
         let before = newest.as_ref().map_or(0, |newest| newest.revision);
         let event = step(newest.and_then(|newest| newest.entry), write, revision + 1)?;
         revision += 1;
-        let entry = (event.kind == EventKind::Put).then(|| event.entry.clone());
+        let entry = event.present();
         keys.insert(event.entry.key.clone(), Newest { revision, entry });
         Ok(Change { event: Arc::new(event), before })
     };

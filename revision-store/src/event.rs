@@ -35,6 +35,11 @@ impl Event {
         self.kind == EventKind::Put && self.previous.is_none()
     }
 
+    /// The key after the write; `None` of a deletion.
+    pub(crate) fn present(&self) -> Option<Entry> {
+        (self.kind == EventKind::Put).then(|| self.entry.clone())
+    }
+
     /// About how many bytes of memory it holds.
     pub(crate) fn weight(&self) -> usize {
         let entry = |entry: &Entry| entry.key.len() + entry.value.len();

@@ -132,6 +132,12 @@ impl Hub {
         }
     }
 
+    /// The newest event of a key and the newest revision, if that event is still kept here.
+    pub(crate) fn newest_of(&self, key: &str) -> Option<(Arc<Event>, Revision)> {
+        let state = self.state.lock();
+        Some((state.recent.newest_of(key)?, state.published))
+    }
+
     /// The last event of a key with `after < revision <= upto`, if there is one; `None` if it is not known.
     #[expect(clippy::option_option, reason = "not known, and known that there is none, are two things")]
     pub(crate) fn last_of(&self, key: &str, after: Revision, upto: Revision) -> Option<Option<Arc<Event>>> {

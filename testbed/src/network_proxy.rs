@@ -201,7 +201,10 @@ impl NetworkProxy {
         flags.extend(way);
         blocking(move || {
             let binary = Binary::ProxyTestClient.path()?;
-            Command::new(&binary).args(flags).output().map_err(|source| Error::file(&binary, source))
+            let mut client = Command::new(&binary);
+            // It closes its connection at any signal, and Go's runtime sends itself some to interrupt long work.
+            client.args(flags).env("GODEBUG", "asyncpreemptoff=1");
+            client.output().map_err(|source| Error::file(&binary, source))
         })
         .await
     }

@@ -2,15 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	openapi_v2 "github.com/google/gnostic-models/openapiv2"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/restmapper"
+	"sigs.k8s.io/yaml"
 )
 
 // discover reads what is served, in both forms, and finds resources as kubectl does.
@@ -75,11 +80,48 @@ func discover(ctx context.Context, t *trial) {
 	if len(schema) == 0 {
 		t.fail("the document of widgets is empty")
 	}
-	if v2, err := client.OpenAPISchema(); err != nil {
-		t.refused("OpenAPI v2, in protobuf", err)
-	} else {
-		t.fact("OpenAPI v2, in protobuf", v2.GetSwagger())
+	inProtobuf, err := client.OpenAPISchema()
+	t.must(err, "OpenAPI v2, in protobuf")
+	t.fact("OpenAPI v2, in protobuf", inProtobuf.GetSwagger())
+	text, err := client.RESTClient().Get().AbsPath("/openapi/v2").SetHeader("Accept", "application/json").DoRaw(ctx)
+	t.must(err, "OpenAPI v2, in JSON")
+	inJSON, err := openapi_v2.ParseDocument(text)
+	t.must(err, "what is in OpenAPI v2, in JSON")
+	t.same("OpenAPI v2 in protobuf and in JSON", said(inProtobuf), said(inJSON))
+}
+
+// said is a message as JSON, with the YAML in it, of which there are many spellings, as what it says.
+func said(message proto.Message) any {
+	text, err := protojson.Marshal(message)
+	if err != nil {
+		return err.Error()
 	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return err.Error()
+	}
+	return read(value)
+}
+
+func read(value any) any {
+	switch value := value.(type) {
+	case []any:
+		for i, one := range value {
+			value[i] = read(one)
+		}
+	case map[string]any:
+		for name, one := range value {
+			value[name] = read(one)
+			if text, is := one.(string); is && name == "yaml" {
+				var meant any
+				if err := yaml.Unmarshal([]byte(text), &meant); err != nil {
+					return err.Error()
+				}
+				value[name] = meant
+			}
+		}
+	}
+	return value
 }
 
 // told is, by group and version, each resource with its kind, names and verbs.

@@ -4,25 +4,35 @@
 //! with a code other than 0 if anything is not as it should be. fedd runs in a process of its own: this program, started
 //! as `walkthrough fedd …`, is fedd.
 
+mod host;
 mod stage;
 mod story;
+mod tunnel;
 mod view;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Plays a release by cell on real API servers, and checks what it shows.
+#[derive(clap::Parser)]
+struct Walkthrough {
+    /// Let `fedd serve` on this datastore be the host, instead of a kube-apiserver: sqlite:///PATH, or
+    /// mysql://USER@HOST:PORT/DATABASE, which has to be empty
+    #[arg(long, value_name = "URL")]
+    datastore: Option<String>,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let mut args = std::env::args_os();
-    let _ = args.next();
-    if args.next().is_some_and(|first| first == "fedd") {
+    let mut args = std::env::args_os().skip(1).peekable();
+    if args.next_if(|first| first == "fedd").is_some() {
         let cli = fedd::args::Cli::parse_from(std::iter::once("fedd".into()).chain(args));
         fedd::logging::install(&cli.logging);
         return fedd::cmd::exit_code(&fedd::cmd::execute(cli).await);
     }
-    match story::play().await {
+    match story::play(Walkthrough::parse().datastore).await {
         Ok(()) => {
             anstream::println!("\n\u{1b}[32mEverything is as it should be.\u{1b}[0m");
             ExitCode::SUCCESS

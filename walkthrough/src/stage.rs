@@ -1,6 +1,7 @@
 //! The servers, the fedd process, and what a person does to them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -16,79 +17,108 @@ use serde_json::{Value, json};
 use testbed::{ApiServer, Testbed};
 use tokio::process::{Child, Command};
 
+use crate::host::Host;
+
 /// How long anything may take. A slow machine takes seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A host, members and fedd.
 pub(crate) struct Stage {
-    pub(crate) host: ApiServer,
+    host: Host,
+    /// The host's client, once it answers.
+    client: Option<Client>,
     pub(crate) members: BTreeMap<&'static str, ApiServer>,
     fedd: Option<Child>,
+    /// Where agents find fedd.
+    tunnel: String,
     testbed: Testbed,
 }
 
 impl Stage {
-    /// Starts the servers.
-    pub(crate) async fn build(members: &[&'static str]) -> anyhow::Result<Self> {
+    /// Starts the servers. With a datastore, fedd is the host.
+    pub(crate) async fn build(members: &[&'static str], datastore: Option<String>) -> anyhow::Result<Self> {
         let testbed = Testbed::start().await?;
-        let (host, servers) = futures::try_join!(
-            testbed.api_server("host"),
-            futures::future::try_join_all(members.iter().map(|name| testbed.api_server(name))),
-        )?;
-        Ok(Self { host, members: members.iter().copied().zip(servers).collect(), fedd: None, testbed })
+        let host = async {
+            Ok::<_, anyhow::Error>(match datastore {
+                None => Host::KubeApiServer(testbed.api_server("host").await?),
+                Some(url) => Host::Datastore {
+                    url,
+                    listen: free_address().await?,
+                    kubeconfig: testbed.folder().join("host.kubeconfig"),
+                },
+            })
+        };
+        let servers = async {
+            Ok(futures::future::try_join_all(members.iter().map(|name| testbed.api_server(name))).await?)
+        };
+        let (host, servers) = futures::try_join!(host, servers)?;
+        let members = members.iter().copied().zip(servers).collect();
+        let tunnel = free_address().await?;
+        Ok(Self { host, client: None, members, fedd: None, tunnel, testbed })
+    }
+
+    /// A client of the host.
+    pub(crate) fn host(&self) -> anyhow::Result<Client> {
+        self.client.clone().ok_or_else(|| anyhow!("the host does not answer yet"))
+    }
+
+    /// Makes the host a federation, if it is not one by itself.
+    pub(crate) async fn federate(&mut self) -> anyhow::Result<()> {
+        match self.host.install() {
+            Some(install) => self.fedd(&install.iter().map(String::as_str).collect::<Vec<_>>()).await?,
+            None => self.start_daemon().await?,
+        }
+        self.client = Some(self.host.client().await?);
+        Ok(())
     }
 
     fn log(&self) -> PathBuf {
         self.testbed.folder().join("fedd.log")
     }
 
+    /// Where agents find fedd.
+    pub(crate) fn tunnel(&self) -> &str {
+        &self.tunnel
+    }
+
+    /// A file for a process's log.
+    pub(crate) fn log_file(&self, name: &str) -> anyhow::Result<std::fs::File> {
+        let path = self.testbed.folder().join(name);
+        Ok(std::fs::File::options().create(true).append(true).open(path)?)
+    }
+
     /// Runs a fedd command to its end; shows it.
     pub(crate) async fn fedd(&self, args: &[&str]) -> anyhow::Result<()> {
+        self.fedd_prints(args).await.map(drop)
+    }
+
+    /// The same, for what it prints.
+    pub(crate) async fn fedd_prints(&self, args: &[&str]) -> anyhow::Result<String> {
         anstream::println!("\u{1b}[2m$ fedd {}\u{1b}[0m", args.join(" "));
-        let output = self.command(args)?.stdin(Stdio::null()).output().await?;
+        let mut command = fedd(args)?;
+        let command = command.arg("--kubeconfig").arg(self.host.kubeconfig()).stdin(Stdio::null());
+        let output = command.output().await?;
         if !output.status.success() {
             bail!("fedd {} failed:\n{}", args.join(" "), String::from_utf8_lossy(&output.stderr));
         }
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
     }
 
-    fn command(&self, args: &[&str]) -> anyhow::Result<Command> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .arg("fedd")
-            .args(args)
-            .arg("--kubeconfig")
-            .arg(self.host.kubeconfig_path())
-            .kill_on_drop(true);
-        Ok(command)
-    }
-
-    /// Starts the daemon, and waits until it is ready: it says so on `/readyz`.
+    /// Starts the daemon, or starts it again, and waits until it says that it is ready.
     pub(crate) async fn start_daemon(&mut self) -> anyhow::Result<()> {
-        let (health, webhook) = (free_port().await?, free_port().await?);
-        let (health_addr, webhook_addr) = (format!("127.0.0.1:{health}"), format!("127.0.0.1:{webhook}"));
-        let url = format!("https://127.0.0.1:{webhook}");
-        let args = [
-            "run",
-            "--healthz-addr",
-            &health_addr,
-            "--metrics-addr",
-            "off",
-            "--webhook-addr",
-            &webhook_addr,
-            "--webhook-url",
-            &url,
-        ];
+        self.stop_daemon().await?;
+        let health = free_address().await?;
+        let args = self.host.daemon(&health, &free_address().await?, &self.tunnel);
         anstream::println!("\u{1b}[2m$ fedd {} &\u{1b}[0m", args.join(" "));
         let log = std::fs::File::create(self.log())?;
-        let child = self.command(&args)?.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
-        let child = self.fedd.insert(child);
+        let child = fedd(&args)?.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
+        let (child, host) = (self.fedd.insert(child), &self.host);
         let ready = async {
             loop {
                 if let Some(status) = child.try_wait()? {
                     bail!("fedd ended: {status}");
                 }
-                if http_ok(&health_addr).await {
+                if host.is_ready(&health).await {
                     return Ok(());
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -121,7 +151,7 @@ impl Stage {
 
     /// What a person does with `kubectl apply`; server-side.
     pub(crate) async fn apply(&self, object: Value, plural: &str) -> anyhow::Result<()> {
-        apply(&self.host.client(), object, plural).await
+        apply(&self.host()?, object, plural).await
     }
 
     /// A member by name.
@@ -130,9 +160,21 @@ impl Stage {
     }
 
     /// A federated object in the form by topology.
-    pub(crate) fn by_topology(&self, kind: &str, plural: &str, namespace: &str) -> Api<DynamicObject> {
-        dynamic(&self.host.client(), "types.kubefed.io/v1beta2", kind, plural, Some(namespace))
+    pub(crate) fn by_topology(
+        &self,
+        kind: &str,
+        plural: &str,
+        namespace: &str,
+    ) -> anyhow::Result<Api<DynamicObject>> {
+        Ok(dynamic(&self.host()?, "types.kubefed.io/v1beta2", kind, plural, Some(namespace)))
     }
+}
+
+/// A fedd command.
+fn fedd(args: &[impl AsRef<OsStr>]) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("fedd").args(args).kill_on_drop(true);
+    Ok(command)
 }
 
 /// Applies an object to a server.
@@ -183,17 +225,6 @@ pub(crate) fn tenant_namespace(name: &str, tenant: &str) -> Value {
         "fedd.io/tenant": tenant, "fedd.io/workspace-group": "prod"}}})
 }
 
-async fn free_port() -> anyhow::Result<u16> {
-    Ok(tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
-}
-
-/// Whether `/readyz` answers 200.
-async fn http_ok(address: &str) -> bool {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else { return false };
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let mut answer = Vec::new();
-    stream.write_all(request.as_bytes()).await.is_ok()
-        && stream.read_to_end(&mut answer).await.is_ok()
-        && answer.starts_with(b"HTTP/1.1 200")
+async fn free_address() -> anyhow::Result<String> {
+    Ok(tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.to_string())
 }

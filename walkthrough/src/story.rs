@@ -9,18 +9,24 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, tenant_namespace, until};
+use crate::tunnel::{self, Agent};
 use crate::view::{BANK, show_and_check};
 
 const FEDERATION: &str = "kube-federation-system";
+/// The member that only its agent can reach.
+const TUNNELLED: &str = "m2";
 
 fn step(words: &str) {
     anstream::println!("\n\u{1b}[1m▶ {words}\u{1b}[0m");
 }
 
 /// Plays everything; the daemon's last words are shown if something goes wrong.
-pub(crate) async fn play() -> anyhow::Result<()> {
-    step("A host and three members: real kube-apiservers on loopback");
-    let mut stage = Stage::build(&["m1", "m2", "m3"]).await?;
+pub(crate) async fn play(datastore: Option<String>) -> anyhow::Result<()> {
+    step(match &datastore {
+        None => "A host and three members: real kube-apiservers on loopback",
+        Some(_) => "Three members: real kube-apiservers on loopback; the host is fedd's own, on a datastore",
+    });
+    let mut stage = Stage::build(&["m1", "m2", "m3"], datastore).await?;
     let outcome = acts(&mut stage).await;
     if outcome.is_err() {
         anstream::eprintln!("\nThe daemon's last words:\n{}", stage.log_tail());
@@ -29,28 +35,29 @@ pub(crate) async fn play() -> anyhow::Result<()> {
 }
 
 async fn acts(stage: &mut Stage) -> anyhow::Result<()> {
-    set_up(stage).await?;
+    let agent = set_up(stage).await?;
     first_release(stage).await?;
     grey_release(stage).await?;
     disaster(stage).await?;
+    let _agent = lost_tunnel(stage, agent).await?;
     service_annotations(stage).await?;
     tenants(stage).await?;
     step("fedd stops when it is told to");
     stage.stop_daemon().await
 }
 
-async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
+async fn set_up(stage: &mut Stage) -> anyhow::Result<Agent> {
     step("The host becomes a federation, and fedd runs on it");
-    stage.fedd(&["install", "--types", "namespaces,configmaps,services,deployments"]).await?;
+    stage.federate().await?;
     anstream::println!(
         "health checks every second, so that nobody has to wait half a minute for a cluster to be called down"
     );
-    let configs: Api<KubeFedConfig> = Api::namespaced(stage.host.client(), FEDERATION);
+    let configs: Api<KubeFedConfig> = Api::namespaced(stage.host()?, FEDERATION);
     let patch = json!({"spec": {"clusterHealthCheck": {"period": "1s", "timeout": "1s"}}});
     configs.patch(CONFIG_NAME, &PatchParams::default(), &Patch::Merge(patch)).await?;
     stage.start_daemon().await?;
 
-    step("Two tenants; three clusters join, the third is the other tenant's");
+    step("Two tenants; three clusters join: m2 is behind a firewall, and m3 is the other tenant's");
     stage.apply(tenant_namespace("bank-prod", "bank"), "namespaces").await?;
     stage.apply(tenant_namespace("other-prod", "other"), "namespaces").await?;
     for (name, scope) in [("m1", None), ("m2", None), ("m3", Some("other"))] {
@@ -59,8 +66,13 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
         if let Some(tenant) = scope {
             args.extend(["--tenant", tenant, "--workspace-group", "prod"]);
         }
-        stage.fedd(&args).await?;
+        if name == TUNNELLED {
+            tunnel::join(stage, name, &args).await?;
+        } else {
+            stage.fedd(&args).await?;
+        }
     }
+    let agent = Agent::start(stage, TUNNELLED)?;
 
     step("Cells: rz00a and rz00b of the bank on m1, rz01a on m2; the other tenant's rz00a on m3");
     let cell = |namespace: &str, name: &str, cluster: &str, target: Option<&str>| {
@@ -82,14 +94,14 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
     for (namespace, name) in
         [("bank-prod", "rz00a"), ("bank-prod", "rz00b"), ("bank-prod", "rz01a"), ("other-prod", "rz00a")]
     {
-        let api: Api<Cell> = Api::namespaced(stage.host.client(), namespace);
+        let api: Api<Cell> = Api::namespaced(stage.host()?, namespace);
         until("the cell is ready", api, name, |cell: Option<&Cell>| {
             cell.and_then(|c| c.status.as_ref())
                 .is_some_and(|s| s.conditions.iter().any(|c| c.status == "True"))
         })
         .await?;
     }
-    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
     let mut table = comfy_table::Table::new();
     table.set_header(["CLUSTER", "READY", "TENANT", "ACCESS OF"]);
     for cluster in clusters.list(&kube::api::ListParams::default()).await? {
@@ -116,7 +128,7 @@ async fn set_up(stage: &mut Stage) -> anyhow::Result<()> {
             )
             .await?;
     }
-    Ok(())
+    Ok(agent)
 }
 
 /// A federated object by cell.
@@ -165,7 +177,7 @@ async fn release(
     stage.apply(deployment(image, mask.unwrap_or_default(), mask.is_some()), "federateddeployments").await?;
     until(
         "the status tells of each cell",
-        stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod"),
+        stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod")?,
         "web",
         move |o: Option<&DynamicObject>| {
             let Some(object) = o else { return false };
@@ -200,7 +212,7 @@ async fn first_release(stage: &Stage) -> anyhow::Result<()> {
     release(stage, "web:1", None, [ok, ok, ok]).await?;
     show_and_check(stage, "web", [(1, "web:1"), (1, "web:1"), (1, "web:1")]).await?;
     let stored = crate::stage::dynamic(
-        &stage.host.client(),
+        &stage.host()?,
         "types.kubefed.io/v1beta1",
         "FederatedDeployment",
         "federateddeployments",
@@ -233,7 +245,7 @@ async fn grey_release(stage: &Stage) -> anyhow::Result<()> {
 async fn disaster(stage: &Stage) -> anyhow::Result<()> {
     step("Disaster: m2 (cell rz01a) stops; the release of web:3 goes on without it");
     stage.member("m2")?.stop().await?;
-    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
     until("m2 is seen to be down", clusters.clone(), "m2", |c: Option<&KubeFedCluster>| {
         c.is_some_and(|c| !c.is_ready())
     })
@@ -253,10 +265,41 @@ async fn disaster(stage: &Stage) -> anyhow::Result<()> {
     show_and_check(stage, "web", [(3, "web:3"), (3, "web:3"), (2, "web:3")]).await
 }
 
+/// The member behind a firewall is lost in mid-release, and found again: its API server was up all the time.
+async fn lost_tunnel(stage: &Stage, agent: Agent) -> anyhow::Result<Agent> {
+    step(
+        "m2's agent is killed while web:4 is released: the tunnel is down, and the API server behind it is not",
+    );
+    agent.kill().await?;
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
+    let is_down = |c: &KubeFedCluster| {
+        let conditions = c.status.iter().flat_map(|status| &status.conditions);
+        conditions.into_iter().any(|c| c.reason.as_deref() == Some("TunnelDown"))
+    };
+    release(stage, "web:4", None, [ok, ok, troubled]).await?;
+    until(
+        "m2's tunnel is seen to be down",
+        clusters.clone(),
+        TUNNELLED,
+        move |c: Option<&KubeFedCluster>| c.is_some_and(is_down),
+    )
+    .await?;
+    show_and_check(stage, "web", [(4, "web:4"), (4, "web:4"), (2, "web:3")]).await?;
+
+    step("The agent is started again: the release goes on by itself");
+    let agent = Agent::start(stage, TUNNELLED)?;
+    until("m2 is ready", clusters, TUNNELLED, |c: Option<&KubeFedCluster>| {
+        c.is_some_and(KubeFedCluster::is_ready)
+    })
+    .await?;
+    release(stage, "web:4", None, [ok, ok, ok]).await?;
+    show_and_check(stage, "web", [(4, "web:4"), (4, "web:4"), (3, "web:4")]).await?;
+    Ok(agent)
+}
+
 async fn service_annotations(stage: &Stage) -> anyhow::Result<()> {
     step("A Service: its spec-like annotations are pushed, the member's own one survives and comes back");
-    let configs: Api<federation_model::FederatedTypeConfig> =
-        Api::namespaced(stage.host.client(), FEDERATION);
+    let configs: Api<federation_model::FederatedTypeConfig> = Api::namespaced(stage.host()?, FEDERATION);
     let patch = json!({"spec": {"propagatingAnnotations": ["service.beta.kubernetes.io/*"]}});
     configs.patch("services", &PatchParams::default(), &Patch::Merge(patch)).await?;
     let service = |class: &str| {
@@ -289,7 +332,7 @@ async fn service_annotations(stage: &Stage) -> anyhow::Result<()> {
         .await?;
     until(
         "the member's own annotation is in the status",
-        stage.by_topology("FederatedService", "federatedservices", "bank-prod"),
+        stage.by_topology("FederatedService", "federatedservices", "bank-prod")?,
         "web",
         |o: Option<&DynamicObject>| {
             o.is_some_and(|o| {
@@ -316,12 +359,12 @@ async fn service_annotations(stage: &Stage) -> anyhow::Result<()> {
 async fn tenants(stage: &Stage) -> anyhow::Result<()> {
     step("The other tenant's cluster m3 is down; the bank deletes, and waits for nobody");
     stage.member("m3")?.stop().await?;
-    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host.client(), FEDERATION);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(stage.host()?, FEDERATION);
     until("m3 is seen to be down", clusters, "m3", |c: Option<&KubeFedCluster>| {
         c.is_some_and(|c| !c.is_ready())
     })
     .await?;
-    let api = stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod");
+    let api = stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod")?;
     api.delete("web", &DeleteParams::default()).await?;
     until("the federated Deployment is gone", api, "web", |o: Option<&DynamicObject>| o.is_none()).await?;
     for place in &BANK {

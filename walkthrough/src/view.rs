@@ -33,7 +33,7 @@ pub(crate) struct Row {
 /// The table of a federated Deployment of the bank.
 pub(crate) async fn rows(stage: &Stage, name: &str) -> anyhow::Result<Vec<Row>> {
     let federated =
-        stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod").get(name).await?;
+        stage.by_topology("FederatedDeployment", "federateddeployments", "bank-prod")?.get(name).await?;
     let lines = federated.data["status"]["topologies"].as_array().cloned().unwrap_or_default();
     let mut rows = Vec::new();
     for place in &BANK {

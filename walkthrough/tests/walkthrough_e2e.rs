@@ -1,12 +1,23 @@
 //! The walk-through ends well: it checks what it prints.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test: it fails by panicking")]
 
-use std::process::Command;
+use testbed::{Database, DatabaseKind};
+use tokio::process::Command;
 
-#[test]
-fn everything_is_as_it_should_be() {
-    let output = Command::new(env!("CARGO_BIN_EXE_walkthrough")).output().unwrap();
+async fn everything_is_as_it_should_be(arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_walkthrough")).args(arguments).output().await.unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}\n{stderr}");
     assert!(stdout.contains("Everything is as it should be."), "{stdout}");
+}
+
+#[tokio::test]
+async fn on_a_kube_apiserver() {
+    everything_is_as_it_should_be(&[]).await;
+}
+
+#[tokio::test]
+async fn on_mariadb() {
+    let database = Database::start(DatabaseKind::MariaDb).await.unwrap();
+    everything_is_as_it_should_be(&["--datastore", &database.url("fedd")]).await;
 }

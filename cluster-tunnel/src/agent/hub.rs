@@ -2,24 +2,22 @@
 
 use std::{
     collections::HashMap,
-    pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
-use futures::Stream;
 use parking_lot::Mutex;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{sync::Notify, task::JoinSet, time::Instant};
 
-use super::Shared;
+use super::{Shared, connection::Connection};
 use crate::{
-    ConnectId, Frame, Reason, TunnelStream,
+    ConnectId, Frame, Malformed, Reason, TraceParent, TunnelStream,
     agent_core::{AgentAction, AgentCore, AgentEvent, Endpoint},
     outbox::Outbox,
     pipe::{Pipe, Wakers},
+    rpc::Exchange,
     stream::TunnelPort,
-    wire::Packet,
 };
 
 /// One stream to a server.
@@ -37,11 +35,12 @@ struct State {
     outbox: Outbox,
 }
 
-/// A connection to be made.
-pub(super) struct Connect {
-    pub(super) id: ConnectId,
-    pub(super) endpoint: Endpoint,
-    pub(super) tunnel: TunnelStream,
+/// A connection that the core wants.
+struct Wanted {
+    id: ConnectId,
+    endpoint: Endpoint,
+    pipe: Arc<Pipe>,
+    trace: Option<TraceParent>,
 }
 
 impl AgentHub {
@@ -52,6 +51,13 @@ impl AgentHub {
     /// The server has answered.
     pub(super) fn begin(&self, core: AgentCore) {
         self.state.lock().core = Some(core);
+    }
+
+    /// Nothing is sent after what waits.
+    pub(super) fn end(&self) {
+        let mut wakers = Wakers::new();
+        self.state.lock().outbox.close(&mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// The stream has ended, and with it all tunnels.
@@ -72,29 +78,33 @@ impl AgentHub {
         self.state.lock().core.as_ref().map_or(0, AgentCore::tunnels)
     }
 
-    pub(super) fn handle(self: &Arc<Self>, event: AgentEvent) -> Vec<Connect> {
+    pub(super) fn handle(self: &Arc<Self>, event: AgentEvent) -> Vec<Connection> {
         let mut wakers = Wakers::new();
         let wanted = self.state.lock().handle(event, &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
-        let connect = |(id, endpoint, pipe): (ConnectId, Endpoint, Arc<Pipe>)| {
+        self.connects(wanted)
+    }
+
+    fn connects(self: &Arc<Self>, wanted: Vec<Wanted>) -> Vec<Connection> {
+        let connect = |Wanted { id, endpoint, trace, pipe }| {
             let port = Arc::new(Port(Arc::clone(self)));
-            Connect { id, endpoint, tunnel: TunnelStream::new(id.0.cast_unsigned(), pipe, port) }
+            Connection { id, endpoint, trace, tunnel: TunnelStream::new(id.0.cast_unsigned(), pipe, port) }
         };
         wanted.into_iter().map(connect).collect()
     }
 }
 
 impl State {
-    fn handle(&mut self, event: AgentEvent, wakers: &mut Wakers) -> Vec<(ConnectId, Endpoint, Arc<Pipe>)> {
+    fn handle(&mut self, event: AgentEvent, wakers: &mut Wakers) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         let Some(core) = &mut self.core else { return wanted };
         for action in core.handle(event, Instant::now().into_std()) {
             match action {
                 AgentAction::Send(frame) => self.outbox.push(frame, wakers),
-                AgentAction::Connect { id, endpoint } => {
+                AgentAction::Connect { id, endpoint, trace } => {
                     let pipe = Arc::new(Pipe::default());
                     self.pipes.insert(id, Arc::clone(&pipe));
-                    wanted.push((id, endpoint, pipe));
+                    wanted.push(Wanted { id, endpoint, trace, pipe });
                 }
                 AgentAction::Opened { id, credit } => {
                     self.pipes.get(&id).inspect(|pipe| pipe.open(credit, wakers));
@@ -154,34 +164,67 @@ impl TunnelPort for Port {
     }
 }
 
-/// What is sent to the server.
-pub(super) struct Outgoing {
+/// What a stream to a server exchanges with its tunnels.
+pub(super) struct LinkEnd {
     hub: Arc<AgentHub>,
     shared: Arc<Shared>,
+    /// The connections that the server has asked for: they end with the stream.
+    tasks: JoinSet<()>,
+    wakers: Wakers,
 }
 
-impl Outgoing {
+impl LinkEnd {
     pub(super) fn new(hub: Arc<AgentHub>, shared: Arc<Shared>) -> Self {
-        Self { hub, shared }
+        Self { hub, shared, tasks: JoinSet::new(), wakers: Wakers::new() }
     }
 }
 
-impl Stream for Outgoing {
-    type Item = Packet;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Packet>> {
-        let mut wakers = Wakers::new();
-        let frame = {
+impl Exchange for LinkEnd {
+    fn received(&mut self, frames: &mut Vec<Frame>) {
+        let mut wanted = Vec::new();
+        {
             let mut state = self.hub.state.lock();
-            let frame = std::task::ready!(state.outbox.poll_pop(context));
-            if let Some(Frame::Data { id, bytes }) = &frame {
-                self.shared.counters.sent.fetch_add(bytes.len() as u64, Relaxed);
-                let sent = AgentEvent::Sent { id: *id, bytes: bytes.len() as u64 };
-                let _none = state.handle(sent, &mut wakers);
+            for frame in frames.drain(..) {
+                match &frame {
+                    Frame::Data { bytes, .. } => {
+                        self.shared.counters.received.fetch_add(bytes.len() as u64, Relaxed);
+                    }
+                    Frame::Servers { count } => {
+                        let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                        self.shared.settings.count.told(count);
+                    }
+                    _ => {}
+                }
+                wanted.extend(state.handle(AgentEvent::Received(frame), &mut self.wakers));
             }
-            frame
-        };
-        wakers.into_iter().for_each(Waker::wake);
-        Poll::Ready(frame.map(Packet::from))
+        }
+        self.wakers.drain(..).for_each(Waker::wake);
+        for connect in self.hub.connects(wanted) {
+            self.tasks.spawn(connect.serve(self.shared.settings.core.dial, Arc::clone(&self.hub)));
+        }
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    fn malformed(&mut self, error: &Malformed) {
+        tracing::debug!(%error, "a packet of a server was passed over");
+    }
+
+    fn poll_outgoing(&mut self, frames: &mut Vec<Frame>, context: &mut Context<'_>) -> Poll<Option<()>> {
+        {
+            let mut state = self.hub.state.lock();
+            if ready!(state.outbox.poll_take(frames, context)).is_none() {
+                return Poll::Ready(None);
+            }
+            for frame in frames.iter() {
+                if let Frame::Data { id, bytes } = frame {
+                    self.shared.counters.sent.fetch_add(bytes.len() as u64, Relaxed);
+                    let sent = AgentEvent::Sent { id: *id, bytes: bytes.len() as u64 };
+                    // Only frames of the server lead to connections.
+                    let _none = state.handle(sent, &mut self.wakers);
+                }
+            }
+        }
+        self.wakers.drain(..).for_each(Waker::wake);
+        Poll::Ready(Some(()))
     }
 }

@@ -7,10 +7,15 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::Uri;
 use rustls::pki_types::ServerName;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpStream, lookup_host},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::{
+    limits::TLS_BUFFER,
+    rpc::{CallError, Status},
+};
 
 /// Where servers are and how they are reached.
 #[derive(Clone)]
@@ -52,10 +57,10 @@ pub enum LinkError {
     Settings(String),
     /// HTTP/2 failed.
     #[error("the connection broke: {0}")]
-    Http(#[from] hyper::Error),
+    Http(#[from] h2::Error),
     /// The server did not let the agent in.
-    #[error("the server answered {:?}: {}", .0.code(), .0.message())]
-    Status(#[from] tonic::Status),
+    #[error("the server answered {0}")]
+    Status(#[from] Status),
     /// The server's answer is none of this protocol.
     #[error("the server's answer has no header {0}")]
     Header(&'static str),
@@ -64,9 +69,19 @@ pub enum LinkError {
     TimedOut,
 }
 
+impl From<CallError> for LinkError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Http(error) => Self::Http(error),
+            CallError::Status(status) => Self::Status(status),
+            CallError::Lost => Self::TimedOut,
+        }
+    }
+}
+
 impl Server {
     /// Connects. `turn` picks among the addresses that the host has, so that attempts lead to different servers.
-    pub(super) async fn connect(&self, turn: usize) -> Result<TlsStream<TcpStream>, LinkError> {
+    pub(super) async fn connect(&self, turn: usize) -> Result<TlsStream<BufReader<TcpStream>>, LinkError> {
         let address = self.address();
         let failed = |source| LinkError::Connect { address: address.clone(), source };
         let stream = match &self.proxy {
@@ -77,6 +92,7 @@ impl Server {
         let name = self.name.as_ref().unwrap_or(&self.host).clone();
         let name = ServerName::try_from(name)
             .map_err(|error| LinkError::Settings(format!("the server's name cannot be checked: {error}")))?;
+        let stream = BufReader::with_capacity(TLS_BUFFER, stream);
         TlsConnector::from(self.tls.load_full()).connect(name, stream).await.map_err(failed)
     }
 
@@ -88,9 +104,9 @@ impl Server {
         }
     }
 
-    /// The name by which requests are addressed.
-    pub(super) fn origin(&self) -> Result<Uri, LinkError> {
-        let built = Uri::builder().scheme("https").authority(self.address()).path_and_query("/").build();
+    /// How a method of the server is addressed.
+    pub(super) fn uri(&self, method: &str) -> Result<Uri, LinkError> {
+        let built = Uri::builder().scheme("https").authority(self.address()).path_and_query(method).build();
         built.map_err(|error| LinkError::Settings(format!("the server's address is none: {error}")))
     }
 

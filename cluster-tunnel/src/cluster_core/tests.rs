@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::*;
+use crate::Extension;
 
 /// A core and the time that its events happen at.
 struct Bench {
@@ -36,7 +37,7 @@ impl Bench {
     /// Dials and answers the link that was asked.
     fn dial(&mut self, tunnel: u64) -> Vec<LinkId> {
         let address = "api:443".to_owned();
-        let actions = self.handle(ClusterEvent::Dial { tunnel: TunnelId(tunnel), address });
+        let actions = self.handle(ClusterEvent::Dial { tunnel: TunnelId(tunnel), address, trace: None });
         actions.iter().filter_map(dialled).collect()
     }
 
@@ -75,7 +76,7 @@ fn refusal(tunnel: u64) -> Frame {
 #[test]
 fn without_an_agent_a_dial_fails_at_once() {
     let mut bench = Bench::new();
-    let dial = ClusterEvent::Dial { tunnel: TunnelId(1), address: "api:443".to_owned() };
+    let dial = ClusterEvent::Dial { tunnel: TunnelId(1), address: "api:443".to_owned(), trace: None };
     assert_eq!(bench.handle(dial), [closed(1, Reason::NoAgent)]);
     assert!(bench.core.is_empty());
 }
@@ -190,7 +191,7 @@ fn the_number_of_tunnels_is_bounded() {
     let mut bench = Bench::new();
     bench.link(ONE, None);
     (1..=3).for_each(|tunnel| assert_eq!(bench.dial(tunnel), [ONE]));
-    let dial = ClusterEvent::Dial { tunnel: TunnelId(4), address: "api:443".to_owned() };
+    let dial = ClusterEvent::Dial { tunnel: TunnelId(4), address: "api:443".to_owned(), trace: None };
     assert_eq!(bench.handle(dial), [closed(4, Reason::TooMany(3))]);
 }
 

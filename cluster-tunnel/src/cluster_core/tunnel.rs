@@ -4,16 +4,23 @@ use std::time::Instant;
 
 use super::LinkId;
 use crate::{
-    ConnectId,
+    ConnectId, TraceParent,
     flow::{ReceiveFlow, SendFlow},
 };
+
+/// What an agent is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Dial {
+    pub(super) address: String,
+    pub(super) trace: Option<TraceParent>,
+}
 
 #[derive(Debug)]
 pub(super) enum Tunnel {
     /// An agent was asked and has not answered.
     Dialling {
         link: LinkId,
-        address: String,
+        dial: Dial,
         deadline: Instant,
     },
     Open(Open),

@@ -1,149 +1,176 @@
-//! The service that agents open their streams with.
+//! The streams of agents.
 
-use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
-
-use tonic::{
-    Request, Response, Status, Streaming,
-    metadata::{MetadataMap, MetadataValue},
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::SystemTime,
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderMap, HeaderValue};
+use tokio_util::sync::CancellationToken;
+
 use super::{
-    Claim, Presented, Refusal, ServerEvent, TunnelServer,
-    hub::{ClusterHub, LinkStream},
+    Claim, Identity, Presented, Refusal, ServerEvent, TunnelServer,
+    hub::{ClusterHub, LinkEnd},
+    issuing,
     listen::Peer,
 };
 use crate::{
-    Extension, Frame, Identifiers,
+    Extension, Identifiers,
     cluster_core::LinkId,
     extension, metadata,
-    wire::{Packet, agent_service_server::AgentService},
+    rpc::{Asked, Code, Status, exchange},
 };
 
-/// The service that agents open their streams with.
-pub(super) struct Agents(pub(super) TunnelServer);
-
-#[tonic::async_trait]
-impl AgentService for Agents {
-    type ConnectStream = LinkStream;
-
-    /// Answers at once, with headers: agents wait for them before they send anything.
-    async fn connect(&self, request: Request<Streaming<Packet>>) -> Result<Response<LinkStream>, Status> {
-        let id = &self.0.shared.settings.id;
-        if request.metadata().get_all(metadata::CONNECTED).iter().any(|known| known == id.as_str()) {
-            return Err(Status::already_exists(format!("the agent is connected to {id} already")));
+/// Takes in an agent's stream, or refuses it, and serves it until it ends.
+pub(super) async fn serve(server: &TunnelServer, peer: &Peer, asked: Asked) {
+    if let Some(wanted) = asked.headers().get(metadata::CERTIFICATE_REQUEST) {
+        return match issue(server, peer, asked.headers(), wanted).await {
+            // Nothing comes after the headers.
+            Ok(headers) => {
+                if let Ok((_, sender)) = asked.accept(headers) {
+                    sender.finish(&Status::ok());
+                }
+            }
+            Err(status) => asked.refuse(&status),
+        };
+    }
+    let (claim, Identity { expires, withdrawn, .. }) = match admit(server, peer, asked.headers()).await {
+        Ok(admitted) => admitted,
+        Err(status) => return asked.refuse(&status),
+    };
+    let extension = extension_of(asked.headers());
+    let headers = match answer(server, extension) {
+        Ok(headers) => headers,
+        Err(status) => return asked.refuse(&status),
+    };
+    let Ok((mut receiver, mut sender)) = asked.accept(headers) else { return };
+    let link = Link::open(server.clone(), claim, extension);
+    let mut end = LinkEnd::new(Arc::clone(&link.hub), link.number, &server.shared.counters.malformed);
+    let status = tokio::select! {
+        result = exchange(&mut receiver, &mut sender, &mut end) => match result {
+            Ok(()) => Status::ok(),
+            Err(status) => {
+                tracing::debug!(%status, "an agent's stream broke");
+                status
+            }
+        },
+        () = until(expires) => {
+            tracing::info!(cluster = %link.claim.cluster, "an agent's credentials have ended");
+            Status::new(Code::Unauthenticated, "the credentials have ended")
         }
-        let claim = claim(request.metadata());
-        let admitted = match &claim {
-            Ok(claim) => self.admit(&request, claim).await,
-            Err(refusal) => Err(refusal.clone()),
-        };
-        let expires = match admitted {
-            Ok(expires) => expires,
-            Err(refusal) => return Err(self.refuse(claim.ok(), refusal)),
-        };
-        let claim = claim.map_err(|refusal| self.refuse(None, refusal))?;
+        () = cancelled(withdrawn) => {
+            tracing::info!(cluster = %link.claim.cluster, "an agent's credentials are withdrawn");
+            Status::new(Code::Unauthenticated, "the credentials are withdrawn")
+        }
+    };
+    sender.finish(&status);
+}
 
-        let shared = &self.0.shared;
-        let extension = extension_of(request.metadata());
-        let link = shared.next_link();
-        let (hub, stream) = {
+/// A stream of an agent in its cluster, until it is dropped.
+struct Link {
+    server: TunnelServer,
+    claim: Claim,
+    hub: Arc<ClusterHub>,
+    number: LinkId,
+}
+
+impl Link {
+    fn open(server: TunnelServer, claim: Claim, extension: Option<Extension>) -> Self {
+        let shared = &server.shared;
+        let number = shared.next_link();
+        let hub = {
             let mut clusters = shared.clusters.lock();
             let hub = clusters.entry(claim.cluster.clone()).or_insert_with(|| {
                 Arc::new(ClusterHub::new(claim.cluster.clone(), shared.settings.core.clone()))
             });
-            let hub = Arc::clone(hub);
-            let stream = hub.open_link(link, extension);
-            (hub, stream)
+            // Before the lock is let go, since a cluster without links is forgotten.
+            hub.open_link(number, extension);
+            Arc::clone(hub)
         };
         shared.counters.accepted.fetch_add(1, Relaxed);
         shared.report(ServerEvent::AgentConnected(claim.clone()));
-
-        let (server, stop) = (self.0.clone(), shared.stop.clone());
-        shared.tasks.spawn(async move {
-            tokio::select! {
-                () = receive(&server, &hub, link, request.into_inner()) => {}
-                () = until(expires) => tracing::info!(cluster = %claim.cluster, "an agent's credentials have ended"),
-                () = stop.cancelled() => {}
-            }
-            hub.close_link(link);
-            server.shared.tidy(&claim.cluster);
-            server.shared.report(ServerEvent::AgentLost(claim));
-        });
-
-        let mut response = Response::new(stream);
-        let headers = response.metadata_mut();
-        let id = MetadataValue::try_from(&shared.settings.id);
-        headers
-            .insert(metadata::SERVER_ID, id.map_err(|_| Status::internal("the server's id is no header"))?);
-        headers.insert(metadata::SERVER_COUNT, MetadataValue::from(shared.settings.count));
-        if extension.is_some()
-            && let Ok(value) = MetadataValue::try_from(shared.settings.core.extension.bounded().to_header())
-        {
-            headers.insert(extension::HEADER, value);
-        }
-        Ok(response)
+        Self { server, claim, hub, number }
     }
 }
 
-impl Agents {
-    /// Whether the agent may speak for the cluster, and until when.
-    async fn admit(
-        &self,
-        request: &Request<Streaming<Packet>>,
-        claim: &Claim,
-    ) -> Result<Option<SystemTime>, Refusal> {
-        if self.0.shared.stop.is_cancelled() {
-            return Err(Refusal::Ending);
-        }
-        let peer = request.extensions().get::<Peer>();
-        let token = request.metadata().get(metadata::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let presented = Presented {
-            certificates: peer.map(|peer| Arc::clone(&peer.certificates)).unwrap_or_default(),
-            token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
-            address: peer.and_then(|peer| peer.address),
-        };
-        let identity = self.0.shared.authenticator.identify(&presented, claim).await?;
-        if !identity.clusters.contains(&claim.cluster) {
-            return Err(Refusal::StolenName { identity: identity.name, cluster: claim.cluster.clone() });
-        }
-        Ok(identity.expires)
-    }
-
-    fn refuse(&self, claim: Option<Claim>, refusal: Refusal) -> Status {
-        let shared = &self.0.shared;
-        *shared.counters.refused.lock().entry(refusal.category()).or_default() += 1;
-        let status = match &refusal {
-            Refusal::Request(text) => Status::invalid_argument(text),
-            Refusal::NoCredentials | Refusal::Invalid(_) => Status::unauthenticated(refusal.to_string()),
-            Refusal::StolenName { .. } => {
-                tracing::warn!(%refusal, "an agent was refused");
-                Status::permission_denied(refusal.to_string())
-            }
-            Refusal::Unavailable(_) | Refusal::Ending => Status::unavailable(refusal.to_string()),
-        };
-        shared.report(ServerEvent::AgentRefused { claim, refusal });
-        status
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.hub.close_link(self.number);
+        self.server.shared.tidy(&self.claim.cluster);
+        self.server.shared.report(ServerEvent::AgentLost(self.claim.clone()));
     }
 }
 
-/// Takes what the agent sends until its stream ends.
-async fn receive(server: &TunnelServer, hub: &ClusterHub, link: LinkId, mut packets: Streaming<Packet>) {
-    loop {
-        match packets.message().await {
-            Ok(Some(packet)) => match Frame::try_from(packet) {
-                Ok(frame) => hub.received(link, frame),
-                Err(error) => {
-                    server.shared.counters.malformed.fetch_add(1, Relaxed);
-                    tracing::debug!(%error, "a packet of an agent was passed over");
-                }
-            },
-            Ok(None) => return,
-            Err(status) => return tracing::debug!(%status, "an agent's stream broke"),
-        }
+/// For which cluster the agent speaks, and who it is; or what it is told instead.
+async fn admit(server: &TunnelServer, peer: &Peer, headers: &HeaderMap) -> Result<(Claim, Identity), Status> {
+    let id = &server.shared.settings.id;
+    if headers.get_all(metadata::CONNECTED).iter().any(|known| known == id.as_str()) {
+        return Err(Status::new(Code::AlreadyExists, format!("the agent is connected to {id} already")));
+    }
+    let claim = claim(headers).map_err(|refusal| refuse(server, None, refusal))?;
+    match identify(server, peer, headers, &claim).await {
+        Ok(identity) => Ok((claim, identity)),
+        Err(refusal) => Err(refuse(server, Some(claim), refusal)),
     }
 }
 
-fn claim(headers: &MetadataMap) -> Result<Claim, Refusal> {
+async fn identify(
+    server: &TunnelServer,
+    peer: &Peer,
+    headers: &HeaderMap,
+    claim: &Claim,
+) -> Result<Identity, Refusal> {
+    if server.shared.stop.is_cancelled() {
+        return Err(Refusal::Ending);
+    }
+    let identity = server.shared.authenticator.identify(&presented(peer, headers), claim).await?;
+    if !identity.clusters.contains(&claim.cluster) {
+        return Err(Refusal::StolenName { identity: identity.name, cluster: claim.cluster.clone() });
+    }
+    Ok(identity)
+}
+
+/// What came with a request and its connection.
+fn presented(peer: &Peer, headers: &HeaderMap) -> Presented {
+    let token = headers.get(metadata::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    Presented {
+        certificates: Arc::clone(&peer.certificates),
+        token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
+        address: peer.address,
+    }
+}
+
+/// The headers with a certificate, which the agent wants instead of a stream.
+async fn issue(
+    server: &TunnelServer,
+    peer: &Peer,
+    headers: &HeaderMap,
+    wanted: &HeaderValue,
+) -> Result<HeaderMap, Status> {
+    let Some(issuer) = &server.shared.settings.issuer else {
+        return Err(Status::new(Code::Unimplemented, "this server issues no certificates"));
+    };
+    let wanted = BASE64_STANDARD.decode(wanted).map_err(|_| {
+        let words = format!("the header {} is not base64", metadata::CERTIFICATE_REQUEST);
+        Status::new(Code::InvalidArgument, words)
+    })?;
+    let issued = issuing::issue(server, issuer, &presented(peer, headers), claim(headers), wanted).await;
+    let chain = issued.map_err(|refusal| refusal.status())?;
+    let mut headers = HeaderMap::new();
+    headers.insert(metadata::CERTIFICATE, header(&BASE64_STANDARD.encode(chain))?);
+    Ok(headers)
+}
+
+fn refuse(server: &TunnelServer, claim: Option<Claim>, refusal: Refusal) -> Status {
+    let shared = &server.shared;
+    *shared.counters.refused.lock().entry(refusal.category()).or_default() += 1;
+    let status = refusal.status();
+    shared.report(ServerEvent::AgentRefused { claim, refusal });
+    status
+}
+
+fn claim(headers: &HeaderMap) -> Result<Claim, Refusal> {
     let one = |name: &'static str| {
         let mut values = headers.get_all(name).iter();
         let first = values.next();
@@ -163,8 +190,32 @@ fn claim(headers: &MetadataMap) -> Result<Claim, Refusal> {
     Ok(Claim { agent, cluster, identifiers })
 }
 
-fn extension_of(headers: &MetadataMap) -> Option<Extension> {
+/// The headers of an agent's answer.
+fn answer(server: &TunnelServer, extension: Option<Extension>) -> Result<HeaderMap, Status> {
+    let settings = &server.shared.settings;
+    let mut headers = HeaderMap::new();
+    headers.insert(metadata::SERVER_ID, header(&settings.id)?);
+    headers.insert(metadata::SERVER_COUNT, HeaderValue::from(server.shared.servers.load(Relaxed)));
+    if extension.is_some() {
+        headers.insert(extension::HEADER, header(&settings.core.extension.bounded().to_header())?);
+    }
+    Ok(headers)
+}
+
+fn header(text: &str) -> Result<HeaderValue, Status> {
+    HeaderValue::try_from(text)
+        .map_err(|_| Status::new(Code::Internal, format!("{text:?} cannot be a header's value")))
+}
+
+fn extension_of(headers: &HeaderMap) -> Option<Extension> {
     Extension::from_header(headers.get(extension::HEADER)?.to_str().ok()?)
+}
+
+async fn cancelled(token: Option<CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn until(moment: Option<SystemTime>) {

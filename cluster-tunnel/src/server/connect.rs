@@ -9,24 +9,30 @@ use super::{
     Caller, ServerEvent, TunnelServer,
     listen::{Connection, Peer},
 };
-use crate::{CLUSTER_HEADER, Reason, TunnelStream, splice::splice};
+use crate::{CLUSTER_HEADER, REASON_HEADER, Reason, TraceParent, TunnelStream, splice::splice, trace};
 
 /// The most that a request's head may have.
 const HEAD: usize = 8 << 10;
 /// Exactly this is what clients look for.
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n\r\n";
 
+/// The category of what is no request for a tunnel.
+const NO_REQUEST: &str = "request";
+
 /// What a client asked for.
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
     address: String,
     cluster: Option<String>,
+    trace: Option<TraceParent>,
 }
 
 /// What a client is told instead of a tunnel.
 #[derive(Debug, PartialEq, Eq)]
 struct Rejected {
     status: &'static str,
+    /// The reason's category.
+    category: &'static str,
     text: String,
 }
 
@@ -53,11 +59,11 @@ pub(super) async fn converse(server: &TunnelServer, mut stream: Box<dyn Connecti
                 Err(error) => tracing::debug!(%error, "a client went away"),
             }
         }
-        Some(Err(Rejected { status, text })) => {
+        Some(Err(Rejected { status, category, text })) => {
             let length = text.len();
             let answer = format!(
-                "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
-                 Connection: close\r\n\r\n{text}"
+                "HTTP/1.1 {status}\r\n{REASON_HEADER}: {category}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                 Content-Length: {length}\r\nConnection: close\r\n\r\n{text}"
             );
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
@@ -74,7 +80,8 @@ async fn dial(
     stream: &mut Box<dyn Connection>,
     early: &mut BytesMut,
 ) -> Option<Result<TunnelStream, Rejected>> {
-    let caller = Caller::by_socket(peer.address, peer.certificates.first());
+    let by_socket = Caller::by_socket(peer.address, peer.certificates.first());
+    let caller = Caller { trace: asked.trace, ..by_socket };
     let route = server.shared.settings.host_names.route(&asked.address, asked.cluster.as_deref());
     let (cluster, result) = match route {
         Err(error) => (None, Err(error.into())),
@@ -99,7 +106,8 @@ async fn dial(
         }
     };
     Some(result.map_err(|reason| {
-        let rejected = Rejected { status: status(&reason), text: reason.to_string() };
+        let rejected =
+            Rejected { status: status(&reason), category: reason.category(), text: reason.to_string() };
         server.shared.report(ServerEvent::DialFailed { cluster, reason });
         rejected
     }))
@@ -128,7 +136,8 @@ async fn read_head(
         }
         if buffer.len() >= HEAD {
             let text = format!("the request's head has more than {HEAD} bytes");
-            return Ok(Err(Rejected { status: "431 Request Header Fields Too Large", text }));
+            let status = "431 Request Header Fields Too Large";
+            return Ok(Err(Rejected { status, category: NO_REQUEST, text }));
         }
         if stream.read_buf(buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -140,7 +149,8 @@ async fn read_head(
 fn parse(bytes: &[u8]) -> Option<(Result<Asked, Rejected>, usize)> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut headers);
-    let bad = |text: &str| Err(Rejected { status: "400 Bad Request", text: text.to_owned() });
+    let bad =
+        |text: &str| Err(Rejected { status: "400 Bad Request", category: NO_REQUEST, text: text.to_owned() });
     let length = match request.parse(bytes) {
         Ok(httparse::Status::Partial) => return None,
         Ok(httparse::Status::Complete(length)) => length,
@@ -148,18 +158,24 @@ fn parse(bytes: &[u8]) -> Option<(Result<Asked, Rejected>, usize)> {
     };
     let asked = match (request.method, request.path) {
         (Some("CONNECT"), Some(address)) => {
-            let cluster =
-                request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(CLUSTER_HEADER));
-            match cluster.map(|header| std::str::from_utf8(header.value)).transpose() {
+            let text = |name: &str| {
+                let header = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+                header.map(|header| std::str::from_utf8(header.value)).transpose()
+            };
+            // One that cannot be read is nobody's.
+            let trace = text(trace::HEADER).ok().flatten().and_then(|text| text.trim().parse().ok());
+            match text(CLUSTER_HEADER) {
                 Ok(cluster) => Ok(Asked {
                     address: address.to_owned(),
                     cluster: cluster.map(|name| name.trim().to_owned()),
+                    trace,
                 }),
                 Err(_) => bad("the cluster's name is no text"),
             }
         }
         _ => Err(Rejected {
             status: "405 Method Not Allowed",
+            category: NO_REQUEST,
             text: "this server is for CONNECT requests only".to_owned(),
         }),
     };
@@ -175,15 +191,18 @@ mod tests {
         let head = b"CONNECT m1.tunnel.internal:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nearly";
         let (asked, length) = parse(head).unwrap();
         let address = "m1.tunnel.internal:443".to_owned();
-        assert_eq!(asked, Ok(Asked { address, cluster: None }));
+        assert_eq!(asked, Ok(Asked { address, cluster: None, trace: None }));
         assert_eq!(&head[length..], b"early");
     }
 
     #[test]
     fn the_cluster_may_be_named_in_a_header() {
-        let head = b"CONNECT 10.0.0.1:443 HTTP/1.1\r\nCluster-Tunnel-Cluster: m1\r\n\r\n";
+        let head = b"CONNECT 10.0.0.1:443 HTTP/1.1\r\nCluster-Tunnel-Cluster: m1\r\n\
+            Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n";
         let (asked, _) = parse(head).unwrap();
-        assert_eq!(asked.unwrap().cluster.as_deref(), Some("m1"));
+        let asked = asked.unwrap();
+        assert_eq!(asked.cluster.as_deref(), Some("m1"));
+        assert_eq!(asked.trace.map(|trace| trace.parent), Some(0x00f0_67aa_0ba9_02b7));
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub struct ServerSnapshot {
     pub agents_accepted: u64,
     /// Agents' streams that were refused, by the category of the refusal.
     pub agents_refused: BTreeMap<&'static str, u64>,
+    /// Certificates that were issued to agents.
+    pub certificates_issued: u64,
+    /// Certificates that agents asked for in vain, by the category of the refusal.
+    pub certificates_refused: BTreeMap<&'static str, u64>,
     /// Packets that were none of the protocol.
     pub malformed: u64,
 }
@@ -90,4 +94,6 @@ pub(crate) struct ServerCounters {
     pub(crate) accepted: AtomicU64,
     pub(crate) malformed: AtomicU64,
     pub(crate) refused: Mutex<BTreeMap<&'static str, u64>>,
+    pub(crate) issued: AtomicU64,
+    pub(crate) not_issued: Mutex<BTreeMap<&'static str, u64>>,
 }

@@ -2,25 +2,25 @@
 
 use std::{
     collections::HashMap,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use futures::Stream;
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use tonic::Status;
 
 use super::counters::ClusterCounters;
 use crate::{
-    ClusterName, Extension, Frame, Reason, Target, TunnelStream,
+    ClusterName, Extension, Frame, Malformed, Reason, Target, TraceParent, TunnelStream,
     cluster_core::{ClusterAction, ClusterCore, ClusterEvent, ClusterState, CoreSettings, LinkId, TunnelId},
     outbox::Outbox,
     pipe::{Pipe, Wakers},
+    rpc::Exchange,
     stream::TunnelPort,
-    wire::Packet,
 };
 
 /// One cluster on a server.
@@ -63,11 +63,25 @@ impl ClusterHub {
         self.state.lock().core.is_empty()
     }
 
-    /// Takes an agent's stream in and answers what is to be sent on it.
-    pub(crate) fn open_link(self: &Arc<Self>, link: LinkId, extension: Option<Extension>) -> LinkStream {
+    /// Takes an agent's stream in.
+    pub(crate) fn open_link(&self, link: LinkId, extension: Option<Extension>) {
         self.state.lock().outboxes.insert(link, Outbox::default());
         self.handle(ClusterEvent::LinkOpened { link, extension });
-        LinkStream { hub: Arc::clone(self), link }
+    }
+
+    /// Tells agents how many servers there are, those that understand it.
+    pub(crate) fn tell_servers(&self, count: u64) {
+        let mut wakers = Wakers::new();
+        {
+            let mut state = self.state.lock();
+            let State { core, outboxes, .. } = &mut *state;
+            for (link, outbox) in outboxes {
+                if core.is_extended(*link) {
+                    outbox.push(Frame::Servers { count }, &mut wakers);
+                }
+            }
+        }
+        wake(&mut wakers);
     }
 
     /// Lets an agent's stream go. What waits for it is dropped.
@@ -76,15 +90,8 @@ impl ClusterHub {
         if let Some(mut outbox) = self.state.lock().outboxes.remove(&link) {
             outbox.close(&mut wakers);
         }
-        wake(wakers);
+        wake(&mut wakers);
         self.handle(ClusterEvent::LinkClosed { link });
-    }
-
-    pub(crate) fn received(&self, link: LinkId, frame: Frame) {
-        if let Frame::Data { bytes, .. } = &frame {
-            self.counters.received(bytes.len());
-        }
-        self.handle(ClusterEvent::Received { link, frame });
     }
 
     /// Asks an agent for a tunnel and waits for it. Dropped before, it gives the dial up.
@@ -92,12 +99,14 @@ impl ClusterHub {
         self: &Arc<Self>,
         tunnel: TunnelId,
         target: &Target,
+        trace: Option<TraceParent>,
     ) -> Result<TunnelStream, Reason> {
         let begin = Instant::now();
         let pipe = Arc::new(Pipe::default());
         self.state.lock().pipes.insert(tunnel, Arc::clone(&pipe));
         let stream = TunnelStream::new(tunnel.0, pipe, Arc::clone(self) as Arc<dyn TunnelPort>);
-        self.handle(ClusterEvent::Dial { tunnel, address: target.address().to_owned() });
+        let address = target.address().to_owned();
+        self.handle(ClusterEvent::Dial { tunnel, address, trace });
         let opened = match tokio::time::timeout(self.dial, stream.opened()).await {
             Ok(opened) => opened,
             Err(_) => {
@@ -105,14 +114,19 @@ impl ClusterHub {
                 stream.opened().await
             }
         };
-        self.counters.dialled(opened.as_ref().err(), begin.elapsed());
+        let took = begin.elapsed();
+        self.counters.dialled(opened.as_ref().err(), took);
+        match &opened {
+            Ok(()) => tracing::debug!(?took, "a tunnel is open"),
+            Err(reason) => tracing::debug!(?took, %reason, "there is no tunnel"),
+        }
         opened.map(|()| stream)
     }
 
     fn handle(&self, event: ClusterEvent) {
         let mut wakers = Wakers::new();
         self.state.lock().handle(event, &mut wakers);
-        wake(wakers);
+        wake(&mut wakers);
     }
 }
 
@@ -169,41 +183,62 @@ impl TunnelPort for ClusterHub {
     }
 }
 
-/// What is sent to an agent. Its end takes the agent's stream out of the cluster.
-pub(crate) struct LinkStream {
+/// What an agent's stream exchanges with its cluster.
+pub(crate) struct LinkEnd<'a> {
     hub: Arc<ClusterHub>,
     link: LinkId,
+    malformed: &'a AtomicU64,
+    wakers: Wakers,
 }
 
-impl Stream for LinkStream {
-    type Item = Result<Packet, Status>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut wakers = Wakers::new();
-        let frame = {
-            let mut state = self.hub.state.lock();
-            let Some(outbox) = state.outboxes.get_mut(&self.link) else { return Poll::Ready(None) };
-            let frame = std::task::ready!(outbox.poll_pop(context));
-            if let Some(Frame::Data { id, bytes }) = &frame {
-                let (id, bytes) = (*id, bytes.len());
-                self.hub.counters.sent(bytes);
-                let sent = ClusterEvent::Sent { link: self.link, id, bytes: bytes as u64 };
-                state.handle(sent, &mut wakers);
-            }
-            frame
-        };
-        wake(wakers);
-        Poll::Ready(frame.map(|frame| Ok(frame.into())))
+impl<'a> LinkEnd<'a> {
+    pub(crate) fn new(hub: Arc<ClusterHub>, link: LinkId, malformed: &'a AtomicU64) -> Self {
+        Self { hub, link, malformed, wakers: Wakers::new() }
     }
 }
 
-impl Drop for LinkStream {
-    fn drop(&mut self) {
-        self.hub.close_link(self.link);
+impl Exchange for LinkEnd<'_> {
+    fn received(&mut self, frames: &mut Vec<Frame>) {
+        let link = self.link;
+        {
+            let mut state = self.hub.state.lock();
+            for frame in frames.drain(..) {
+                if let Frame::Data { bytes, .. } = &frame {
+                    self.hub.counters.received(bytes.len());
+                }
+                state.handle(ClusterEvent::Received { link, frame }, &mut self.wakers);
+            }
+        }
+        wake(&mut self.wakers);
+    }
+
+    fn malformed(&mut self, error: &Malformed) {
+        self.malformed.fetch_add(1, Relaxed);
+        tracing::debug!(%error, "a packet of an agent was passed over");
+    }
+
+    fn poll_outgoing(&mut self, frames: &mut Vec<Frame>, context: &mut Context<'_>) -> Poll<Option<()>> {
+        let link = self.link;
+        {
+            let mut state = self.hub.state.lock();
+            let Some(outbox) = state.outboxes.get_mut(&link) else { return Poll::Ready(None) };
+            if ready!(outbox.poll_take(frames, context)).is_none() {
+                return Poll::Ready(None);
+            }
+            for frame in frames.iter() {
+                if let Frame::Data { id, bytes } = frame {
+                    self.hub.counters.sent(bytes.len());
+                    let sent = ClusterEvent::Sent { link, id: *id, bytes: bytes.len() as u64 };
+                    state.handle(sent, &mut self.wakers);
+                }
+            }
+        }
+        wake(&mut self.wakers);
+        Poll::Ready(Some(()))
     }
 }
 
 /// After all locks are let go: what is woken may be dropped in here, and its end asks the hub.
-fn wake(wakers: Wakers) {
-    wakers.into_iter().for_each(std::task::Waker::wake);
+fn wake(wakers: &mut Wakers) {
+    wakers.drain(..).for_each(std::task::Waker::wake);
 }

@@ -4,9 +4,13 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use rustls::pki_types::CertificateDer;
+use tokio_util::sync::CancellationToken;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use crate::{ClusterName, Identifiers};
+use crate::{
+    ClusterName, Identifiers,
+    rpc::{Code, Status},
+};
 
 /// What an agent showed when it connected.
 #[derive(Clone, Default)]
@@ -31,7 +35,7 @@ pub struct Claim {
 }
 
 /// What credentials allow.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Identity {
     /// Whose credentials they are, for reports.
     pub name: String,
@@ -39,6 +43,8 @@ pub struct Identity {
     pub clusters: BTreeSet<ClusterName>,
     /// When they end; the agent's stream is ended then, so that it comes back with new ones.
     pub expires: Option<SystemTime>,
+    /// Cancelled when they are good no more, though they have not ended: the agent's stream is ended at once.
+    pub withdrawn: Option<CancellationToken>,
 }
 
 /// Why an agent is not let in.
@@ -54,6 +60,12 @@ pub enum Refusal {
     /// What was shown is not valid.
     #[error("the credentials are not valid: {0}")]
     Invalid(String),
+    /// A token that is good once was shown again: one of the two had no right to it.
+    #[error("the token for the cluster {cluster} was used before, by somebody else")]
+    UsedTwice {
+        /// The cluster that it is for.
+        cluster: ClusterName,
+    },
     /// The credentials are good, and another cluster's.
     #[error("{identity} may not speak for the cluster {cluster}")]
     StolenName {
@@ -71,12 +83,24 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What an agent is answered.
+    pub(super) fn status(&self) -> Status {
+        let code = match self {
+            Self::Request(_) => Code::InvalidArgument,
+            Self::NoCredentials | Self::Invalid(_) => Code::Unauthenticated,
+            Self::StolenName { .. } | Self::UsedTwice { .. } => Code::PermissionDenied,
+            Self::Unavailable(_) | Self::Ending => Code::Unavailable,
+        };
+        Status::new(code, self.to_string())
+    }
+
     /// A fixed word for counters.
     pub fn category(&self) -> &'static str {
         match self {
             Self::Request(_) => "request",
             Self::NoCredentials => "no_credentials",
             Self::Invalid(_) => "invalid",
+            Self::UsedTwice { .. } => "used_twice",
             Self::StolenName { .. } => "stolen_name",
             Self::Unavailable(_) => "unavailable",
             Self::Ending => "ending",
@@ -143,6 +167,7 @@ impl Authenticator for CertificateNames {
             expires: expires.and_then(|seconds| {
                 SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds))
             }),
+            withdrawn: None,
         })
     }
 }

@@ -3,20 +3,19 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, BufReader},
     net::{TcpListener, UnixListener},
     sync::Semaphore,
 };
 use tokio_rustls::TlsAcceptor;
-use tower_service::Service;
 
-use super::{ServerSettings, TunnelServer, agents::Agents, connect, grpc::Clients};
-use crate::limits::{CONNECTION_WINDOW, MESSAGE, STREAM_WINDOW};
-use crate::wire::{agent_service_server::AgentServiceServer, proxy_service_server::ProxyServiceServer};
+use super::{TunnelServer, agents, authority::WithAuthority, clients, connect};
+use crate::{
+    limits::TLS_BUFFER,
+    rpc::{self, Keepalive},
+};
 
 /// A socket that agents or clients can connect to.
 pub struct Listener {
@@ -168,7 +167,7 @@ impl TunnelServer {
         let stream = match acceptor {
             None => stream,
             Some(acceptor) => {
-                let handshake = acceptor.accept(stream);
+                let handshake = acceptor.accept(BufReader::with_capacity(TLS_BUFFER, stream));
                 match tokio::time::timeout(self.shared.settings.handshake, handshake).await {
                     Ok(Ok(stream)) => {
                         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
@@ -181,49 +180,22 @@ impl TunnelServer {
             }
         };
         let settings = &self.shared.settings;
+        let keepalive = Keepalive { every: settings.keepalive, answer: settings.keepalive_answer };
+        let limit = settings.handshake;
+        let peer = &peer;
+        let agent = |asked| agents::serve(self, peer, asked);
+        let client = |asked| clients::serve(self, peer, asked);
         let ended = match protocol {
-            Protocol::Connect => return connect::converse(self, stream, &peer).await,
-            Protocol::Agents => {
-                let service =
-                    AgentServiceServer::new(Agents(self.clone())).max_decoding_message_size(MESSAGE);
-                serve_http2(settings, stream, service, peer).await
+            Protocol::Connect => return connect::converse(self, stream, peer).await,
+            Protocol::Agents => rpc::serve(stream, rpc::AGENT, limit, keepalive, agent).await,
+            // Only a Unix socket has no address.
+            Protocol::Grpc if address.is_none() => {
+                rpc::serve(WithAuthority::new(stream), rpc::CLIENT, limit, keepalive, client).await
             }
-            Protocol::Grpc => {
-                let service =
-                    ProxyServiceServer::new(Clients(self.clone())).max_decoding_message_size(MESSAGE);
-                serve_http2(settings, stream, service, peer).await
-            }
+            Protocol::Grpc => rpc::serve(stream, rpc::CLIENT, limit, keepalive, client).await,
         };
         if let Err(error) = ended {
             tracing::debug!(%error, ?address, "a connection ended");
         }
     }
-}
-
-async fn serve_http2<S>(
-    settings: &ServerSettings,
-    stream: Box<dyn Connection>,
-    service: S,
-    peer: Peer,
-) -> hyper::Result<()>
-where
-    S: Service<http::Request<Incoming>, Response = http::Response<tonic::body::Body>>
-        + Clone
-        + Send
-        + 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    S::Future: Send + 'static,
-{
-    let service = hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        service.clone().call(request)
-    });
-    hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .keep_alive_interval(settings.keepalive)
-        .keep_alive_timeout(settings.keepalive_answer)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::{ClusterName, Target};
+use crate::{ClusterName, Target, TraceParent};
 
 /// Who asks for a tunnel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Caller {
     pub groups: Vec<String>,
     /// Where it came from; `None` in process and by Unix sockets.
     pub address: Option<SocketAddr>,
+    /// What its dial belongs to, if it says so.
+    pub trace: Option<TraceParent>,
 }
 
 impl Caller {
@@ -31,7 +33,7 @@ impl Caller {
         let subject = certificate.subject();
         let name = subject.iter_common_name().find_map(|name| name.as_str().ok()).unwrap_or_default();
         let groups = subject.iter_organization().filter_map(|group| group.as_str().ok());
-        Self { name: name.to_owned(), groups: groups.map(str::to_owned).collect(), address }
+        Self { name: name.to_owned(), groups: groups.map(str::to_owned).collect(), address, trace: None }
     }
 }
 

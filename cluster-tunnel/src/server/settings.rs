@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Claim, Refusal};
+use super::{Claim, Issuer, Refusal};
 use crate::{ClusterName, HostNames, Reason, cluster_core::CoreSettings};
 
 /// The settings of a server.
@@ -10,7 +10,8 @@ use crate::{ClusterName, HostNames, Reason, cluster_core::CoreSettings};
 pub struct ServerSettings {
     /// Its id, different for each replica: agents know by it which servers they are connected to.
     pub id: String,
-    /// How many replicas there are. Agents connect until they have as many.
+    /// How many replicas there are at first ([`set_servers`](super::TunnelServer::set_servers) says it later). Agents
+    /// connect until they have as many.
     pub count: usize,
     /// The limits of each cluster's tunnels.
     pub core: CoreSettings,
@@ -24,6 +25,8 @@ pub struct ServerSettings {
     pub keepalive_answer: Duration,
     /// Connections of one listener at once. More wait.
     pub connections: usize,
+    /// Issues agents' certificates, where they connect. Without, they come by theirs in other ways.
+    pub issuer: Option<Arc<dyn Issuer>>,
     /// Is told what happens. Must not block.
     pub observer: Arc<dyn Fn(&ServerEvent) + Send + Sync>,
 }
@@ -40,6 +43,16 @@ pub enum ServerEvent {
     AgentRefused {
         /// What it said of itself, as far as it could be read.
         claim: Option<Claim>,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// An agent got a certificate for this cluster.
+    CertificateIssued(ClusterName),
+    /// An agent got no certificate. A [`Refusal::StolenName`] or [`Refusal::UsedTwice`] is for whoever watches over
+    /// security.
+    CertificateRefused {
+        /// For which cluster it asked, as far as that could be read.
+        cluster: Option<ClusterName>,
         /// Why.
         refusal: Refusal,
     },
@@ -64,6 +77,7 @@ impl ServerSettings {
             keepalive: Duration::from_secs(30),
             keepalive_answer: Duration::from_secs(20),
             connections: 10_000,
+            issuer: None,
             observer: Arc::new(|_| {}),
         }
     }

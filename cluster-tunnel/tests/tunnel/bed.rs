@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -83,6 +84,36 @@ impl Authority {
         config.alpn_protocols = vec![b"h2".to_vec()];
         Arc::new(ArcSwap::from_pointee(config))
     }
+
+    /// What [`client_of`] reads.
+    pub fn write_client(&self, folder: &Path, name: &str) {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let (certificate, key) = self.signed(params, ExtendedKeyUsagePurpose::ClientAuth);
+        std::fs::write(folder.join("ca"), &self.certificate).unwrap();
+        std::fs::write(folder.join("certificate"), certificate).unwrap();
+        std::fs::write(folder.join("key"), key.secret_der()).unwrap();
+    }
+
+    /// What an agent without a certificate has.
+    pub fn anonymous_tls(&self) -> Arc<ArcSwap<rustls::ClientConfig>> {
+        let config = rustls::ClientConfig::builder().with_root_certificates(self.roots());
+        let mut config = config.with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(ArcSwap::from_pointee(config))
+    }
+}
+
+/// What an agent in another process shows.
+pub fn client_of(folder: &Path) -> Arc<ArcSwap<rustls::ClientConfig>> {
+    let read = |name| std::fs::read(folder.join(name)).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(read("ca"))).unwrap();
+    let key = PrivatePkcs8KeyDer::from(read("key")).into();
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+    let mut config = config.with_client_auth_cert(vec![read("certificate").into()], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Arc::new(ArcSwap::from_pointee(config))
 }
 
 /// A server of this crate with a socket for agents.
@@ -152,11 +183,21 @@ pub fn run(settings: AgentSettings) -> RunningAgent {
     RunningAgent { agent, task: tokio::spawn(async move { running.run().await }) }
 }
 
-/// Asks until it is so, for half a minute.
+/// Runs an ignored test in a process of its own, with at most so many descriptors.
+pub fn alone(test: &str, descriptors: u32) {
+    let child = format!("ulimit -n {descriptors} && exec \"$0\" --exact {test} --ignored --nocapture");
+    let program = std::env::current_exe().unwrap();
+    let output = std::process::Command::new("sh").arg("-c").arg(child).arg(program).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+/// Asks until it is so, for a minute.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     while !holds() {
-        assert!(tokio::time::Instant::now() < deadline, "not within 30 s: {what}");
+        assert!(tokio::time::Instant::now() < deadline, "not within a minute: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

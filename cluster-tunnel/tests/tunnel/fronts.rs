@@ -1,4 +1,4 @@
-//! HTTP CONNECT, on a Unix socket and over TLS.
+//! HTTP CONNECT, on a Unix socket and over TLS, and gRPC.
 
 use cluster_tunnel::server::{Listener, ServerSettings};
 use tokio::{
@@ -7,8 +7,9 @@ use tokio::{
 };
 
 use crate::{
-    backend::{Backend, read_pattern},
+    backend::{Backend, pattern, read_pattern},
     bed::{self, Authority, RunningAgent, RunningServer, links, until},
+    front,
 };
 
 async fn bed() -> (Authority, Backend, RunningServer, RunningAgent) {
@@ -85,5 +86,42 @@ async fn a_tunnel_by_connect_over_tls_with_early_bytes() {
     let answer = ask(&mut stream, "CONNECT m1.tunnel.internal:443 HTTP/1.1\r\n\r\nsend 5\n").await;
     assert_eq!(answer, "HTTP/1.1 200 Connection Established\r\n\r\n");
     assert_eq!(read_pattern(&mut stream).await.unwrap(), 5);
+    running.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tunnels_of_one_grpc_connection_do_not_wait_for_each_other() {
+    let (_authority, _backend, running, _agent) = bed().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clients");
+    let listener = Listener::unix(path.clone()).await.unwrap();
+    let server = running.server.clone();
+    tokio::spawn(async move { server.serve_grpc(listener).await });
+
+    let connection = front::connect_grpc(UnixStream::connect(&path).await.unwrap()).await.unwrap();
+    let dial = || front::dial_on(&connection, "m1.tunnel.internal:443");
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        let mut tunnel = dial().await.unwrap();
+        tunnel.write_all(b"echo\nx").await.unwrap();
+        assert_eq!(tunnel.read_u8().await.unwrap(), b'x');
+        idle.push(tunnel);
+    }
+    let mut bulk = dial().await.unwrap();
+    bulk.write_all(b"send 3000000\n").await.unwrap();
+    assert_eq!(read_pattern(&mut bulk).await.unwrap(), 3_000_000);
+
+    // These send what nobody takes, and hold up nobody either.
+    for tunnel in &mut idle {
+        let sent = tunnel.write(&vec![b'x'; 200_000]).await.unwrap();
+        assert!(sent > 0);
+    }
+    let mut bulk = dial().await.unwrap();
+    bulk.write_all(b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n").await.unwrap();
+    bulk.write_all(&pattern(0, 1_000_000)).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n1000000") {
+        assert_ne!(bulk.read_buf(&mut answer).await.unwrap(), 0, "the tunnel ended");
+    }
     running.server.stop().await;
 }

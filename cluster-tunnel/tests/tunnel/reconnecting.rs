@@ -17,10 +17,10 @@ use crate::{
     bed::{self, Authority, cluster, links, until},
 };
 
-const AGENTS: usize = 200;
+const AGENTS: usize = 500;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_agents_of_a_restarted_server_come_back_spread() {
+async fn five_hundred_agents_of_a_restarted_server_come_back_spread() {
     let authority = Authority::new();
     let address = "127.0.0.1:0".parse().unwrap();
     let running = bed::serve_with(&authority, ServerSettings::new("s1"), Arc::new(AllowAll), address).await;
@@ -82,6 +82,35 @@ async fn an_agent_finds_every_server_and_does_not_dial_on_without_need() {
     let snapshot = agent.agent.snapshot();
     assert_eq!((snapshot.attempts, snapshot.duplicates, snapshot.failures), (4, 2, 0));
     assert_eq!(one.server.snapshot().agents_accepted, 1, "a server that is known declines by itself");
+    balancing.abort();
+    one.server.stop().await;
+    two.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_is_connected_hears_of_further_servers() {
+    let authority = Authority::new();
+    let backend = Backend::start().await;
+    let one = bed::serve(&authority, ServerSettings::new("s1")).await;
+    let two = bed::serve(&authority, ServerSettings::new("s2")).await;
+    let balancer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = balancer.local_addr().unwrap().port();
+    let servers = [one.agents, two.agents];
+    let balancing = tokio::spawn(async move {
+        for server in servers.into_iter().cycle() {
+            let (mut client, _) = balancer.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    let agent = bed::run(bed::agent_settings(&authority, "m1", port, backend.address));
+    until("the first is connected", || links(&one.server, "m1") == 1).await;
+    one.server.set_servers(2);
+    until("the second is connected", || links(&two.server, "m1") == 1).await;
+    // The second has not heard of it yet, and nobody is dialled for nothing.
+    assert_eq!(agent.agent.snapshot().attempts, 2);
     balancing.abort();
     one.server.stop().await;
     two.server.stop().await;

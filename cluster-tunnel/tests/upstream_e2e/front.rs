@@ -4,22 +4,23 @@ use std::{
     io,
     path::Path,
     pin::Pin,
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use cluster_tunnel::{
-    ConnectId, Frame,
-    wire::{Packet, proxy_service_client::ProxyServiceClient},
-};
+use cluster_tunnel::{ConnectId, Frame, wire::Packet};
 use futures::{SinkExt, StreamExt, channel::mpsc};
+use http::uri::PathAndQuery;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use testbed::FrontEnd;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::UnixStream,
 };
+use tonic::{Request, client::Grpc};
+use tonic_prost::ProstCodec;
 use tower_service::Service;
 
 /// A tunnel's bytes.
@@ -60,20 +61,41 @@ async fn connect(mut stream: UnixStream, address: &str) -> io::Result<Box<dyn St
     }
 }
 
+static DIALS: AtomicI64 = AtomicI64::new(1);
+
 async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> {
+    dial_on(&connect_grpc(stream).await?, address).await
+}
+
+/// A connection for any number of tunnels.
+pub async fn connect_grpc(stream: UnixStream) -> io::Result<Http2> {
     let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        // As little as HTTP/2 begins with.
+        .initial_connection_window_size(65_535)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;
     tokio::spawn(connection);
-    let mut client = ProxyServiceClient::with_origin(Http2(sender), "http://localhost".parse().unwrap());
+    Ok(Http2(sender))
+}
+
+pub async fn dial_on(connection: &Http2, address: &str) -> io::Result<Box<dyn Stream>> {
+    let mut client = Grpc::with_origin(connection.clone(), "http://localhost".parse().unwrap());
+    client.ready().await.map_err(io::Error::other)?;
     let (mut packets, outgoing) = mpsc::channel::<Packet>(1);
-    let dial = Frame::DialRequest { random: 4711, address: address.to_owned() };
+    // Upstream's server tells pending dials apart by this, over all clients.
+    let random = DIALS.fetch_add(1, Relaxed);
+    let dial = Frame::DialRequest { random, address: address.to_owned(), trace: None };
     packets.send(dial.into()).await.map_err(io::Error::other)?;
-    let mut incoming = client.proxy(outgoing).await.map_err(io::Error::other)?.into_inner();
+    let method = PathAndQuery::from_static("/ProxyService/Proxy");
+    let codec = ProstCodec::<Packet, Packet>::default();
+    let answer = client.streaming(Request::new(outgoing), method, codec).await.map_err(io::Error::other)?;
+    let mut incoming = answer.into_inner();
     let answer = incoming.message().await.map_err(io::Error::other)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let id = match Frame::try_from(answer).map_err(io::Error::other)? {
-        Frame::DialResponse { random: 4711, outcome } => outcome.map_err(io::Error::other)?,
+        Frame::DialResponse { random: same, outcome } if same == random => {
+            outcome.map_err(io::Error::other)?
+        }
         other => return Err(io::Error::other(format!("{other:?}"))),
     };
 
@@ -109,7 +131,8 @@ async fn grpc(stream: UnixStream, address: &str) -> io::Result<Box<dyn Stream>> 
     Ok(Box::new(near))
 }
 
-struct Http2(hyper::client::conn::http2::SendRequest<tonic::body::Body>);
+#[derive(Clone)]
+pub struct Http2(hyper::client::conn::http2::SendRequest<tonic::body::Body>);
 
 impl Service<http::Request<tonic::body::Body>> for Http2 {
     type Response = http::Response<hyper::body::Incoming>;

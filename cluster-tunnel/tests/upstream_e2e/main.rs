@@ -8,12 +8,15 @@
     reason = "in a test they are assertions; and not every target uses all that targets share"
 )]
 
+mod api_client;
 mod api_server;
 #[path = "../tunnel/backend.rs"]
 mod backend;
 #[path = "../tunnel/bed.rs"]
 mod bed;
 mod front;
+mod kubelet;
 mod matrix;
 mod pair;
 mod stalled;
+mod websocket;

@@ -1,9 +1,11 @@
 //! The same traffic over every pair.
 
-use testbed::{FrontEnd, NetworkProxy};
+use testbed::{FrontEnd, NetworkProxy, ProxyAddress};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use crate::{
+    api_client::address,
+    api_server::{Member, carries_requests},
     backend::{Backend, Checked, pattern, read_pattern},
     front::{dial, try_dial},
     pair::{Pair, Whose},
@@ -15,13 +17,16 @@ const SIZE: u64 = 8 << 20;
 async fn every_pair_carries_every_kind_of_traffic() {
     let bed = NetworkProxy::start().await.unwrap();
     let backend = Backend::start().await;
+    let member = Member::start().await;
+    let api_server = address(&member.server);
     for server in [Whose::Ours, Whose::Upstream] {
         for agent in [Whose::Upstream, Whose::Ours] {
             for front_end in [FrontEnd::HttpConnect, FrontEnd::Grpc] {
                 let name = format!("{server:?}-{agent:?}-{}", front_end.mode()).to_lowercase();
                 println!("{name}");
-                let pair = Pair::start(&bed, &name, (server, agent), front_end, backend.address).await;
+                let pair = Pair::start(&bed, &name, (server, agent), front_end, api_server).await;
                 carries_traffic(&bed, &backend, &pair).await;
+                carries_requests(&member, &pair, &name).await;
             }
         }
     }
@@ -89,10 +94,15 @@ async fn carries_traffic(bed: &NetworkProxy, backend: &Backend, pair: &Pair) {
 
     // Upstream's own client.
     let url = format!("http://{address}/by-upstream").parse().unwrap();
-    let output = bed.test_client(pair.test_client_address(), pair.front_end, &url, 5).await.unwrap();
+    let output = bed.test_client(ProxyAddress::Unix(pair.socket()), pair.front_end, &url, 5).await.unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{log}");
     assert_eq!(log.matches("this is /by-upstream").count(), 5, "{log}");
+    if let Some(port) = pair.tls_port() {
+        let by_tls = ProxyAddress::Tls(port);
+        let output = bed.test_client(by_tls, pair.front_end, &url, 2).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 /// The length of an answer's body.

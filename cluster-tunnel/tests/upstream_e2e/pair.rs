@@ -22,7 +22,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
-use testbed::{FrontEnd, Identity, NetworkProxy, ProxyAddress, ProxyAgent, ProxyServer};
+use testbed::{FrontEnd, Identity, NetworkProxy, ProxyAgent, ProxyServer};
 use tokio::task::JoinHandle;
 
 use crate::bed::{cluster, until};
@@ -115,13 +115,16 @@ impl Pair {
         }
     }
 
-    /// Where upstream's own client asks. Over a Unix socket its gRPC names the socket's path as the authority, which
-    /// HTTP/2 here refuses.
-    pub fn test_client_address(&self) -> ProxyAddress<'_> {
+    /// Where clients ask by TLS, if they can.
+    pub fn tls_port(&self) -> Option<u16> {
         match &self.server {
-            ServerEnd::Ours { port, .. } if self.front_end == FrontEnd::Grpc => ProxyAddress::Tls(*port),
-            _ => ProxyAddress::Unix(self.socket()),
+            ServerEnd::Ours { port, .. } => Some(*port),
+            ServerEnd::Upstream(_) => None,
         }
+    }
+
+    pub fn agent_is_ours(&self) -> bool {
+        matches!(self.agent, AgentEnd::Ours { .. })
     }
 }
 

@@ -11,16 +11,32 @@ use crate::provider::{ProviderError, WrappedKey};
 
 /// What is known of one wrapped key. Whoever asks the provider holds the lock meanwhile; the others wait for the answer.
 #[derive(Default)]
-pub(super) struct Slot(Option<(Result<Arc<DataKey>, ProviderError>, Instant)>);
+pub(super) struct Slot {
+    known: Option<(Result<Arc<DataKey>, ProviderError>, Instant)>,
+    /// Whether the key has opened something: it is no garbage.
+    proved: bool,
+}
 
 impl Slot {
     /// The key or the last failure, while it holds.
     pub(super) fn known(&self) -> Option<Result<Arc<DataKey>, ProviderError>> {
-        self.0.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(known, _)| known.clone())
+        self.known.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(known, _)| known.clone())
     }
 
     pub(super) fn set(&mut self, outcome: Result<Arc<DataKey>, ProviderError>, until: Instant) {
-        self.0 = Some((outcome, until));
+        *self = Self { known: Some((outcome, until)), proved: false };
+    }
+
+    /// The key has opened something.
+    pub(super) fn prove(&mut self) {
+        self.proved = true;
+    }
+
+    /// The key has not opened something. One that never opened anything may be garbage, and is asked for anew then.
+    pub(super) fn doubt(&mut self, until: Instant) {
+        if let Some((_, known_until)) = self.known.as_mut().filter(|_| !self.proved) {
+            *known_until = until.min(*known_until);
+        }
     }
 }
 
@@ -64,6 +80,7 @@ impl Cache {
         // Nobody else can have asked for a key that was made just now.
         if let Ok(mut slot) = self.slot(wrapped).try_lock() {
             slot.set(Ok(key), until);
+            slot.prove();
         }
     }
 }

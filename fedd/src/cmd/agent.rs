@@ -1,36 +1,39 @@
 //! `fedd agent`: beside a member's API server, the other end of its tunnel.
 
+mod credentials;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::Uri;
 use anyhow::{Context as _, bail};
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use clap::Args;
 use cluster_tunnel::agent::{AgentSettings, Server};
 use cluster_tunnel::agent_core::{Endpoint, Targets};
 use cluster_tunnel::{Agent, ClusterName};
-use federation_apiserver::auth::Identity;
 use federation_model::parse_duration;
+use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use self::credentials::Credentials;
 use super::run::Shutdown;
-use crate::args::{Listen, listen};
-use crate::http::{self, Readiness};
-use crate::tunnel::tls;
+use crate::args::{Listen, host_and_port, listen};
+use crate::http::{self, Check, Readiness};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Run beside a member's API server that the federation cannot reach: dial out to it, and let its \
     connections to the API server in through that.\n\n\
-    `fedd join --tunnel` prints what runs it. It can reach its API server alone, and sees neither content nor \
-    credentials. Certificates are read again when their files change. SIGTERM and SIGINT end it when the connections \
-    through it have ended, or after --drain-timeout; a second one ends it at once.";
+    `fedd join --tunnel` prints what runs it, with a token that it exchanges for a certificate, which it renews by itself. It \
+    can reach its API server alone, and sees neither content nor credentials. SIGTERM and SIGINT end it when the \
+    connections through it have ended, or after --drain-timeout; a second one ends it at once.";
 
 /// Flags of `fedd agent`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  \
+#[command(after_help = "Examples:\n  \
+        fedd agent --cluster rz00 --server fedd.example.org:8132 --identity-secret kube-federation-system/fedd-agent\n  \
         fedd agent --cluster rz00 --server fedd.example.org:8132 \\\n    \
         --ca-file ca.crt --cert-file tls.crt --key-file tls.key")]
 pub struct AgentArgs {
@@ -38,7 +41,7 @@ pub struct AgentArgs {
     #[arg(long, value_name = "NAME")]
     pub cluster: ClusterName,
     /// Where the federation's --tunnel-listen is reached
-    #[arg(long, value_name = "HOST:PORT", value_parser = server)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     pub server: (String, u16),
     /// The name in the server's certificate [default: the host of --server]
     #[arg(long, value_name = "NAME")]
@@ -46,15 +49,9 @@ pub struct AgentArgs {
     /// HTTP proxy to connect through: http://USER:PASSWORD@HOST:PORT
     #[arg(long, value_name = "URL")]
     pub proxy: Option<Uri>,
-    /// Authorities of the server's certificate, as PEM
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: PathBuf,
-    /// The certificate that names the cluster, as PEM
-    #[arg(long, value_name = "FILE")]
-    pub cert_file: PathBuf,
-    /// The key of that certificate, as PEM
-    #[arg(long, value_name = "FILE")]
-    pub key_file: PathBuf,
+    /// What it shows to the server.
+    #[command(flatten)]
+    pub credentials: CredentialsArgs,
     /// The API server: HOST:PORT, or unix:PATH
     #[arg(long, value_name = "ADDRESS", default_value = "kubernetes.default.svc:443")]
     pub api_server: Endpoint,
@@ -66,22 +63,45 @@ pub struct AgentArgs {
     pub healthz_addr: Listen,
 }
 
-/// How often the certificates' files are read again: mounted Secrets are exchanged by links, which no watch of one file
-/// sees.
-const REREAD: Duration = Duration::from_secs(30);
+/// What an agent shows to the server.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Credentials")]
+pub struct CredentialsArgs {
+    /// Secret of the member with the token, and then with the certificate that comes of it
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = secret, required_unless_present = "cert_file")]
+    pub identity_secret: Option<(String, String)>,
+    /// Kubeconfig of the member, for that Secret [default: the pod's service account]
+    #[arg(long, value_name = "FILE", requires = "identity_secret")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Instead, the certificate that names the cluster, as PEM; read again when it changes
+    #[arg(long, value_name = "FILE", conflicts_with = "identity_secret", requires_all = ["key_file", "ca_file"])]
+    pub cert_file: Option<PathBuf>,
+    /// The key of that certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    pub key_file: Option<PathBuf>,
+    /// Authorities of the server's certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Reads `namespace/name`.
+fn secret(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err(format!("{text:?} is no Secret; write namespace/name")),
+    }
+}
 
 /// How often it is looked at how the agent stands.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Reads `host:port`, with brackets around an IPv6 address.
-fn server(text: &str) -> Result<(String, u16), String> {
-    let wrong = || format!("{text:?} is no address of a server; write host:port");
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    match port.parse() {
-        Ok(port) if !host.is_empty() && port != 0 => Ok((host.to_owned(), port)),
-        _ => Err(wrong()),
-    }
+/// The agent, once it has a certificate, and why it has none before.
+#[derive(Default)]
+struct Standing {
+    agent: ArcSwapOption<Agent>,
+    trouble: Mutex<Option<String>>,
 }
 
 /// Runs until told to stop.
@@ -90,16 +110,10 @@ fn server(text: &str) -> Result<(String, u16), String> {
 /// The certificates or an address cannot be used.
 pub async fn run(args: AgentArgs) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals().context("cannot take signals")?;
-    let mut shown = args.shown()?;
-    let tls = Arc::new(ArcSwap::from_pointee(shown.config()?));
-    let (host, port) = args.server.clone();
-    let name = args.server_name.clone();
-    let server = Server { host, port, tls: tls.clone(), name, proxy: args.proxy.clone() };
-    let targets = Targets::api_server(args.api_server.clone());
-    let agent = Agent::new(AgentSettings::new(&args.cluster, server, targets));
+    let standing = Arc::new(Standing::default());
     let health = match args.healthz_addr.0 {
         Some(address) => {
-            let router = http::health(readiness(&agent));
+            let router = http::health(readiness(&standing));
             Some(http::serve(address, "--healthz-addr", router, shutdown.now.clone()).await?)
         }
         None => None,
@@ -108,33 +122,43 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<()> {
         info!(address = %health.address, "--healthz-addr is served");
     }
     info!(cluster = %args.cluster, api_server = %args.api_server, version = env!("CARGO_PKG_VERSION"), "the agent starts");
-    let drain_timeout = args.drain_timeout;
-    let _keeping = AbortOnDropHandle::new(tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(REREAD).await;
-            match args.shown() {
-                Ok(read) if read == shown => {}
-                Ok(read) => match read.config() {
-                    Ok(config) => {
-                        tls.store(Arc::new(config));
-                        shown = read;
-                        info!("new certificates are used");
-                    }
-                    Err(error) => warn!("the new certificates cannot be used: {error:#}"),
-                },
-                Err(error) => warn!("{error:#}"),
-            }
+    let work = async {
+        let (host, port) = args.server.clone();
+        let (name, proxy) = (args.server_name.clone(), args.proxy.clone());
+        let way =
+            move |tls| Server { host: host.clone(), port, tls, name: name.clone(), proxy: proxy.clone() };
+        let mut credentials = Credentials::open(&args.credentials, &args.cluster, way.clone()).await?;
+        let tls = tokio::select! {
+            tls = credentials.first(&standing.trouble) => tls?,
+            () = shutdown.gently.cancelled() => return Ok(()),
+        };
+        let targets = Targets::api_server(args.api_server.clone());
+        let server = way(tls.clone());
+        let agent = Agent::new(AgentSettings::new(&args.cluster, server, targets));
+        standing.agent.store(Some(Arc::new(agent.clone())));
+        let renewed = agent.clone();
+        let _keeping = AbortOnDropHandle::new(tokio::spawn(async move {
+            credentials
+                .keep(|config| {
+                    tls.store(config);
+                    renewed.reconnect();
+                })
+                .await;
+        }));
+        let _telling = AbortOnDropHandle::new(tokio::spawn(tell(agent.clone())));
+        let ends = async {
+            shutdown.gently.cancelled().await;
+            agent.drain();
+            tokio::time::sleep(args.drain_timeout).await;
+        };
+        tokio::select! {
+            () = agent.run() => {}
+            () = ends => info!("connections are still open, and are ended"),
         }
-    }));
-    let _telling = AbortOnDropHandle::new(tokio::spawn(tell(agent.clone())));
-    let ends = async {
-        shutdown.gently.cancelled().await;
-        agent.drain();
-        tokio::time::sleep(drain_timeout).await;
+        anyhow::Ok(())
     };
     tokio::select! {
-        () = agent.run() => {}
-        () = ends => info!("connections are still open, and are ended"),
+        outcome = work => outcome?,
         () = shutdown.now.cancelled() => bail!("ended at once by a second signal"),
     }
     info!("the agent has ended");
@@ -162,37 +186,21 @@ async fn tell(agent: Agent) {
 }
 
 /// Ready is an agent that the federation can dial through.
-fn readiness(agent: &Agent) -> Readiness {
-    let agent = agent.clone();
+fn readiness(standing: &Arc<Standing>) -> Readiness {
+    let standing = standing.clone();
     Arc::new(move || {
+        let Some(agent) = standing.agent.load_full() else {
+            let trouble = standing.trouble.lock().clone();
+            return vec![Check::new(
+                "tunnel",
+                false,
+                trouble.as_deref().unwrap_or("there is no certificate yet"),
+            )];
+        };
         let state = agent.snapshot();
-        if state.servers.is_empty() {
-            return Err(state.last_error.unwrap_or_else(|| "no server has been reached yet".to_owned()));
-        }
-        Ok(())
+        let trouble = state.last_error.as_deref().unwrap_or("no server has been reached yet");
+        vec![Check::new("tunnel", !state.servers.is_empty(), trouble)]
     })
-}
-
-/// What the files hold.
-#[derive(PartialEq, Eq)]
-struct Shown {
-    identity: Identity,
-    authorities: String,
-}
-
-impl AgentArgs {
-    fn shown(&self) -> anyhow::Result<Shown> {
-        Ok(Shown {
-            identity: tls::identity(&self.cert_file, &self.key_file)?,
-            authorities: tls::read(&self.ca_file)?,
-        })
-    }
-}
-
-impl Shown {
-    fn config(&self) -> anyhow::Result<rustls::ClientConfig> {
-        tls::agent(&self.identity, &self.authorities).context("--cert-file, --key-file, --ca-file")
-    }
 }
 
 #[cfg(test)]
@@ -200,11 +208,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_a_host_and_a_port() {
-        assert_eq!(server("fedd.example.org:8132"), Ok(("fedd.example.org".to_owned(), 8132)));
-        assert_eq!(server("[::1]:1"), Ok(("::1".to_owned(), 1)));
-        for wrong in ["fedd", ":8132", "fedd:", "fedd:0", "fedd:x"] {
-            assert!(server(wrong).is_err(), "{wrong}");
+    fn a_secret_is_a_namespace_and_a_name() {
+        assert_eq!(secret("a/b"), Ok(("a".to_owned(), "b".to_owned())));
+        for wrong in ["a", "/a", "a/", "a/b/c"] {
+            assert!(secret(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,25 +1,29 @@
-//! `fedd credentials`: members' tokens, sealed where they are stored.
+//! `fedd credentials`: members' tokens, sealed where they are stored, and renewed.
+
+mod reseal;
+mod rotate;
+mod rows;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use federation_model::{KubeFedCluster, TOKEN_KEY, annotation};
+use federation_model::KubeFedCluster;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::Api;
 use kube::{Client, ResourceExt as _};
-use propagation_engine::kube_ports::SEALED_TOKEN_KEY;
-use serde::Serialize;
-use serde_json::json;
+use propagation_engine::kube_ports::destination;
 
+use self::rotate::RotateArgs;
 use super::Usage;
-use crate::args::{HostArgs, ReportArgs, ReportFormat};
-use crate::output::{HOST, Report, note, stdout, table};
-use crate::sealing::{Held, SEALED_WITH, Sealing, SealingArgs, held};
-use crate::{access, yaml};
+use crate::access;
+use crate::args::{HostArgs, ReportArgs};
+use crate::output::note;
+use crate::rotation::host::clusters_by_secret;
+use crate::sealing::{Held, Sealing, SealingArgs};
 
 /// What `--help` says first.
-pub const ABOUT: &str = "Seal members' tokens in the Secrets that hold them, and see how they are.\n\n\
+pub const ABOUT: &str = "Seal members' tokens in the Secrets that hold them, renew them, and see how they are.\n\n\
     A sealed token is encrypted by a key of a KMS, an HSM or a file, and opens only in its own Secret of this federation. \
     The control plane opens it in memory, with the same --sealing-config. Every command can be interrupted and begun \
     again: what is done stays done.";
@@ -29,7 +33,8 @@ pub const ABOUT: &str = "Seal members' tokens in the Secrets that hold them, and
 #[command(after_help = "Examples:\n  \
         fedd credentials status\n  \
         fedd credentials seal --all --sealing-config sealing.yaml\n  \
-        fedd credentials rotate-keys --sealing-config sealing.yaml")]
+        fedd credentials rotate-keys --sealing-config sealing.yaml\n  \
+        fedd credentials rotate --all --sealing-config sealing.yaml")]
 pub struct CredentialsArgs {
     /// What to do.
     #[command(subcommand)]
@@ -43,9 +48,12 @@ pub enum CredentialsCommand {
     Seal(SealArgs),
     /// Seal anew, with the newest key of the first provider, what is sealed with another
     RotateKeys(CommonArgs),
+    /// Put new tokens in the place of the present ones now, and revoke those
+    #[command(long_about = rotate::ABOUT)]
+    Rotate(RotateArgs),
     /// Open every sealed token, and say which do not open
     Verify(CommonArgs),
-    /// Show how each token is stored; nothing is opened
+    /// Show how each token is stored, when it expires, and when it is renewed; nothing is opened
     Status(CommonArgs),
 }
 
@@ -72,6 +80,9 @@ pub struct SealArgs {
     /// All clusters
     #[arg(long)]
     pub all: bool,
+    /// Seal tokens anew whose clusters are not where they were sealed for: what their KubeFedClusters say now is right
+    #[arg(long)]
+    pub accept_destination: bool,
     /// The rest.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -84,193 +95,68 @@ pub struct SealArgs {
 pub async fn run(args: CredentialsArgs) -> anyhow::Result<()> {
     match args.command {
         CredentialsCommand::Seal(args) => {
-            let names = (!args.all).then_some(args.clusters);
-            reseal(args.common, names.as_deref(), |held, _| *held == Held::Plain, "sealed").await
+            let (names, accepts) = ((!args.all).then_some(args.clusters), args.accept_destination);
+            let is_wanted = |held: &Held, _: &Sealing, destination: &str| match held {
+                Held::Plain => true,
+                Held::Sealed(sealed) => accepts && sealed.note.as_deref() != Some(destination),
+                _ => false,
+            };
+            reseal::run(args.common, names.as_deref(), is_wanted, accepts, "sealed").await
         }
         CredentialsCommand::RotateKeys(args) => {
-            let is_stale = |held: &Held, sealing: &Sealing| match held {
+            let is_stale = |held: &Held, sealing: &Sealing, _: &str| match held {
                 Held::Sealed(sealed) => sealing.is_stale(sealed),
                 _ => false,
             };
-            reseal(args, None, is_stale, "sealed anew").await
+            reseal::run(args, None, is_stale, false, "sealed anew").await
         }
+        CredentialsCommand::Rotate(args) => Box::pin(rotate::run(args)).await,
         CredentialsCommand::Verify(args) => verify(args).await,
         CredentialsCommand::Status(args) => status(args).await,
     }
 }
 
-/// The Secrets of members, with the clusters that each opens. Cells have the Secrets of their clusters.
+/// The Secrets of members, with the clusters that each opens.
 struct Members {
     secrets: Api<Secret>,
-    clusters: BTreeMap<String, Vec<String>>,
+    clusters: BTreeMap<String, Vec<KubeFedCluster>>,
 }
 
 impl Members {
     async fn read(client: &Client, namespace: &str) -> anyhow::Result<Self> {
-        let api: Api<KubeFedCluster> = Api::namespaced(client.clone(), namespace);
-        let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let listed = api.list(&ListParams::default()).await.context("cannot list KubeFedClusters")?;
-        for cluster in listed.items.iter().filter(|c| !c.annotations().contains_key(annotation::ACCESS_OF)) {
-            clusters.entry(cluster.spec.secret_ref.name.clone()).or_default().push(cluster.name_any());
-        }
+        let clusters = clusters_by_secret(client, namespace).await?;
         Ok(Self { secrets: Api::namespaced(client.clone(), namespace), clusters })
     }
 
     async fn secret(&self, name: &str) -> anyhow::Result<Option<Secret>> {
         self.secrets.get_opt(name).await.with_context(|| format!("cannot read Secret {name}"))
     }
-}
 
-/// How often somebody else may change a Secret between its read and its write.
-const ATTEMPTS: usize = 5;
+    /// Where the token of a Secret is sent: to the first of its clusters.
+    fn destination(&self, secret: &str) -> String {
+        self.clusters.get(secret).and_then(|of| of.first()).map(destination).unwrap_or_default()
+    }
 
-async fn reseal(
-    args: CommonArgs,
-    names: Option<&[String]>,
-    wanted: impl Fn(&Held, &Sealing) -> bool,
-    word: &str,
-) -> anyhow::Result<()> {
-    let host = access::host(&args.host).await?;
-    let sealing = needed(&args.sealing, &host.client).await?;
-    let members = Members::read(&host.client, &args.host.federation_namespace).await?;
-    if let Some(unknown) =
-        names.into_iter().flatten().find(|name| !members.clusters.values().flatten().any(|c| c == *name))
-    {
-        bail!("there is no cluster {unknown}; `fedd credentials status` lists them");
-    }
-    // Which key is the newest is known once its provider has said so.
-    let well = sealing.check().await;
-    if let Some(trouble) = well.first().and_then(|first| first.trouble.as_ref()) {
-        bail!("key provider {} {trouble}", well[0].provider);
-    }
-    let (dry_run, mut report) = (args.report.dry_run, Report::new(args.report));
-    let chosen: Vec<_> = members
-        .clusters
-        .iter()
-        .filter(|(_, of)| names.is_none_or(|names| of.iter().any(|cluster| names.contains(cluster))))
-        .map(|(secret, _)| secret)
-        .collect();
-    for (done, name) in chosen.iter().enumerate() {
-        let mut action = "unchanged";
-        for attempt in 1.. {
-            let Some(mut secret) = members.secret(name).await? else {
-                action = "missing";
-                break;
-            };
-            let before = held(&secret);
-            if !wanted(&before, &sealing) {
-                break;
-            }
-            sealing.seal(&mut secret).await.with_context(|| format!("Secret {name}"))?;
-            action = word;
-            if dry_run || replaced(&members.secrets, &secret).await? {
-                break;
-            }
-            if attempt == ATTEMPTS {
-                bail!("Secret {name} is changed by somebody else all the time; try again");
-            }
+    /// The Secrets of these clusters, or all.
+    fn chosen(&self, names: Option<&[String]>) -> anyhow::Result<Vec<&String>> {
+        let is_one =
+            |name: &String| self.clusters.values().flatten().any(|cluster| cluster.name_any() == *name);
+        if let Some(unknown) = names.into_iter().flatten().find(|name| !is_one(name)) {
+            bail!("there is no cluster {unknown}; `fedd credentials status` lists them");
         }
-        report.done(HOST, format!("secret/{name}"), action)?;
-        if (done + 1) % 100 == 0 {
-            note(&format!("{} of {} Secrets", done + 1, chosen.len()));
-        }
-    }
-    report.finish()
-}
-
-/// Writes the sealed token and takes the readable one away, if the Secret is still as it was read.
-async fn replaced(api: &Api<Secret>, secret: &Secret) -> anyhow::Result<bool> {
-    let name = secret.name_any();
-    let sealed = secret.data.as_ref().and_then(|data| data.get(SEALED_TOKEN_KEY));
-    let patch = json!({
-        "metadata": {
-            "resourceVersion": secret.metadata.resource_version,
-            "annotations": {SEALED_WITH: secret.annotations().get(SEALED_WITH)},
-        },
-        "data": {TOKEN_KEY: null, SEALED_TOKEN_KEY: sealed},
-    });
-    let params = PatchParams { field_manager: Some("fedd".to_owned()), ..PatchParams::default() };
-    match api.patch(&name, &params, &Patch::Merge(patch)).await {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("cannot write Secret {name}")),
-    }
-}
-
-/// A token, as `status` and `verify` tell of it.
-#[derive(Clone, Debug, Serialize)]
-struct Row {
-    secret: String,
-    clusters: Vec<String>,
-    /// `plain`, `sealed`, `stale`, `broken`, `empty` or `missing`; of `verify`, also `opens`.
-    state: String,
-    /// `provider/key id`.
-    key: String,
-    /// What is wrong.
-    message: String,
-}
-
-async fn rows(members: &Members, sealing: Option<&Sealing>, open: bool) -> anyhow::Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for (name, clusters) in &members.clusters {
-        let secret = members.secret(name).await?;
-        let (mut key, mut message) = (String::new(), String::new());
-        let state = match secret.as_ref().map(held) {
-            None => "missing",
-            Some(Held::Nothing) => "empty",
-            Some(Held::Plain) => "plain",
-            Some(Held::Broken(words)) => {
-                message = words;
-                "broken"
-            }
-            Some(Held::Sealed(sealed)) => {
-                key = format!("{}/{}", sealed.provider, sealed.key.key_id);
-                let stale = sealing.is_some_and(|sealing| sealing.is_stale(&sealed));
-                match (&secret, sealing) {
-                    (Some(secret), Some(sealing)) if open => match sealing.opened(secret).await {
-                        Ok(_) => "opens",
-                        Err(error) => {
-                            message = error.to_string();
-                            "broken"
-                        }
-                    },
-                    _ if stale => "stale",
-                    _ => "sealed",
-                }
-            }
+        let is_chosen = |of: &[KubeFedCluster]| {
+            names.is_none_or(|names| of.iter().any(|cluster| names.contains(&cluster.name_any())))
         };
-        let clusters = clusters.clone();
-        rows.push(Row { secret: name.clone(), clusters, state: state.to_owned(), key, message });
+        Ok(self.clusters.iter().filter(|(_, of)| is_chosen(of)).map(|(secret, _)| secret).collect())
     }
-    Ok(rows)
-}
-
-fn print(rows: &[Row], format: ReportFormat) -> anyhow::Result<()> {
-    let text = match format {
-        ReportFormat::Text | ReportFormat::Table => table(
-            ["SECRET", "CLUSTERS", "STATE", "KEY", "MESSAGE"],
-            rows.iter().map(|row| {
-                [
-                    row.secret.clone(),
-                    row.clusters.join(","),
-                    row.state.clone(),
-                    row.key.clone(),
-                    row.message.clone(),
-                ]
-            }),
-        ),
-        ReportFormat::Yaml => yaml::print(&rows)?,
-        ReportFormat::Json => serde_json::to_string_pretty(rows)? + "\n",
-    };
-    Ok(stdout(&text)?)
 }
 
 async fn verify(args: CommonArgs) -> anyhow::Result<()> {
     let host = access::host(&args.host).await?;
     let sealing = needed(&args.sealing, &host.client).await?;
     let members = Members::read(&host.client, &args.host.federation_namespace).await?;
-    let rows = rows(&members, Some(&sealing), true).await?;
-    print(&rows, args.report.output)?;
+    let rows = rows::read(&members, Some(&sealing), true).await?;
+    rows::print(&rows, args.report.output)?;
     let broken = rows.iter().filter(|row| row.state == "broken").count();
     if broken > 0 {
         bail!("{broken} of {} tokens do not open", rows.len());
@@ -292,7 +178,7 @@ async fn status(args: CommonArgs) -> anyhow::Result<()> {
         }
     }
     let members = Members::read(&host.client, &args.host.federation_namespace).await?;
-    print(&rows(&members, sealing.as_ref(), false).await?, args.report.output)
+    rows::print(&rows::read(&members, sealing.as_ref(), false).await?, args.report.output)
 }
 
 async fn needed(args: &SealingArgs, client: &Client) -> anyhow::Result<Sealing> {

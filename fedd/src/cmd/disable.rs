@@ -11,16 +11,19 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use serde_json::json;
 
-use crate::access;
 use crate::apply::{await_object, delete};
 use crate::args::{HostArgs, ReportArgs};
+use crate::member_roles::{self, MemberRolesArgs};
 use crate::output::{HOST, Report, note, warning};
+use crate::{access, settings};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Stop federating a resource type: stops its propagation, waits until that has happened, and deletes its \
     FederatedTypeConfig.\n\n\
     What the members hold stays there, unmanaged. Federated objects stay too; delete them first if the members' are to \
-    go with them.";
+    go with them.\n\n\
+    The rights that the type took on members go too, where the kubeconfig has contexts called like the members; for the \
+    others, it is printed how to do it.";
 
 /// Flags of `fedd disable`.
 #[derive(Debug, Args)]
@@ -39,6 +42,9 @@ pub struct DisableArgs {
     /// How to tell.
     #[command(flatten)]
     pub report: ReportArgs,
+    /// The members.
+    #[command(flatten)]
+    pub members: MemberRolesArgs,
     /// Where.
     #[command(flatten)]
     pub host: HostArgs,
@@ -114,6 +120,9 @@ pub async fn run(args: DisableArgs) -> anyhow::Result<()> {
             )?;
         }
     }
+    let settings = settings::read(&host.client, &args.host.federation_namespace).await?;
+    let left: Vec<_> = all.iter().filter(|c| c.name_any() != name).cloned().collect();
+    member_roles::follow(&host.client, &args.host, &args.members, &settings, &left, &mut report).await?;
     report.finish()
 }
 

@@ -14,6 +14,7 @@ use super::Usage;
 use crate::apply::{apply_definitions, create_if_absent};
 use crate::args::{HostArgs, ObjectFormat, ReportArgs, ReportFormat};
 use crate::manifest::Manifest;
+use crate::member_roles::{self, MemberRolesArgs};
 use crate::output::{HOST, Report, print_objects, warning};
 use crate::served::{self, ServedType};
 use crate::{access, replicas, settings};
@@ -21,7 +22,9 @@ use crate::{access, replicas, settings};
 /// What `--help` says first.
 pub const ABOUT: &str = "Federate a resource type, custom resources too: makes the federated kind's definition (by cluster and by \
     topology) and its FederatedTypeConfig.\n\n\
-    The type is looked up where it is served: on the federation's API server, or on a member's by --cluster-context.";
+    The type is looked up where it is served: on the federation's API server, or on a member's by --cluster-context.\n\n\
+    Members that joined with the rights that the federated types take are given those of this type, by the contexts of the \
+    kubeconfig that are called like them; for the others, it is printed how to do it.";
 
 /// Flags of `fedd enable`.
 #[derive(Debug, Args)]
@@ -50,6 +53,9 @@ pub struct EnableArgs {
     /// Say what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// The members.
+    #[command(flatten)]
+    pub members: MemberRolesArgs,
     /// Where.
     #[command(flatten)]
     pub host: HostArgs,
@@ -107,6 +113,11 @@ pub async fn run(args: EnableArgs) -> anyhow::Result<()> {
         .context("cannot read type configs; `fedd install` makes this API server a federation")?;
     refuse_other_use(&config, &existing.items)?;
     let mut report = Report::new(ReportArgs { output: args.output, dry_run: args.dry_run });
+    // The members first, so that nothing is refused once the type is propagated.
+    let mut after: Vec<_> =
+        existing.items.iter().filter(|c| c.name_any() != config.name_any()).cloned().collect();
+    after.push(config.clone());
+    member_roles::follow(&host.client, &args.host, &args.members, &settings, &after, &mut report).await?;
     apply_definitions(&host.client, &[definition], args.dry_run, |definition, outcome| {
         report.done(HOST, definition.title(), outcome.word())
     })

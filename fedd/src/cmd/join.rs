@@ -1,13 +1,15 @@
 //! `fedd join`: on the member, an account and a token; on the federation's API server, what opens the member.
 
+mod account;
 mod host;
 mod member;
 mod token;
 mod tunnel;
 
-pub use self::host::{JOINED_AS, TOKEN_EXPIRES};
-pub use self::member::{Account, MemberArgs};
-pub use self::tunnel::TunnelArgs;
+pub use self::account::{Account, Grant};
+pub use self::host::{GRANTED, JOINED_AS, TOKEN_EXPIRES};
+pub use self::member::MemberArgs;
+pub use self::tunnel::{AGENT, TunnelArgs};
 
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use clap::Args;
 use federation_model::{Feature, KubeFedCluster, annotation, is_dns_subdomain, parse_duration};
 use kube::ResourceExt as _;
 use kube::api::Api;
+use propagation_engine::kube_ports::destination;
 use tenancy::ScopeKeys;
 
 use self::host::Membership;
@@ -25,19 +28,19 @@ use crate::args::{HostArgs, ReportArgs, label};
 use crate::manifest::Manifest;
 use crate::output::{HOST, Report, note, stdout, warning};
 use crate::sealing::{Sealing, SealingArgs};
-use crate::{access, sealing, settings};
+use crate::{access, member_roles, sealing, settings};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Make a cluster a member of the federation, or renew its token.\n\n\
-    On the member: the federation's namespace, a service account, and its rights (everything, as the federation \
-    propagates any type; with scope Namespaced, everything in that namespace). Its token is tried, and put into a \
+    On the member: the federation's namespace, a service account, and its rights: what the federated types take, or \
+    everything by --cluster-admin (with scope Namespaced, in that namespace). Its token is tried, and put into a \
     Secret on the federation's API server, with a KubeFedCluster that names it.\n\n\
     The token is requested from the member's API server and expires after --token-duration, or sooner if that server \
-    has a limit; joining again renews it, keeps the labels, and disturbs nothing. --token-secret asks for one that \
+    has a limit; joining again renews it, brings the rights up to date, keeps the labels, and disturbs nothing. --token-secret asks for one that \
     never expires, in a Secret on the member, which needs its kube-controller-manager to run.\n\n\
     A member that the federation cannot reach is joined from its own side, where both API servers can be reached, with \
-    --tunnel: the federation then goes through an agent, whose manifest is printed. Applying it again after joining again \
-    renews the agent's certificate.";
+    --tunnel: the federation then goes through an agent, whose manifest is printed. In it is a token that the agent exchanges \
+    for a certificate; its key never leaves the member.";
 
 /// Flags of `fedd join`.
 #[derive(Debug, Args)]
@@ -64,6 +67,9 @@ pub struct JoinArgs {
     /// Name of the Secret on the federation's API server [default: the one in use, else NAME-token]
     #[arg(long, value_name = "NAME")]
     pub secret_name: Option<String>,
+    /// Give the federation every right on the member, as KubeFed does, instead of those that the federated types take
+    #[arg(long)]
+    pub cluster_admin: bool,
     /// How long the token is valid
     #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = parse_duration)]
     pub token_duration: Duration,
@@ -140,7 +146,17 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     let mut report = if is_tunnelled { Report::beside_data(args.report) } else { Report::new(args.report) };
 
     note(&format!("{} becomes {name} of the federation at {}", member.server, host.server));
-    for object in account.objects(settings.scope)? {
+    let grant = if args.cluster_admin {
+        Grant::Everything
+    } else {
+        member_roles::of_types(&host.client, namespace, &settings).await?
+    };
+    if grant != Grant::Everything && existing.as_ref().is_some_and(|c| !member_roles::are_of_types(c)) {
+        note(&format!(
+            "it may do on {name} what the federated types take, from now on; --cluster-admin gives everything"
+        ));
+    }
+    for object in account.objects(settings.scope, &grant) {
         let outcome = tokio::time::timeout(args.timeout, apply(&member.client, &object, dry_run))
             .await
             .with_context(|| format!("the member at {} does not answer", member.server))?
@@ -172,6 +188,7 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
         labels,
         member: &member,
         account: &account,
+        grant: &grant,
         token: &token,
         secret: host::secret_name(name, args.secret_name.as_deref(), existing.as_ref()),
     };
@@ -186,7 +203,7 @@ pub async fn run(args: JoinArgs) -> anyhow::Result<()> {
     }
     // From here on, no API server sees a token that is to be sealed.
     if let Some(sealing) = &seal_with {
-        sealing.seal(&mut secret).await?;
+        sealing.seal(&mut secret, &destination(&cluster)).await?;
     }
     let secret = Manifest::of(&secret)?;
     let mut objects = vec![secret, Manifest::of(&cluster)?];

@@ -1,30 +1,46 @@
-//! `fedd permissions`: what `fedd run` needs on the federation's API server, and no more.
+//! `fedd permissions`: what `fedd run` needs on the federation's API server and on members, and no more.
 
-use clap::Args;
+mod member;
+
+use clap::{Args, Subcommand};
 use federation_model::{CORE_GROUP, FEDD_GROUP, TYPES_GROUP};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
+pub use self::member::MemberPermissionsArgs;
+use super::run::ShardArgs;
 use crate::args::ObjectFormat;
-use crate::leader::LEASE_NAME;
+use crate::leader::lease_name;
 use crate::manifest::Manifest;
 use crate::output::print_objects;
+use crate::tunnel::tokens::SECRET_NAME as TOKENS;
 use crate::webhook::certificate::SECRET_NAME;
 use crate::webhook::register::{MUTATING_NAME, VALIDATING_NAME};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Print the service account of `fedd run` on the federation's API server and its rights there, for `kubectl \
-    apply`: all that `run`, `controller` and `webhook` need, and no more. The other commands are an administrator's.";
+    apply`: all that `run`, `controller` and `webhook` need, and no more. The other commands are an administrator's. \
+    `fedd permissions member NAME` prints the same for a member.";
 
 /// Flags of `fedd permissions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    after_help = "Examples:\n  \
         fedd permissions | kubectl apply -f -\n  \
-        fedd permissions --types-groups types.example.com")]
+        fedd permissions --types-groups types.example.com\n  \
+        fedd permissions member rz00 | kubectl --context rz00 apply -f -",
+    args_conflicts_with_subcommands = true
+)]
 pub struct PermissionsArgs {
+    /// Where.
+    #[command(subcommand)]
+    pub on: Option<On>,
     /// Groups of federated types besides types.kubefed.io
     #[arg(long, value_name = "GROUP,…", value_delimiter = ',')]
     pub types_groups: Vec<String>,
+    /// The Leases that it needs.
+    #[command(flatten)]
+    pub sharding: ShardArgs,
     /// How to print
     #[arg(long, short, value_name = "FORMAT", default_value = "yaml")]
     pub output: ObjectFormat,
@@ -34,22 +50,33 @@ pub struct PermissionsArgs {
     pub federation_namespace: String,
 }
 
+/// Where the rights are needed, if not on the federation's API server.
+#[derive(Debug, Subcommand)]
+pub enum On {
+    /// Print the federation's account on a member and its rights there: what the types take that are federated now
+    Member(MemberPermissionsArgs),
+}
+
 /// Prints them.
 ///
 /// # Errors
-/// stdout cannot be written.
-pub fn run(args: &PermissionsArgs) -> anyhow::Result<()> {
-    print_objects(&objects(&args.federation_namespace, &args.types_groups), args.output)
+/// The federation's API server does not answer, or stdout cannot be written.
+pub async fn run(args: PermissionsArgs) -> anyhow::Result<()> {
+    if let Some(On::Member(args)) = &args.on {
+        return member::run(args).await;
+    }
+    let shards = args.sharding.shards.get();
+    print_objects(&objects(&args.federation_namespace, &args.types_groups, shards), args.output)
 }
 
 /// Name of the account, its roles and their bindings.
 const NAME: &str = "fedd";
 
 /// The account and its rights, in the order in which they can be applied; the namespace has to be there.
-fn objects(namespace: &str, types_groups: &[String]) -> Vec<Manifest> {
+fn objects(namespace: &str, types_groups: &[String], shards: u32) -> Vec<Manifest> {
     let account = object("", "ServiceAccount", "serviceaccounts", Some(namespace), json!({}));
     let everywhere = json!({"rules": everywhere(types_groups)});
-    let in_namespace = json!({"rules": in_federation_namespace()});
+    let in_namespace = json!({"rules": in_federation_namespace(shards)});
     vec![
         account,
         object(RBAC, "ClusterRole", "clusterroles", None, everywhere),
@@ -87,7 +114,8 @@ fn everywhere(types_groups: &[String]) -> Value {
     ])
 }
 
-fn in_federation_namespace() -> Value {
+fn in_federation_namespace(shards: u32) -> Value {
+    let leases: Vec<_> = (0..shards).map(lease_name).collect();
     json!([
         // Created and deleted for cells.
         {"apiGroups": [CORE_GROUP], "resources": ["kubefedclusters"],
@@ -97,12 +125,14 @@ fn in_federation_namespace() -> Value {
          "verbs": ["patch"]},
         // Patched with --kubefed-config alone.
         {"apiGroups": [CORE_GROUP], "resources": ["kubefedconfigs"], "verbs": ["get", "create", "patch"]},
-        // Members' tokens are read; the webhooks' authorities are written.
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create"]},
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET_NAME], "verbs": ["update"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [LEASE_NAME],
-         "verbs": ["get", "list", "watch", "update"]},
+        // Members' tokens are read, and renewed; the webhooks' authorities are written, and what is known of tunnels' tokens.
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "patch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET_NAME, TOKENS], "verbs": ["update"]},
+        // Servers of tunnels have one each, to be counted.
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+         "verbs": ["list", "create", "patch", "delete"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": leases,
+         "verbs": ["get", "watch", "update"]},
     ])
 }
 
@@ -132,7 +162,7 @@ mod tests {
 
     #[test]
     fn nothing_is_given_whole() {
-        for object in objects("fed", &["types.example.com".to_owned()]) {
+        for object in objects("fed", &["types.example.com".to_owned()], 2) {
             assert!(object.namespace.as_deref().is_none_or(|n| n == "fed"));
             for rule in object.value["rules"].as_array().into_iter().flatten() {
                 let has = |field: &str, what: &str| rule[field].as_array().unwrap().contains(&json!(what));

@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::members::Members;
 use self::table::Live;
-use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
+use super::run::{EngineArgs, Leading, MemberTimeoutArgs, ShardArgs, Shutdown, Work};
 use crate::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage, write_private};
 use crate::manifest::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::rotation::RotationArgs;
 use crate::sealing::SealingArgs;
 use crate::settings;
 use crate::tunnel::TunnelArgs;
@@ -79,17 +80,26 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
     members.add_contexts(&mut access);
     write_private(&kubeconfig, &access.to_string())?;
     let client = embedded.client().clone();
-    let engine = EngineArgs::of_server(timeouts, TunnelArgs::off(), SealingArgs::default(), false);
-    let leading = Arc::new(Leading::default());
-    let controllers = {
-        let (leading, client, stop) = (leading.clone(), client.clone(), stop.clone());
-        let settings = embedded.settings().clone();
-        tokio::spawn(async move {
-            // Whatever they end by, the rest ends with them.
-            let _guard = stop.clone().drop_guard();
-            leading.run(client, DEFAULT_FEDERATION_NAMESPACE, &engine, settings, metrics, &stop).await
-        })
+    let work = Work {
+        client: client.clone(),
+        namespace: DEFAULT_FEDERATION_NAMESPACE.to_owned(),
+        args: EngineArgs::of_server(
+            ShardArgs::ONE,
+            timeouts,
+            TunnelArgs::off(),
+            SealingArgs::default(),
+            RotationArgs::off(),
+            false,
+        ),
+        settings: embedded.settings().clone(),
+        metrics,
+        stop: stop.clone(),
     };
+    let controllers = tokio::spawn(async move {
+        // Whatever they end by, the rest ends with them.
+        let _guard = work.stop.clone().drop_guard();
+        Leading::default().run(work).await
+    });
     objects::apply_all(&client, &members).await?;
     let live = tokio::spawn(Live::new(client, kubeconfig).run(stop.clone()));
     obey(&mut members, stop).await?;

@@ -1,6 +1,7 @@
 //! `fedd run`, `fedd controller`, `fedd webhook`: the control plane, whole and in parts.
 
 mod lead;
+mod sharding;
 mod shutdown;
 
 use std::path::PathBuf;
@@ -15,15 +16,17 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-pub(crate) use self::lead::Leading;
+pub(crate) use self::lead::{AfterLoss, Leading, Work};
+pub use self::sharding::ShardArgs;
 pub(crate) use self::shutdown::Shutdown;
 use crate::args::{HostArgs, Listen, listen};
-use crate::http::{self, Readiness, Server};
+use crate::http::{self, Check, Readiness, Server};
 use crate::metrics::Metrics;
-use crate::sealing::SealingArgs;
+use crate::rotation::RotationArgs;
+use crate::sealing::{Sealing, SealingArgs};
 use crate::tunnel::{TunnelArgs, Tunnels};
 use crate::webhook::{self, WebhookOptions};
-use crate::{access, settings};
+use crate::{access, key_providers, settings};
 
 /// What every part has.
 #[derive(Clone, Debug, Args)]
@@ -48,10 +51,14 @@ pub struct DaemonArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Controllers")]
 pub struct EngineArgs {
-    /// Let only the replica that holds the Lease fedd-controller write; false for a single replica
+    /// Let only the replica that holds a shard's Lease write for it (fedd-controller, fedd-controller-1, …); false for a
+    /// single replica
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
           default_missing_value = "true", require_equals = true)]
     pub leader_elect: bool,
+    /// Who does what.
+    #[command(flatten)]
+    pub sharding: ShardArgs,
     /// How long members may take.
     #[command(flatten)]
     pub timeouts: MemberTimeoutArgs,
@@ -68,6 +75,9 @@ pub struct EngineArgs {
     /// Which keys open sealed tokens.
     #[command(flatten)]
     pub sealing: SealingArgs,
+    /// When tokens are renewed.
+    #[command(flatten)]
+    pub rotation: RotationArgs,
 }
 
 /// How long members may take.
@@ -85,22 +95,26 @@ pub struct MemberTimeoutArgs {
 impl EngineArgs {
     /// For a process with an API server of its own. If no other process has the data, nobody else can lead.
     pub(crate) fn of_server(
+        sharding: ShardArgs,
         timeouts: MemberTimeoutArgs,
         tunnels: TunnelArgs,
         sealing: SealingArgs,
+        rotation: RotationArgs,
         is_shared: bool,
     ) -> Self {
         Self {
             leader_elect: is_shared,
+            sharding,
             timeouts,
             tunnels,
             rest_config_qps: None,
             rest_config_burst: None,
             sealing,
+            rotation,
         }
     }
 
-    /// The listener for agents, if there is to be one, measured by `metrics`.
+    /// The way to tunnels, if there is to be one, measured by `metrics`.
     pub(crate) async fn tunnels(
         &self,
         client: &Client,
@@ -111,17 +125,32 @@ impl EngineArgs {
         // Before those who ask lose patience, so that they hear what it was.
         let dial = settings.health_timeout.min(self.timeouts.member_connect_timeout) * 3 / 4;
         let tunnels = Tunnels::start(client, namespace, &self.tunnels, dial).await?;
-        if let Some(tunnels) = &tunnels {
-            metrics.follow_tunnels(tunnels.server());
+        if let Some(server) = tunnels.as_ref().and_then(Tunnels::server) {
+            metrics.follow_tunnels(server);
         }
         Ok(tunnels)
+    }
+
+    /// The keys that open sealed tokens, if there are some, whose providers are asked how they are until told to stop.
+    pub(crate) async fn sealing(
+        &self,
+        client: &Client,
+        metrics: &Metrics,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Arc<Sealing>>> {
+        let sealing = Sealing::open(&self.sealing, client).await?.map(Arc::new);
+        if let Some(sealing) = &sealing {
+            metrics.follow_sealing(sealing);
+            tokio::spawn(key_providers::watch(Arc::clone(sealing), stop.clone()));
+        }
+        Ok(sealing)
     }
 }
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Run the control plane: controllers and webhooks.\n\n\
-    Replicas may run side by side: all serve webhooks, and the one that holds the Lease writes. A replica that loses \
-    the Lease ends with exit code 1, to be started again. SIGTERM and SIGINT end it when what is under way is done; a \
+    Replicas may run side by side: all serve webhooks, and the one that holds a shard's Lease writes for that shard. A \
+    replica that loses a Lease ends with exit code 1, to be started again. SIGTERM and SIGINT end it when what is under way is done; a \
     second one ends it at once.";
 
 /// Flags of `fedd run`.
@@ -234,8 +263,14 @@ async fn parts(
         Some(engine) => engine.tunnels(&client, namespace, &settings, &metrics).await?,
         None => None,
     };
-    let leading = Arc::new(Leading::new(tunnels.as_ref().map(Tunnels::dialer)));
-    let servers = serve(args, readiness(&webhook_ready, &leading), &metrics, stop).await?;
+    let sealing = match &engine {
+        Some(engine) => engine.sealing(&client, &metrics, stop).await?,
+        None => None,
+    };
+    let dialer = tunnels.as_ref().map(Tunnels::dialer);
+    let leading = Arc::new(Leading::new(dialer, sealing, AfterLoss::End));
+    let ready = readiness(&webhook_ready, &leading);
+    let servers = serve(args.healthz_addr, args.metrics_addr, ready, &metrics, stop).await?;
     let webhooks = webhook.map(|options| {
         let (client, settings, stop) = (client.clone(), settings.clone(), stop.clone());
         tokio::spawn(async move {
@@ -244,9 +279,10 @@ async fn parts(
             webhook::run(client, options, settings, stop, webhook_ready).await
         })
     });
-    if let Some(engine) = engine {
+    if let Some(args) = engine {
+        let (namespace, stop) = (namespace.clone(), stop.clone());
         // After a failure, a lost lease above all, nothing is waited for.
-        leading.run(client, namespace, &engine, settings, metrics, stop).await?;
+        leading.run(Work { client, namespace, args, settings, metrics, stop }).await?;
     } else {
         stop.cancelled().await;
     }
@@ -268,24 +304,28 @@ async fn parts(
 fn readiness(webhook_ready: &Arc<AtomicBool>, leading: &Arc<Leading>) -> Readiness {
     let (webhook_ready, leading) = (webhook_ready.clone(), leading.clone());
     Arc::new(move || {
-        if !webhook_ready.load(Ordering::Acquire) {
-            return Err("webhooks: not serving yet".to_owned());
-        }
-        if !leading.is_ready() {
-            return Err("controllers: not everything is listed yet".to_owned());
-        }
-        Ok(())
+        let mut checks = vec![
+            Check::new("webhooks", webhook_ready.load(Ordering::Acquire), "not serving yet"),
+            Check::new("controllers", leading.is_ready(), "not everything is listed yet"),
+        ];
+        checks.extend(leading.sealing().map(|sealing| Check {
+            name: key_providers::CHECK,
+            trouble: key_providers::trouble(&sealing.health()),
+        }));
+        checks
     })
 }
 
-async fn serve(
-    args: &DaemonArgs,
+/// Serves health and metrics, together if they have one address.
+pub(super) async fn serve(
+    healthz_addr: Listen,
+    metrics_addr: Listen,
     ready: Readiness,
     metrics: &Arc<Metrics>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<Server>> {
     let (health, metrics) = (http::health(ready), http::metrics(metrics.clone()));
-    let wanted = match (args.healthz_addr.0, args.metrics_addr.0) {
+    let wanted = match (healthz_addr.0, metrics_addr.0) {
         (Some(one), Some(other)) if one == other => vec![(one, "--healthz-addr", health.merge(metrics))],
         (one, other) => one
             .map(|address| (address, "--healthz-addr", health))

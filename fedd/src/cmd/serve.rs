@@ -10,12 +10,13 @@ use revision_store::Datastore;
 use tracing::{info, warn};
 
 use super::crds::TypesArgs;
-use super::run::{EngineArgs, Leading, MemberTimeoutArgs, Shutdown};
+use super::run::{AfterLoss, EngineArgs, Leading, MemberTimeoutArgs, ShardArgs, Shutdown, Work};
 use crate::embedded::{
     AuditArgs, Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage, default_data, write_private,
 };
 use crate::metrics::Metrics;
 use crate::output::note;
+use crate::rotation::RotationArgs;
 use crate::sealing::SealingArgs;
 use crate::settings;
 use crate::tunnel::{TunnelArgs, Tunnels};
@@ -24,8 +25,8 @@ use crate::tunnel::{TunnelArgs, Tunnels};
 pub const ABOUT: &str = "Run the whole federation in one process, on one file or a database: API server, controllers, conversion and admission. \
     No Kubernetes is needed under it.\n\n\
     The data are made at the first start, with the definitions, types and settings of `fedd install`; keys and an \
-    administrator's kubeconfig are written beside the file. On a database, any number of replicas serve; one of them runs \
-    the controllers, another when it is gone, and the keys are in the database. SIGTERM and SIGINT end it when what is under way is done; what was \
+    administrator's kubeconfig are written beside the file. On a database, any number of replicas serve, and the keys are in \
+    it; one of them runs the controllers, or each those of its --shards, and another when it is gone. SIGTERM and SIGINT end it when what is under way is done; what was \
     acknowledged is safe even if it is killed.";
 
 /// Flags of `fedd serve`.
@@ -45,6 +46,9 @@ pub struct ServeArgs {
     /// What is recorded of requests.
     #[command(flatten)]
     pub audit: AuditArgs,
+    /// Who does what, on a database.
+    #[command(flatten)]
+    pub sharding: ShardArgs,
     /// The controllers.
     #[command(flatten)]
     pub timeouts: MemberTimeoutArgs,
@@ -54,6 +58,9 @@ pub struct ServeArgs {
     /// Which keys open sealed tokens.
     #[command(flatten)]
     pub sealing: SealingArgs,
+    /// When tokens are renewed.
+    #[command(flatten)]
+    pub rotation: RotationArgs,
 }
 
 /// Where the data is, and where it is served.
@@ -134,14 +141,22 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         note(&format!("fedd serves https://{address} from {storage}; try:"));
         note(&format!("  kubectl --kubeconfig {} get federatedtypeconfigs -A", kubeconfig.display()));
         let (client, settings) = (embedded.client().clone(), embedded.settings().clone());
-        let engine = EngineArgs::of_server(args.timeouts, args.tunnels, args.sealing.clone(), is_shared);
-        let namespace = &args.server.federation_namespace;
-        let tunnels = engine.tunnels(&client, namespace, &settings, &metrics).await?;
-        let dialer = tunnels.as_ref().map(Tunnels::dialer);
-        let stop = &shutdown.gently;
-        let running = Leading::run_in_turns(client, namespace, &engine, settings, metrics, dialer, stop);
+        let engine = EngineArgs::of_server(
+            args.sharding,
+            args.timeouts,
+            args.tunnels,
+            args.sealing.clone(),
+            args.rotation.clone(),
+            is_shared,
+        );
+        let namespace = args.server.federation_namespace.clone();
+        let tunnels = engine.tunnels(&client, &namespace, &settings, &metrics).await?;
+        let stop = shutdown.gently.clone();
+        let sealing = engine.sealing(&client, &metrics, &stop).await?;
+        let leading = Leading::new(tunnels.as_ref().map(Tunnels::dialer), sealing, AfterLoss::GoOn);
+        let work = Work { client, namespace, args: engine, settings, metrics, stop };
         let outcome = tokio::select! {
-            outcome = running => outcome,
+            outcome = leading.run(work) => outcome,
             never = keep_kubeconfig(&embedded, &kubeconfig) => match never {},
         };
         if let Some(tunnels) = tunnels {

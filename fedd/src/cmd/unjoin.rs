@@ -7,21 +7,24 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use federation_model::{KubeFedCluster, annotation, parse_duration};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use kube::api::{Api, ListParams};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use super::join::{Account, JOINED_AS, MemberArgs};
+use super::join::{AGENT, Account, MemberArgs};
 use crate::access::{self, Access};
 use crate::apply::delete;
 use crate::args::{HostArgs, ReportArgs};
 use crate::output::{HOST, Report, note, warning};
+use crate::tunnel::tokens::Tokens;
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Take a member out of the federation: what `fedd join` made on it (account, rights, and the federation's \
-    namespace where nothing else is in it), its KubeFedCluster and its Secret.\n\n\
+    namespace where nothing else is in it, and the agent of its tunnel), its KubeFedCluster and its Secret. Agents that \
+    are still there are thrown out, and their certificates are good for nothing.\n\n\
     It is refused while cells are on the cluster or objects are placed on it. With --force it is done all the same, also \
     when the member does not answer; what is left, and where, is printed. Objects that the federation put on the \
     member stay there.";
@@ -78,15 +81,16 @@ pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
             on_it.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
         );
     }
-    let account = match cluster.annotations().get(JOINED_AS).and_then(|text| text.split_once('/')) {
-        Some((namespace, name)) => Account { namespace: namespace.to_owned(), name: name.to_owned() },
+    let account = match Account::joined(&cluster) {
+        Some(account) => account,
         // Joined by kubefedctl, or by hand.
         None => args.member.account(name, namespace, host.context.as_deref())?,
     };
     let mut report = Report::new(args.report);
     let cleaning = async {
         let member = args.member.access(name, args.host.kubeconfig.as_deref()).await?;
-        clean_member(&host, &member, &args, &account, &mut report).await
+        let is_tunnelled = cluster.tunnel() == Some(name);
+        clean_member(&host, &member, &args, &account, is_tunnelled, &mut report).await
     };
     let cleaned = match tokio::time::timeout(args.timeout, cleaning).await {
         Ok(cleaned) => cleaned,
@@ -100,12 +104,14 @@ pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
         }
         warning(&super::words(&error));
         report.done(name, format!("serviceaccount/{}/{}", account.namespace, account.name), "left")?;
-        report.done(name, format!("clusterrole.rbac.authorization.k8s.io/{}", account.role()), "left")?;
-        report.done(
-            name,
-            format!("clusterrolebinding.rbac.authorization.k8s.io/{}", account.role()),
-            "left",
-        )?;
+        for (kind, role) in [("clusterrole", account.role()), ("role", account.credentials_role())] {
+            report.done(name, format!("{kind}.rbac.authorization.k8s.io/{role}"), "left")?;
+            report.done(name, format!("{kind}binding.rbac.authorization.k8s.io/{role}"), "left")?;
+        }
+    }
+    if cluster.tunnel() == Some(name) && !args.report.dry_run {
+        // What was printed and not applied yet is good for nothing now.
+        Tokens::new(&host.client, namespace).forget(name).await?;
     }
     // The cluster first: without its Secret it would be reported as malformed meanwhile.
     remove(&mut report, HOST, &clusters, name, args.report.dry_run).await?;
@@ -123,6 +129,7 @@ async fn clean_member(
     member: &Access,
     args: &UnjoinArgs,
     account: &Account,
+    is_tunnelled: bool,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let (client, on, dry_run) = (&member.client, args.name.as_str(), args.report.dry_run);
@@ -132,7 +139,10 @@ async fn clean_member(
         warning(&format!("{count} of {what} that the federation manages stay on the member"));
     }
     let namespace = account.namespace.as_str();
-    for role in [account.role(), account.health_role()] {
+    if is_tunnelled {
+        remove_agent(report, on, client, namespace, dry_run).await?;
+    }
+    for role in [account.role(), account.health_role(), account.credentials_role()] {
         remove(report, on, &Api::<ClusterRoleBinding>::all(client.clone()), &role, dry_run).await?;
         remove(report, on, &Api::<ClusterRole>::all(client.clone()), &role, dry_run).await?;
         remove(report, on, &Api::<RoleBinding>::namespaced(client.clone(), namespace), &role, dry_run)
@@ -153,6 +163,21 @@ async fn clean_member(
         remove(report, on, &Api::<Namespace>::all(client.clone()), namespace, dry_run).await?;
     }
     Ok(())
+}
+
+/// Takes away what ran the other end of the member's tunnel.
+async fn remove_agent(
+    report: &mut Report,
+    on: &str,
+    client: &Client,
+    namespace: &str,
+    dry_run: bool,
+) -> anyhow::Result<()> {
+    remove(report, on, &Api::<Deployment>::namespaced(client.clone(), namespace), AGENT, dry_run).await?;
+    remove(report, on, &Api::<RoleBinding>::namespaced(client.clone(), namespace), AGENT, dry_run).await?;
+    remove(report, on, &Api::<Role>::namespaced(client.clone(), namespace), AGENT, dry_run).await?;
+    remove(report, on, &Api::<Secret>::namespaced(client.clone(), namespace), AGENT, dry_run).await?;
+    remove(report, on, &Api::<ServiceAccount>::namespaced(client.clone(), namespace), AGENT, dry_run).await
 }
 
 async fn namespace_uid(client: &Client, name: &str) -> anyhow::Result<Option<String>> {

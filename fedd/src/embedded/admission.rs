@@ -9,13 +9,14 @@ use axum::body::Body;
 use base64::Engine as _;
 use federation_apiserver::admission::{Attributes, Operation, Plugin};
 use federation_apiserver::status::{ApiError, Reason};
-use federation_model::{Feature, Settings, TOKEN_KEY};
+use federation_model::{Feature, Settings};
 use http::Request;
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
 use super::USER;
 use crate::webhook;
+use crate::webhook::admit::readable_token;
 use crate::webhook::register::paths;
 use crate::webhook::review::API_VERSION;
 use crate::webhook::state::Lookups;
@@ -80,29 +81,20 @@ impl Admission {
     }
 }
 
-/// Refuses a Secret of the federation's namespace that holds a readable token. One that held it before may still be
-/// changed otherwise.
+/// Refuses a Secret of the federation's namespace that holds a readable token.
 fn refuse_plain(write: &Attributes<'_>, namespace: &str) -> Result<(), ApiError> {
     let resource = write.resource;
     let is_secret = resource.group.is_empty() && resource.plural == "secrets";
-    let token = |object: &Value| {
-        object["data"][TOKEN_KEY].as_str().filter(|token| !token.is_empty()).map(str::to_owned)
-    };
-    let Some(plain) = token(&write.object).filter(|_| is_secret && write.namespace == Some(namespace)) else {
-        return Ok(());
-    };
-    let of_account = write.object["type"] == "kubernetes.io/service-account-token";
-    if of_account || write.old.is_some_and(|old| token(old) == Some(plain)) {
+    if !is_secret || write.namespace != Some(namespace) {
         return Ok(());
     }
-    Err(ApiError::new(
-        Reason::Forbidden,
-        format!(
-            "secrets {:?} is forbidden: data.{TOKEN_KEY} holds a readable token, and the gate SealedCredentialsOnly is on; \
-             seal it by `fedd join` or `fedd credentials seal` with --sealing-config",
-            write.name
-        ),
-    ))
+    match readable_token(&write.object, write.old) {
+        Some(words) => {
+            let message = format!("secrets {:?} is forbidden: {words}", write.name);
+            Err(ApiError::new(Reason::Forbidden, message))
+        }
+        None => Ok(()),
+    }
 }
 
 fn not_yet() -> ApiError {

@@ -1,4 +1,4 @@
-//! What is due in an election: pure.
+//! What is due for one Lease: pure.
 
 use std::time::Duration;
 
@@ -60,27 +60,22 @@ impl Seen {
     }
 }
 
-/// What is due.
+/// What is due for who does not lead yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It is nobody's, or has run out: take it.
+    /// It is nobody's, has run out, or is in one's own hand: take it.
     Acquire,
-    /// It is ours, and its time has come: renew it.
-    Renew,
-    /// Nothing is due for so long, unless the Lease changes.
+    /// It is another's for so long, unless it changes.
     Wait(Duration),
 }
 
 /// What is due now, given the Lease as it was seen (`None`: there is none) and one's own identity.
-pub fn next(now: Instant, lease: Option<&Seen>, me: &str, timing: &Timing) -> Step {
-    let Some(lease) = lease else { return Step::Acquire };
-    let (due, step) = match lease.holder.as_str() {
-        "" => return Step::Acquire,
-        holder if holder == me => (lease.since + timing.retry_period, Step::Renew),
-        _ => (lease.since + lease.lasts, Step::Acquire),
+pub fn next(now: Instant, lease: Option<&Seen>, me: &str) -> Step {
+    let Some(lease) = lease.filter(|lease| !lease.holder.is_empty() && lease.holder != me) else {
+        return Step::Acquire;
     };
-    match due.saturating_duration_since(now) {
-        Duration::ZERO => step,
+    match (lease.since + lease.lasts).saturating_duration_since(now) {
+        Duration::ZERO => Step::Acquire,
         wait => Step::Wait(wait),
     }
 }
@@ -88,12 +83,6 @@ pub fn next(now: Instant, lease: Option<&Seen>, me: &str, timing: &Timing) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TIMING: Timing = Timing {
-        lease_duration: Duration::from_secs(15),
-        renew_deadline: Duration::from_secs(10),
-        retry_period: Duration::from_secs(5),
-    };
 
     fn lease(holder: &str, renewal: i32) -> Lease {
         Lease {
@@ -115,7 +104,7 @@ mod tests {
         let seen = sightings.iter().fold(None, |before, (s, holder, renewal)| {
             Some(Seen::of(&lease(holder, *renewal), before, second(*s)))
         });
-        next(second(at), seen.as_ref(), "me", &TIMING)
+        next(second(at), seen.as_ref(), "me")
     }
 
     #[test]
@@ -135,14 +124,17 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_is_renewed_each_period() {
-        assert_eq!(play(&[(0, "me", 0)], 3), Step::Wait(Duration::from_secs(2)));
-        assert_eq!(play(&[(0, "me", 0)], 5), Step::Renew);
+    fn what_is_in_ones_own_hand_is_taken_at_once() {
+        assert_eq!(play(&[(0, "other", 0), (3, "me", 1)], 3), Step::Acquire);
     }
 
     #[test]
     fn a_duration_is_written_no_shorter_than_it_is() {
-        let timing = Timing { lease_duration: Duration::from_millis(1500), ..TIMING };
+        let timing = Timing {
+            lease_duration: Duration::from_millis(1500),
+            renew_deadline: Duration::from_secs(1),
+            retry_period: Duration::from_millis(500),
+        };
         assert_eq!(timing.whole_seconds(), 2);
     }
 }

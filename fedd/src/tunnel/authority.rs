@@ -1,7 +1,6 @@
-//! The authority of tunnels: it signs the server's certificate and the agents', each of which names its cluster.
+//! The authority of tunnels: it signs the certificates of servers, engines and agents.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use federation_apiserver::auth::{Identity, certificates};
@@ -13,13 +12,13 @@ use kube::api::{Api, PostParams};
 
 /// Name of the Secret, in the federation's namespace: `ca.crt` and `ca.key`, PEM.
 pub const SECRET_NAME: &str = "fedd-tunnel-authority";
-/// What comes before the cluster's name in the common name of an agent's certificate.
-pub const CLUSTER_PREFIX: &str = "cluster:";
-/// Organisation of agents' certificates.
-const AGENTS: &str = "fedd:agents";
+/// The name by which an engine dials.
+pub const ENGINE: &str = "engine";
+/// The organisation of engines' certificates: agents' have another.
+pub const ENGINES: &str = "fedd:engines";
 const CERTIFICATE: &str = "ca.crt";
 const KEY: &str = "ca.key";
-/// How long a server's certificate is good. It is made anew each day.
+/// How long a server's or an engine's certificate is good. It is made anew each day.
 const SERVING_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The authority of a federation; the first that asks makes it.
@@ -63,13 +62,12 @@ fn read(secret: &Secret) -> anyhow::Result<Identity> {
     Ok(Identity { certificate, key })
 }
 
-/// A certificate for the agents of a cluster.
+/// A certificate for an engine that dials through servers of other processes.
 ///
 /// # Errors
-/// The authority cannot sign, or the end is beyond the year 9999.
-pub fn agent(authority: &Identity, cluster: &str, life: Duration) -> anyhow::Result<Identity> {
-    let name = format!("{CLUSTER_PREFIX}{cluster}");
-    Ok(certificates::client(authority, &name, AGENTS, Timestamp::now(), SignedDuration::try_from(life)?)?)
+/// The authority cannot sign.
+pub fn engine(authority: &Identity) -> anyhow::Result<Identity> {
+    Ok(certificates::client(authority, ENGINE, ENGINES, Timestamp::now(), SERVING_LIFE)?)
 }
 
 /// A certificate for the server, under these names and addresses.

@@ -1,20 +1,23 @@
 //! The engine's way into the tunnels of this process.
 
 use cluster_tunnel::server::{Caller, Policy};
-use cluster_tunnel::{ClusterName, Reason, Target, TunnelServer};
+use cluster_tunnel::{ClusterName, Reason, Target, TraceParent, TunnelServer};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use propagation_engine::kube_ports::{DialError, Dialer, Dialled};
+use uuid::Uuid;
 
-/// The name by which the engine dials.
-const ENGINE: &str = "engine";
+use super::authority::{ENGINE, ENGINES};
 
 /// Nobody but the engine dials; it does so for `KubeFedCluster`s alone.
 pub(super) struct EngineAlone;
 
 impl Policy for EngineAlone {
     fn may_dial(&self, caller: &Caller, _: &ClusterName, _: &Target) -> Result<(), String> {
-        if *caller == Caller::in_process(ENGINE) {
+        // By a socket, the handshake has checked the certificate, which is of the federation's authority.
+        let by_socket = caller.name == ENGINE && caller.groups == [ENGINES];
+        let in_process = caller.name == ENGINE && caller.groups.is_empty() && caller.address.is_none();
+        if by_socket || in_process {
             Ok(())
         } else {
             Err("the tunnels are the federation's alone".to_owned())
@@ -30,11 +33,19 @@ impl Dialer for EngineDialer {
         let (server, cluster) = (self.0.clone(), cluster.parse::<ClusterName>());
         async move {
             let cluster = cluster.map_err(|error| DialError::Unknown(error.to_string()))?;
-            let dialled = server.dial(&Caller::in_process(ENGINE), &cluster, &Target::ApiServer).await;
+            let caller = Caller { trace: Some(new_trace()), ..Caller::in_process(ENGINE) };
+            let dialled = server.dial(&caller, &cluster, &Target::ApiServer).await;
             dialled.map(Dialled::new).map_err(dial_error)
         }
         .boxed()
     }
+}
+
+/// A trace for a dial, by which what the engine, the server and the agent say of it is found: at the level debug, each
+/// has it in a span.
+pub(super) fn new_trace() -> TraceParent {
+    let (chance, other) = (Uuid::new_v4(), Uuid::new_v4());
+    TraceParent { trace: chance.as_u128(), parent: other.as_u64_pair().0, flags: 0 }
 }
 
 fn dial_error(reason: Reason) -> DialError {
@@ -63,7 +74,14 @@ mod tests {
         let may = |caller: &Caller| EngineAlone.may_dial(caller, &"m1".parse().unwrap(), &Target::ApiServer);
         assert!(may(&Caller::in_process(ENGINE)).is_ok());
         assert!(may(&Caller::in_process("other")).is_err());
-        let by_socket = Caller { address: Some(([127, 0, 0, 1], 1).into()), ..Caller::in_process(ENGINE) };
-        assert!(may(&by_socket).is_err());
+        let by_socket = |name: &str, groups: &[&str]| Caller {
+            name: name.to_owned(),
+            groups: groups.iter().map(ToString::to_string).collect(),
+            address: Some(([127, 0, 0, 1], 1).into()),
+            trace: None,
+        };
+        assert!(may(&by_socket(ENGINE, &[ENGINES])).is_ok());
+        assert!(may(&by_socket(ENGINE, &[])).is_err());
+        assert!(may(&by_socket("cluster:m1", &["fedd:agents"])).is_err());
     }
 }

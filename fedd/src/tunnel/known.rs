@@ -1,8 +1,12 @@
-//! Which clusters are reached by tunnel: for others no agent is let in, whatever certificate it still has.
+//! Which clusters are reached by tunnel: for others no agent is let in, whatever certificate it still has, and those that
+//! are in are thrown out.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cluster_tunnel::ClusterName;
 use cluster_tunnel::server::{
     Authenticator, CertificateField, CertificateNames, Claim, Identity, Presented, Refusal,
 };
@@ -12,9 +16,12 @@ use kube::Client;
 use kube::api::Api;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::authority::CLUSTER_PREFIX;
+use super::agent_certificate::{CLUSTER_PREFIX, Certified};
+use super::issuer::left;
 
 /// How long an agent waits for the first list of clusters.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,7 +30,57 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct MembersAgents {
     names: CertificateNames,
     clusters: Store<KubeFedCluster>,
+    admitted: Arc<Admitted>,
     _following: AbortOnDropHandle<()>,
+}
+
+/// The clusters that agents were let in for.
+#[derive(Default)]
+struct Admitted(Mutex<HashMap<ClusterName, Admission>>);
+
+/// What ends the agents of a cluster.
+struct Admission {
+    uid: String,
+    withdrawn: CancellationToken,
+}
+
+impl Admitted {
+    /// Takes an agent in, and says what ends it.
+    fn admit(&self, cluster: &ClusterName, uid: &str) -> CancellationToken {
+        let mut admitted = self.0.lock();
+        let new = || Admission { uid: uid.to_owned(), withdrawn: CancellationToken::new() };
+        let admission = admitted.entry(cluster.clone()).or_insert_with(new);
+        if admission.uid != uid {
+            std::mem::replace(admission, new()).withdrawn.cancel();
+        }
+        admission.withdrawn.clone()
+    }
+
+    /// Throws out agents of clusters that `stays` knows no more.
+    fn sweep(&self, stays: impl Fn(&ClusterName, &str) -> bool) {
+        self.0.lock().retain(|cluster, admission| {
+            let stays = stays(cluster, &admission.uid);
+            if !stays {
+                admission.withdrawn.cancel();
+            }
+            stays
+        });
+    }
+}
+
+/// Whether agents with a certificate for this cluster and uid are the federation's: the cluster is there, and it or
+/// another one is reached by its tunnel.
+fn is_reached(clusters: &[Arc<KubeFedCluster>], cluster: &ClusterName, uid: &str) -> Result<(), Refusal> {
+    let name = cluster.as_str();
+    if !clusters.iter().any(|known| known.tunnel() == Some(name)) {
+        return Err(Refusal::Invalid(format!("no KubeFedCluster is reached by the tunnel of {cluster}")));
+    }
+    let found = clusters.iter().find(|known| known.metadata.name.as_deref() == Some(name));
+    if found.and_then(|known| known.metadata.uid.as_deref()) == Some(uid) {
+        Ok(())
+    } else {
+        Err(left(cluster))
+    }
 }
 
 impl MembersAgents {
@@ -32,13 +89,20 @@ impl MembersAgents {
         let (clusters, writer) = reflector::store();
         let api: Api<KubeFedCluster> = Api::namespaced(client.clone(), namespace);
         let events = watcher(api, watcher::Config::default()).default_backoff().reflect(writer);
-        let following = tokio::spawn(events.for_each(|_| std::future::ready(())));
+        let admitted = Arc::new(Admitted::default());
+        let (known, to_sweep) = (clusters.clone(), admitted.clone());
+        let following = tokio::spawn(events.for_each(move |_| {
+            let state = known.state();
+            to_sweep.sweep(|cluster, uid| is_reached(&state, cluster, uid).is_ok());
+            std::future::ready(())
+        }));
         Self {
             names: CertificateNames {
                 field: CertificateField::CommonName,
                 prefix: CLUSTER_PREFIX.to_owned(),
             },
             clusters,
+            admitted,
             _following: AbortOnDropHandle::new(following),
         }
     }
@@ -51,14 +115,52 @@ impl Authenticator for MembersAgents {
         if !identity.clusters.contains(&claim.cluster) {
             return Ok(identity); // a stolen name, which the server reports as such
         }
+        let certified = presented.certificates.first().and_then(Certified::read);
+        let uid = certified.map(|certified| certified.uid).ok_or(Refusal::NoCredentials)?;
         if tokio::time::timeout(PATIENCE, self.clusters.wait_until_ready()).await.is_err() {
             return Err(Refusal::Unavailable("the clusters are not listed yet".to_owned()));
         }
-        let cluster = claim.cluster.as_str();
-        if self.clusters.state().iter().any(|known| known.tunnel() == Some(cluster)) {
-            Ok(identity)
-        } else {
-            Err(Refusal::Invalid(format!("no KubeFedCluster is reached by the tunnel of {cluster}")))
-        }
+        // First taken in, then looked at: a cluster that leaves in between is seen by one of the two.
+        let withdrawn = Some(self.admitted.admit(&claim.cluster, &uid));
+        is_reached(&self.clusters.state(), &claim.cluster, &uid)?;
+        Ok(Identity { withdrawn, ..identity })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use federation_model::{KubeFedClusterSpec, annotation};
+
+    use super::*;
+
+    fn cluster(name: &str, uid: &str, tunnel: Option<&str>) -> Arc<KubeFedCluster> {
+        let mut cluster = KubeFedCluster::new(name, KubeFedClusterSpec::default());
+        cluster.metadata.uid = Some(uid.to_owned());
+        cluster.metadata.annotations =
+            tunnel.map(|of| [(annotation::TUNNEL.to_owned(), of.to_owned())].into());
+        Arc::new(cluster)
+    }
+
+    #[test]
+    fn agents_are_let_in_for_the_cluster_that_is_there_now_and_is_tunnelled() {
+        let m1 = "m1".parse().unwrap();
+        let known = |clusters: &[_], uid| is_reached(clusters, &m1, uid).is_ok();
+        assert!(known(&[cluster("m1", "a", Some("true"))], "a"));
+        assert!(known(&[cluster("m1", "a", None), cluster("cell", "b", Some("m1"))], "a"));
+        assert!(!known(&[cluster("m1", "a", Some("true"))], "before"));
+        assert!(!known(&[cluster("m1", "a", None)], "a"));
+        assert!(!known(&[cluster("m2", "a", Some("m1"))], "a"));
+    }
+
+    #[test]
+    fn agents_are_thrown_out_with_their_cluster_and_when_it_is_another() {
+        let (admitted, m1, m2) = (Admitted::default(), "m1".parse().unwrap(), "m2".parse().unwrap());
+        let (first, same, stays) =
+            (admitted.admit(&m1, "a"), admitted.admit(&m1, "a"), admitted.admit(&m2, "c"));
+        assert!(!first.is_cancelled());
+        let second = admitted.admit(&m1, "b");
+        assert!(first.is_cancelled() && same.is_cancelled() && !second.is_cancelled());
+        admitted.sweep(|cluster, uid| *cluster == m2 && uid == "c");
+        assert!(second.is_cancelled() && !stays.is_cancelled());
     }
 }

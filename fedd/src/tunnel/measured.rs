@@ -44,11 +44,23 @@ pub(crate) fn measure(encoder: &mut DescriptorEncoder<'_>, snapshot: &ServerSnap
             ConstCounter::new(count).encode(bytes.encode_family(&labels)?)?;
         }
     }
-    let help = "Agents that were not let in";
-    let mut refused =
-        encoder.encode_descriptor("fedd_tunnel_agents_refused", help, None, MetricType::Counter)?;
-    for (reason, count) in &snapshot.agents_refused {
-        ConstCounter::new(*count).encode(refused.encode_family(&[("reason", *reason)])?)?;
+    let help = "Certificates that agents got";
+    let issued =
+        encoder.encode_descriptor("fedd_tunnel_certificates_issued", help, None, MetricType::Counter)?;
+    ConstCounter::new(snapshot.certificates_issued).encode(issued)?;
+    let refused = [
+        ("fedd_tunnel_agents_refused", "Agents that were not let in", &snapshot.agents_refused),
+        (
+            "fedd_tunnel_certificates_refused",
+            "Certificates that agents did not get",
+            &snapshot.certificates_refused,
+        ),
+    ];
+    for (name, help, by_reason) in refused {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (reason, count) in by_reason {
+            ConstCounter::new(*count).encode(family.encode_family(&[("reason", *reason)])?)?;
+        }
     }
     Ok(())
 }

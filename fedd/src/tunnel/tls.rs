@@ -10,12 +10,13 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
-/// What a server shows, and whose agents it lets in: those with a certificate of `agents`.
+/// What a server shows to agents, whose certificates are of `agents`. One that has none yet comes without, to get one.
 ///
 /// # Errors
 /// A text is no PEM of what it should be, or TLS does not take it.
 pub fn server(shown: &Identity, agents: &str) -> anyhow::Result<rustls::ServerConfig> {
-    let verifier = WebPkiClientVerifier::builder(Arc::new(roots(agents)?)).build()?;
+    let verifier = WebPkiClientVerifier::builder(Arc::new(roots(agents)?));
+    let verifier = verifier.allow_unauthenticated().build()?;
     let builder = rustls::ServerConfig::builder().with_client_cert_verifier(verifier);
     let mut config = builder.with_single_cert(chain(&shown.certificate)?, key(&shown.key)?)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
@@ -29,6 +30,36 @@ pub fn server(shown: &Identity, agents: &str) -> anyhow::Result<rustls::ServerCo
 pub fn agent(shown: &Identity, servers: &str) -> anyhow::Result<rustls::ClientConfig> {
     let builder = rustls::ClientConfig::builder().with_root_certificates(roots(servers)?);
     let mut config = builder.with_client_auth_cert(chain(&shown.certificate)?, key(&shown.key)?)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
+/// What a server shows to engines, which have certificates of `engines`.
+///
+/// # Errors
+/// As for [`server()`].
+pub fn for_engines(shown: &Identity, engines: &str) -> anyhow::Result<rustls::ServerConfig> {
+    let verifier = WebPkiClientVerifier::builder(Arc::new(roots(engines)?)).build()?;
+    let builder = rustls::ServerConfig::builder().with_client_cert_verifier(verifier);
+    Ok(builder.with_single_cert(chain(&shown.certificate)?, key(&shown.key)?)?)
+}
+
+/// What an engine shows to servers, and which it trusts.
+///
+/// # Errors
+/// As for [`server()`].
+pub fn engine(shown: &Identity, servers: &str) -> anyhow::Result<rustls::ClientConfig> {
+    let builder = rustls::ClientConfig::builder().with_root_certificates(roots(servers)?);
+    Ok(builder.with_client_auth_cert(chain(&shown.certificate)?, key(&shown.key)?)?)
+}
+
+/// For an agent that has no certificate yet.
+///
+/// # Errors
+/// As for [`server()`].
+pub fn unknown_agent(servers: &str) -> anyhow::Result<rustls::ClientConfig> {
+    let builder = rustls::ClientConfig::builder().with_root_certificates(roots(servers)?);
+    let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
 }

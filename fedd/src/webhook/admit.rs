@@ -1,10 +1,12 @@
 //! What is admitted, and with which additions: pure, from a request and what was looked up for it.
 
 mod cell_deletion;
+mod credentials;
 mod federated;
 mod kinds;
 
 pub use self::cell_deletion::{cell_deletion, cluster_of_cell};
+pub use self::credentials::{readable_token, validate_credentials};
 pub use self::federated::{FederatedFacts, mutate_federated, validate_federated};
 pub use self::kinds::{
     CellRules, default_config, validate_cell, validate_cluster, validate_config, validate_topology_type,

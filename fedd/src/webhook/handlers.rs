@@ -65,7 +65,8 @@ pub(super) fn router(lookups: Arc<Lookups>, settings: Settings, limits: &Limits)
         .route(
             path::VALIDATE_CLUSTER,
             post(|State(c): State<Context>, b: Bytes| async move {
-                answer(&b, async |r| admit::validate_cluster(r, c.keys())).await
+                let scope = |name: &str| c.keys().and_then(|keys| scope_of(&c.lookups, keys, name));
+                answer(&b, async |r| admit::validate_cluster(r, c.keys(), scope)).await
             }),
         )
         .route(
@@ -85,6 +86,10 @@ pub(super) fn router(lookups: Arc<Lookups>, settings: Settings, limits: &Limits)
         .route(
             path::VALIDATE_TOPOLOGY_TYPE,
             post(|b: Bytes| async move { answer(&b, async |r| admit::validate_topology_type(r)).await }),
+        )
+        .route(
+            path::VALIDATE_CREDENTIALS,
+            post(|b: Bytes| async move { answer(&b, async |r| admit::validate_credentials(r)).await }),
         )
         .layer(middleware::from_fn(move |request, next| limited(slots.clone(), longest, request, next)))
         .layer(DefaultBodyLimit::max(limits.body))

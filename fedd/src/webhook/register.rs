@@ -56,6 +56,9 @@ pub struct Registration {
     pub address: WebhookAddress,
     /// Only objects of this namespace are asked about (KubeFed's `Namespaced` scope); all when none.
     pub only_namespace: Option<String>,
+    /// The federation's namespace, where Secrets with readable tokens are asked about (gate `SealedCredentialsOnly`);
+    /// none where they may be.
+    pub sealed_only_in: Option<String>,
 }
 
 /// A federated type, as its type config names it.

@@ -4,17 +4,18 @@
 //!
 //! Such a token has no end of its own. It is bound to the Secret and to the account, and ends with either.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use revision_store::EventKind;
+use revision_store::Entry;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::changes::{Change, Changes};
+use super::changes::Changes;
 use super::hand::Hand;
+use super::reconcile::{self, Reconciler};
 use crate::auth::{Authenticators, BoundTo, Claims, NamedUid};
 use crate::object;
 use crate::request::DeleteOptions;
@@ -36,19 +37,12 @@ type Key = (String, String);
 
 /// Fills in Secrets with tokens.
 pub struct AccountTokens {
-    filler: Filler,
-    changes: Changes,
-    /// The account's name of each Secret with a token.
-    secrets: BTreeMap<Key, String>,
-    due: BTreeSet<Key>,
-}
-
-/// Sees to one Secret.
-struct Filler {
     hand: Hand,
     authenticators: Arc<Authenticators>,
     /// The authority's certificate, as Secrets hold it.
     authority: String,
+    /// The account's name of each Secret with a token.
+    secrets: BTreeMap<Key, String>,
 }
 
 /// What a Secret with a token needs.
@@ -64,78 +58,16 @@ enum Need {
 impl AccountTokens {
     /// With what signs tokens, and the authority's certificate, as PEM.
     pub fn new(rest: Arc<Rest>, authenticators: Arc<Authenticators>, authority: &str) -> Self {
-        let changes = Changes::new(Arc::clone(rest.store()), [SECRETS, ACCOUNTS]);
         let hand = Hand::new(rest, "tokens-controller");
-        Self {
-            filler: Filler { hand, authenticators, authority: BASE64_STANDARD.encode(authority) },
-            changes,
-            secrets: BTreeMap::new(),
-            due: BTreeSet::new(),
-        }
+        Self { hand, authenticators, authority: BASE64_STANDARD.encode(authority), secrets: BTreeMap::new() }
     }
 
     /// Follows the store until it is cancelled.
-    pub async fn run(mut self, stop: CancellationToken) {
-        let follow = async {
-            loop {
-                let change = self.changes.next().await;
-                self.learn(change);
-                while let Some(change) = self.changes.next_now() {
-                    self.learn(change);
-                }
-                self.see_to_due().await;
-            }
-        };
-        stop.run_until_cancelled(follow).await;
+    pub async fn run(self, stop: CancellationToken) {
+        let changes = Changes::new(Arc::clone(self.hand.rest().store()), [SECRETS, ACCOUNTS]);
+        reconcile::follow(self, changes, stop).await;
     }
 
-    fn learn(&mut self, change: Change) {
-        let (entry, gone) = match change {
-            Change::Begin => {
-                self.secrets.clear();
-                self.due.clear();
-                return;
-            }
-            Change::Loaded => return,
-            Change::Found(entry) => (entry, false),
-            Change::Event(event) => (event.entry, event.kind == EventKind::Delete),
-        };
-        if let Some(key) = entry.key.strip_prefix(SECRETS).and_then(key) {
-            match account_of(&entry.value).filter(|_| !gone) {
-                Some(account) => {
-                    self.secrets.insert(key.clone(), account);
-                    self.due.insert(key);
-                }
-                None => {
-                    self.secrets.remove(&key);
-                    self.due.remove(&key);
-                }
-            }
-        } else if let Some((namespace, name)) = entry.key.strip_prefix(ACCOUNTS).and_then(key)
-            && gone
-        {
-            // A Secret of an account that is not there is gone already: only the end of an account concerns others.
-            let of_account =
-                self.secrets.iter().filter(|((at, _), account)| *at == namespace && **account == name);
-            self.due.extend(of_account.map(|(key, _)| key.clone()));
-        }
-    }
-
-    async fn see_to_due(&mut self) {
-        for (namespace, name) in std::mem::take(&mut self.due) {
-            match self.filler.see_to(&namespace, &name).await {
-                // What is to go with its namespace needs no token.
-                Err(error) if !matches!(error.code(), 403 | 404 | 409) => {
-                    tracing::warn!(%error, namespace, name, "a Secret lacks its token yet");
-                    self.changes.begin_again();
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-impl Filler {
     async fn see_to(&self, namespace: &str, name: &str) -> Result<(), ApiError> {
         let (secrets, accounts) =
             (self.hand.resource("", "v1", "secrets")?, self.hand.resource("", "v1", "serviceaccounts")?);
@@ -187,6 +119,40 @@ impl Filler {
             ..Claims::default()
         };
         keys.issue(&claims).map_err(ApiError::internal)
+    }
+}
+
+impl Reconciler for AccountTokens {
+    type Key = Key;
+
+    fn forget(&mut self) {
+        self.secrets.clear();
+    }
+
+    fn learn(&mut self, entry: &Entry, gone: bool) -> Vec<Key> {
+        if let Some(key) = entry.key.strip_prefix(SECRETS).and_then(key) {
+            let Some(account) = account_of(&entry.value).filter(|_| !gone) else {
+                self.secrets.remove(&key);
+                return Vec::new();
+            };
+            self.secrets.insert(key.clone(), account);
+            return vec![key];
+        }
+        // A Secret of an account that is not there is gone already: only the end of an account concerns others.
+        let Some((namespace, name)) = entry.key.strip_prefix(ACCOUNTS).and_then(key).filter(|_| gone) else {
+            return Vec::new();
+        };
+        let of_account =
+            self.secrets.iter().filter(|((at, _), account)| *at == namespace && **account == name);
+        of_account.map(|(key, _)| key.clone()).collect()
+    }
+
+    async fn reconcile(&self, (namespace, name): &Key) -> Result<(), ApiError> {
+        match self.see_to(namespace, name).await {
+            // What is to go with its namespace needs no token.
+            Err(error) if matches!(error.code(), 403 | 404 | 409) => Ok(()),
+            done => done,
+        }
     }
 }
 

@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::{StreamExt as _, stream};
-use revision_store::EventKind;
+use revision_store::Entry;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::changes::{Change, Changes};
+use super::changes::Changes;
 use super::hand::Hand;
+use super::reconcile::{self, Reconciler};
 use crate::object;
 use crate::rest::{At, Rest};
 use crate::status::ApiError;
@@ -28,103 +28,65 @@ const DESCRIPTION: (&str, &str) = (
      internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes \
      clusters.",
 );
-/// How many namespaces are seen to at once.
-const AT_ONCE: usize = 16;
-
 /// Gives namespaces what they all have.
 pub struct AccountControl {
     hand: Hand,
-    changes: Changes,
     authority: String,
     active: BTreeSet<String>,
-    due: BTreeSet<String>,
 }
 
 impl AccountControl {
     /// With the authority's certificate, as PEM.
     pub fn new(rest: Arc<Rest>, authority: impl Into<String>) -> Self {
-        let changes =
-            Changes::new(Arc::clone(rest.store()), [NAMESPACES]).watching([NAMESPACES, ACCOUNTS, MAPS]);
-        Self {
-            hand: Hand::new(rest, "service-account-controller"),
-            changes,
-            authority: authority.into(),
-            active: BTreeSet::new(),
-            due: BTreeSet::new(),
-        }
+        let hand = Hand::new(rest, "service-account-controller");
+        Self { hand, authority: authority.into(), active: BTreeSet::new() }
     }
 
     /// Follows the store until it is cancelled.
-    pub async fn run(mut self, stop: CancellationToken) {
-        let follow = async {
-            loop {
-                let change = self.changes.next().await;
-                self.learn(change);
-                while let Some(change) = self.changes.next_now() {
-                    self.learn(change);
-                }
-                self.see_to_due().await;
-            }
-        };
-        stop.run_until_cancelled(follow).await;
+    pub async fn run(self, stop: CancellationToken) {
+        let changes = Changes::new(Arc::clone(self.hand.rest().store()), [NAMESPACES]);
+        reconcile::follow(self, changes.watching([NAMESPACES, ACCOUNTS, MAPS]), stop).await;
+    }
+}
+
+impl Reconciler for AccountControl {
+    type Key = String;
+
+    fn forget(&mut self) {
+        self.active.clear();
     }
 
-    fn learn(&mut self, change: Change) {
-        let (entry, gone) = match change {
-            Change::Begin => {
-                self.active.clear();
-                self.due.clear();
-                return;
-            }
-            Change::Loaded => return,
-            Change::Found(entry) => (entry, false),
-            Change::Event(event) => (event.entry, event.kind == EventKind::Delete),
-        };
+    fn learn(&mut self, entry: &Entry, gone: bool) -> Vec<String> {
         if let Some(name) = entry.key.strip_prefix(NAMESPACES) {
             let stays = !gone
                 && serde_json::from_slice::<Value>(&entry.value).is_ok_and(|one| !object::is_deleting(&one));
             if !stays {
                 self.active.remove(name);
-                self.due.remove(name);
-            } else if self.active.insert(name.to_owned()) {
-                self.due.insert(name.to_owned());
+                return Vec::new();
             }
-            return;
+            let new = self.active.insert(name.to_owned());
+            return new.then(|| name.to_owned()).into_iter().collect();
         }
         let account = entry.key.strip_prefix(ACCOUNTS).filter(|_| gone);
         let account = account.and_then(|rest| rest.strip_suffix(ACCOUNT));
         let map = entry.key.strip_prefix(MAPS).and_then(|rest| rest.strip_suffix(MAP));
         let namespace = account.or(map).and_then(|rest| rest.strip_suffix('/'));
-        if let Some(namespace) = namespace.filter(|one| self.active.contains(*one)) {
-            self.due.insert(namespace.to_owned());
-        }
+        namespace.and_then(|namespace| self.active.get(namespace)).cloned().into_iter().collect()
     }
 
-    async fn see_to_due(&mut self) {
-        let due = std::mem::take(&mut self.due);
-        if due.is_empty() {
-            return;
-        }
-        let (hand, authority) = (&self.hand, self.authority.as_str());
-        let done: Vec<Result<(), ApiError>> = stream::iter(due)
-            .map(|namespace| furnish(hand, namespace, authority))
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        for error in done.into_iter().filter_map(Result::err) {
+    async fn reconcile(&self, namespace: &String) -> Result<(), ApiError> {
+        match furnish(&self.hand, namespace, &self.authority).await {
             // A namespace that is to go, or gone, needs nothing more.
-            if !matches!(error.code(), 403 | 404) {
-                tracing::warn!(%error, "a namespace lacks its default account or authority yet");
-                self.changes.begin_again();
-            }
+            Err(error) if matches!(error.code(), 403 | 404) => Ok(()),
+            done => done,
         }
     }
 }
 
-async fn furnish(hand: &Hand, namespace: String, authority: &str) -> Result<(), ApiError> {
+async fn furnish(hand: &Hand, namespace: &str, authority: &str) -> Result<(), ApiError> {
     let (accounts, maps) =
         (hand.resource("", "v1", "serviceaccounts")?, hand.resource("", "v1", "configmaps")?);
-    let at = |resource, name| At { resource, namespace: Some(namespace.as_str()), name, subresource: None };
+    let at = |resource, name| At { resource, namespace: Some(namespace), name, subresource: None };
     let (account, map) = (at(&accounts, ACCOUNT), at(&maps, MAP));
     if hand.get(account).await?.is_none() {
         hand.create(account, json!({"metadata": {"name": ACCOUNT}})).await?;

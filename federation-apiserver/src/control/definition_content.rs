@@ -1,99 +1,68 @@
 //! Terminating definitions: their objects go, then they go ("Extend the Kubernetes API with
 //! CustomResourceDefinitions", section "Delete a CustomResourceDefinition"). The conditions are kube-apiserver's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use revision_store::EventKind;
+use revision_store::Entry;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::changes::{Change, Changes};
+use super::changes::Changes;
 use super::condition;
 use super::finalizers;
 use super::hand::Hand;
+use super::reconcile::{self, Reconciler};
 use super::stored::Stored;
 use crate::definition::{CLEANUP, PREFIX};
 use crate::object;
 use crate::rest::{At, Rest};
 use crate::status::ApiError;
 
-/// How long objects that could not be deleted are left alone, if nothing else happens to them.
-const PAUSE: Duration = Duration::from_secs(5);
-
 /// Deletes the objects of terminating definitions, which have the finalizer
 /// `customresourcecleanup.apiextensions.k8s.io` until that is done.
 pub struct DefinitionContentControl {
     hand: Hand,
-    changes: Changes,
     /// Where the objects of each terminating definition are.
     terminating: BTreeMap<String, String>,
-    due: BTreeSet<String>,
-    again: Option<Instant>,
 }
 
 impl DefinitionContentControl {
     /// Nothing is known yet.
     pub fn new(rest: Arc<Rest>) -> Self {
-        let changes = Changes::new(Arc::clone(rest.store()), [PREFIX]).watching(["/registry/"]);
-        let hand = Hand::new(rest, "crd-finalizer");
-        Self { hand, changes, terminating: BTreeMap::new(), due: BTreeSet::new(), again: None }
+        Self { hand: Hand::new(rest, "crd-finalizer"), terminating: BTreeMap::new() }
     }
 
     /// Follows the store until it is cancelled.
-    pub async fn run(mut self, stop: CancellationToken) {
-        let follow = async {
-            loop {
-                self.wait().await;
-                for name in std::mem::take(&mut self.due) {
-                    if let Err(error) = end(&self.hand, &name).await {
-                        tracing::warn!(definition = name, %error, "its objects cannot be deleted yet");
-                        self.again = Some(Instant::now() + PAUSE);
-                    }
-                }
-            }
-        };
-        stop.run_until_cancelled(follow).await;
+    pub async fn run(self, stop: CancellationToken) {
+        let changes = Changes::new(Arc::clone(self.hand.rest().store()), [PREFIX]).watching(["/registry/"]);
+        reconcile::follow(self, changes, stop).await;
+    }
+}
+
+impl Reconciler for DefinitionContentControl {
+    type Key = String;
+
+    fn forget(&mut self) {
+        self.terminating.clear();
     }
 
-    /// Returns when something may be due, after everything that is known by then has been taken in.
-    async fn wait(&mut self) {
-        match self.changes.next_before(self.again).await {
-            Some(change) => self.learn(change),
-            None => {
-                self.again = None;
-                self.due.extend(self.terminating.keys().cloned());
-            }
-        }
-        while let Some(change) = self.changes.next_now() {
-            self.learn(change);
-        }
-    }
-
-    fn learn(&mut self, change: Change) {
-        let (entry, gone) = match change {
-            Change::Begin => {
-                self.terminating.clear();
-                self.due.clear();
-                return;
-            }
-            Change::Loaded => return,
-            Change::Found(entry) => (entry, false),
-            Change::Event(event) => (event.entry, event.kind == EventKind::Delete),
-        };
+    fn learn(&mut self, entry: &Entry, gone: bool) -> Vec<String> {
         if let Some(name) = entry.key.strip_prefix(PREFIX) {
             self.terminating.remove(name);
             let definition: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
-            if !gone && is_terminating(&definition) {
-                self.terminating.insert(name.to_owned(), prefix(&definition));
-                self.due.insert(name.to_owned());
+            if gone || !is_terminating(&definition) {
+                return Vec::new();
             }
-        } else if gone {
-            let whose = self.terminating.iter().filter(|(_, prefix)| entry.key.starts_with(*prefix));
-            self.due.extend(whose.map(|(name, _)| name.clone()));
+            self.terminating.insert(name.to_owned(), prefix(&definition));
+            return vec![name.to_owned()];
         }
+        let whose = self.terminating.iter().filter(|(_, prefix)| gone && entry.key.starts_with(*prefix));
+        whose.map(|(name, _)| name.clone()).collect()
+    }
+
+    async fn reconcile(&self, name: &String) -> Result<(), ApiError> {
+        end(&self.hand, name).await
     }
 }
 

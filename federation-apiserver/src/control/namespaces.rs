@@ -6,16 +6,14 @@ mod content;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::{StreamExt as _, stream};
-use revision_store::EventKind;
+use revision_store::Entry;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::changes::{Change, Changes};
+use super::changes::Changes;
 use super::hand::Hand;
+use super::reconcile::{self, Reconciler};
 use super::stored::Stored;
 use crate::object;
 use crate::resource::Resource;
@@ -25,115 +23,51 @@ use crate::status::ApiError;
 const PREFIX: &str = "/registry/namespaces/";
 /// The finalizer, in `spec`, that every namespace has until its content is gone.
 const KUBERNETES: &str = "kubernetes";
-/// How long content that could not be deleted is left alone, if nothing else happens to it.
-const PAUSE: Duration = Duration::from_secs(5);
-/// How many namespaces are emptied at once.
-const AT_ONCE: usize = 8;
-
 /// Empties terminating namespaces.
 pub struct NamespaceControl {
     hand: Hand,
-    changes: Changes,
     terminating: BTreeSet<String>,
-    /// Those of them to look at.
-    due: BTreeSet<String>,
-    /// Those of them whose content could not be deleted.
-    failed: BTreeSet<String>,
-    again: Option<Instant>,
 }
 
 impl NamespaceControl {
     /// Nothing is known yet.
     pub fn new(rest: Arc<Rest>) -> Self {
-        // Whatever happens to an object in a terminating namespace counts, be it of a kind that comes later.
-        let changes = Changes::new(Arc::clone(rest.store()), [PREFIX]).watching(["/registry/"]);
-        Self {
-            hand: Hand::new(rest, "namespace-controller"),
-            changes,
-            terminating: BTreeSet::new(),
-            due: BTreeSet::new(),
-            failed: BTreeSet::new(),
-            again: None,
-        }
+        Self { hand: Hand::new(rest, "namespace-controller"), terminating: BTreeSet::new() }
     }
 
     /// Follows the store until it is cancelled.
-    pub async fn run(mut self, stop: CancellationToken) {
-        let follow = async {
-            loop {
-                self.wait().await;
-                self.empty_due().await;
-            }
-        };
-        stop.run_until_cancelled(follow).await;
+    pub async fn run(self, stop: CancellationToken) {
+        // Whatever happens to an object in a terminating namespace counts, be it of a kind that comes later.
+        let changes = Changes::new(Arc::clone(self.hand.rest().store()), [PREFIX]).watching(["/registry/"]);
+        reconcile::follow(self, changes, stop).await;
+    }
+}
+
+impl Reconciler for NamespaceControl {
+    type Key = String;
+
+    fn forget(&mut self) {
+        self.terminating.clear();
     }
 
-    /// Returns when something may be due, after everything that is known by then has been taken in.
-    async fn wait(&mut self) {
-        match self.changes.next_before(self.again).await {
-            Some(change) => self.learn(change),
-            None => {
-                self.again = None;
-                self.due.append(&mut self.failed);
-            }
-        }
-        while let Some(change) = self.changes.next_now() {
-            self.learn(change);
-        }
-    }
-
-    fn learn(&mut self, change: Change) {
-        let (entry, gone) = match change {
-            Change::Begin => {
-                self.terminating.clear();
-                self.due.clear();
-                self.failed.clear();
-                return;
-            }
-            Change::Loaded => return,
-            Change::Found(entry) => (entry, false),
-            Change::Event(event) => (event.entry, event.kind == EventKind::Delete),
-        };
+    fn learn(&mut self, entry: &Entry, gone: bool) -> Vec<String> {
         if let Some(name) = entry.key.strip_prefix(PREFIX) {
-            if !gone && is_terminating(&entry.value) {
-                self.terminating.insert(name.to_owned());
-                self.due.insert(name.to_owned());
-            } else {
+            if gone || !is_terminating(&entry.value) {
                 self.terminating.remove(name);
-                self.due.remove(name);
-                self.failed.remove(name);
+                return Vec::new();
             }
-            return;
+            self.terminating.insert(name.to_owned());
+            return vec![name.to_owned()];
         }
         if self.terminating.is_empty() {
-            return;
+            return Vec::new();
         }
-        let mut from_end = entry.key.rsplit('/');
-        if let Some(namespace) = from_end.nth(1).filter(|namespace| self.terminating.contains(*namespace)) {
-            self.due.insert(namespace.to_owned());
-        }
+        let namespace = entry.key.rsplit('/').nth(1);
+        namespace.and_then(|namespace| self.terminating.get(namespace)).cloned().into_iter().collect()
     }
 
-    async fn empty_due(&mut self) {
-        let due = std::mem::take(&mut self.due);
-        if due.is_empty() {
-            return;
-        }
-        let hand = &self.hand;
-        let failed: Vec<String> = stream::iter(due)
-            .map(|name| async move {
-                let error = empty(hand, &name).await.err()?;
-                tracing::warn!(namespace = name, %error, "a namespace cannot be emptied yet");
-                Some(name)
-            })
-            .buffer_unordered(AT_ONCE)
-            .filter_map(std::future::ready)
-            .collect()
-            .await;
-        if !failed.is_empty() {
-            self.failed.extend(failed);
-            self.again = Some(Instant::now() + PAUSE);
-        }
+    async fn reconcile(&self, name: &String) -> Result<(), ApiError> {
+        empty(&self.hand, name).await
     }
 }
 

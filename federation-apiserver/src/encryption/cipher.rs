@@ -11,6 +11,7 @@ use aws_lc_rs::iv::FixedLength;
 use credential_seal::data_key::random;
 use crypto_secretbox::aead::{Aead as _, KeyInit as _};
 use crypto_secretbox::{Key, XSalsa20Poly1305};
+use zeroize::Zeroizing;
 
 /// A cipher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) enum Cipher {
 #[error("it does not decrypt: changed, moved from another key, or written with another key")]
 pub(super) struct Undecryptable;
 
+/// Bytes that a cipher appends: GCM's tag, or a whole block of padding.
+const MOST_APPENDED: usize = 16;
 /// Bytes of secretbox' nonce.
 const SECRETBOX_NONCE: usize = 24;
 
@@ -49,34 +52,44 @@ impl Cipher {
         plaintext: &[u8],
     ) -> Result<Vec<u8>, Undecryptable> {
         let failed = |_| Undecryptable;
-        let mut sealed = plaintext.to_vec();
         let nonce = random(match self {
             Self::AesGcm => NONCE_LEN,
             Self::AesCbc => AES_CBC_IV_LEN,
             Self::SecretBox => SECRETBOX_NONCE,
         })
         .map_err(|_| Undecryptable)?;
-        match self {
+        // What is encrypted in place has room for what is appended: growth would leave a copy of the plaintext behind. It is
+        // overwritten if encryption fails.
+        let in_place = || {
+            let mut bytes = Zeroizing::new(Vec::with_capacity(plaintext.len() + MOST_APPENDED));
+            bytes.extend_from_slice(plaintext);
+            bytes
+        };
+        let sealed = match self {
             Self::AesGcm => {
+                let mut sealed = in_place();
                 let unique = Nonce::try_assume_unique_for_key(&nonce).map_err(failed)?;
                 gcm(key)?
-                    .seal_in_place_append_tag(unique, Aad::from(storage_key.as_bytes()), &mut sealed)
+                    .seal_in_place_append_tag(unique, Aad::from(storage_key.as_bytes()), &mut *sealed)
                     .map_err(failed)?;
+                std::mem::take(&mut *sealed)
             }
             Self::AesCbc => {
+                let mut sealed = in_place();
                 let vector = EncryptionContext::Iv128(vector(&nonce)?);
                 let key = PaddedBlockEncryptingKey::cbc_pkcs7(cbc(key)?).map_err(failed)?;
-                key.less_safe_encrypt(&mut sealed, vector).map_err(failed)?;
+                key.less_safe_encrypt(&mut *sealed, vector).map_err(failed)?;
+                std::mem::take(&mut *sealed)
             }
             Self::SecretBox => {
                 let unique =
                     <[u8; SECRETBOX_NONCE]>::try_from(nonce.as_slice()).map_err(|_| Undecryptable)?;
                 let cipher = secret_box(key)?;
-                sealed = cipher
+                cipher
                     .encrypt(&crypto_secretbox::Nonce::from(unique), plaintext)
-                    .map_err(|_| Undecryptable)?;
+                    .map_err(|_| Undecryptable)?
             }
-        }
+        };
         Ok([nonce, sealed].concat())
     }
 
@@ -92,18 +105,18 @@ impl Cipher {
             Self::AesGcm => {
                 let (nonce, sealed) = payload.split_at_checked(NONCE_LEN).ok_or(Undecryptable)?;
                 let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(failed)?;
-                let mut bytes = sealed.to_vec();
+                let mut bytes = Zeroizing::new(sealed.to_vec());
                 let plaintext = gcm(key)?
                     .open_in_place(nonce, Aad::from(storage_key.as_bytes()), &mut bytes)
                     .map_err(failed)?;
                 let length = plaintext.len();
                 bytes.truncate(length);
-                Ok(bytes)
+                Ok(std::mem::take(&mut *bytes))
             }
             Self::AesCbc => {
                 let (nonce, sealed) = payload.split_at_checked(AES_CBC_IV_LEN).ok_or(Undecryptable)?;
                 let key = PaddedBlockDecryptingKey::cbc_pkcs7(cbc(key)?).map_err(failed)?;
-                let mut bytes = sealed.to_vec();
+                let mut bytes = Zeroizing::new(sealed.to_vec());
                 let plaintext =
                     key.decrypt(&mut bytes, DecryptionContext::Iv128(vector(nonce)?)).map_err(failed)?;
                 Ok(plaintext.to_vec())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use revision_store::{
-    Entry, Event, Got, Page, Range, Revision, Store, StoreError, Watch, Write, WriteError, Written,
+    Commits, Entry, Event, Got, Page, Range, Revision, Store, StoreError, Watch, Write, WriteError, Written,
 };
 
 use super::rules::{Encryption, ValueError};
@@ -149,6 +149,10 @@ impl Store for EncryptedStore {
 
     async fn revision(&self) -> Result<Revision, StoreError> {
         self.inner.revision().await
+    }
+
+    fn commits(&self) -> Option<Commits> {
+        self.inner.commits()
     }
 
     async fn close(&self) {

@@ -1,11 +1,16 @@
 //! A store whose operations are measured.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use prometheus_client::encoding::EncodeLabelSet;
-use revision_store::{Got, Page, Range, Revision, Store, StoreError, Watch, Write, WriteError, Written};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::metrics::MetricType;
+use revision_store::{
+    Commits, Got, Page, Range, Revision, Store, StoreError, Watch, Write, WriteError, Written,
+};
 
 use super::Metrics;
 
@@ -79,7 +84,39 @@ impl Store for MeasuredStore {
         self.store.revision().await
     }
 
+    fn commits(&self) -> Option<Commits> {
+        self.store.commits()
+    }
+
     async fn close(&self) {
         self.store.close().await;
+    }
+}
+
+/// How writes share commits, read from the store when asked for.
+pub(super) struct StoreCommits(pub(super) Arc<dyn Store>);
+
+impl fmt::Debug for StoreCommits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreCommits").finish_non_exhaustive()
+    }
+}
+
+impl Collector for StoreCommits {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(commits) = self.0.commits() else { return Ok(()) };
+        let mut histogram = encoder.encode_descriptor(
+            "revision_store_commit_writes",
+            "Writes in one commit of the store",
+            None,
+            MetricType::Histogram,
+        )?;
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 writes")]
+        let bounds = Commits::BOUNDS.map(|bound| bound as f64).into_iter().chain([f64::MAX]);
+        let counts = commits.by_writes.into_iter().chain([0]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 writes")]
+        let writes = commits.writes as f64;
+        histogram.encode_histogram::<[(&str, &str); 0]>(writes, commits.total(), &buckets, None)
     }
 }

@@ -25,6 +25,9 @@ pub struct Accept {
     pub yaml: bool,
 }
 
+/// The media type of OpenAPI 2 in protobuf.
+pub const OPENAPI_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 /// One media type of the header, in the client's order of preference.
 fn media_types(header: &str) -> impl Iterator<Item = (&str, Vec<(&str, &str)>)> {
     header.split(',').map(|one| {
@@ -58,6 +61,19 @@ impl Accept {
             };
             Some(Self { representation, pretty: get("pretty") == Some("1"), yaml })
         })
+    }
+
+    /// Whether OpenAPI 2 is wanted in protobuf, rather than in JSON; `None` where it is wanted in neither (406). The
+    /// protobuf's media type has two spellings
+    /// (`k8s.io/kube-openapi/pkg/handler`).
+    pub fn wants_openapi_protobuf(header: Option<&str>) -> Option<bool> {
+        media_types(header.filter(|header| !header.trim().is_empty()).unwrap_or("*/*")).find_map(
+            |(name, _)| match name {
+                "application/json" | "application/*" | "*/*" => Some(false),
+                "application/com.github.proto-openapi.spec.v2@v1.0+protobuf" | OPENAPI_PROTOBUF => Some(true),
+                _ => None,
+            },
+        )
     }
 
     /// Whether aggregated discovery (`as=APIGroupDiscoveryList`) comes before the plain form.
@@ -105,6 +121,15 @@ mod tests {
             ),
             Some(Representation::Metadata)
         );
+    }
+
+    #[test]
+    fn openapi_is_served_in_two_forms() {
+        let client_go = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+        assert_eq!(Accept::wants_openapi_protobuf(Some(client_go)), Some(true));
+        assert_eq!(Accept::wants_openapi_protobuf(Some("application/json, */*")), Some(false));
+        assert_eq!(Accept::wants_openapi_protobuf(None), Some(false));
+        assert_eq!(Accept::wants_openapi_protobuf(Some("text/html")), None);
     }
 
     #[test]

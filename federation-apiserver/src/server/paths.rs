@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ApiServer, Body, answer};
 use crate::builtin::{self, Profile};
 use crate::discovery::{self, Described};
-use crate::request::{Accept, Query};
+use crate::request::{Accept, OPENAPI_PROTOBUF, Query};
 use crate::resource::Served;
 use crate::status::ApiError;
 
@@ -63,11 +63,15 @@ impl ApiServer {
             ["healthz" | "livez" | "readyz", ..] => return self.health(parts, query).await,
             ["metrics"] => return self.measured().await,
             ["openapi", "v2"] => {
-                if Accept::negotiate(accept, false).is_none() {
-                    return Err(ApiError::not_acceptable());
+                let protobuf = Accept::wants_openapi_protobuf(accept).ok_or_else(ApiError::not_acceptable)?;
+                let documents = self.documents();
+                let served = if protobuf { documents.v2_protobuf() } else { documents.v2() };
+                let mut answer = document_answer(served.text, &served.hash, parts);
+                if protobuf {
+                    let media_type = HeaderValue::from_static(OPENAPI_PROTOBUF);
+                    answer.headers_mut().insert(http::header::CONTENT_TYPE, media_type);
                 }
-                let served = self.documents().v2();
-                return Ok(document_answer(served.text, &served.hash, parts));
+                return Ok(answer);
             }
             ["openapi", "v3"] => self.documents().index(),
             ["openapi", "v3", rest @ ..] => {

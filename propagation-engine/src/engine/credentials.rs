@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::kube_ports::{NotOpened, OpenSealed, sealed_token};
+use crate::kube_ports::{NotOpened, OpenSealed, Token, sealed_token};
 
 /// How often what was opened is opened again, so that a key provider that is gone is noticed before a restart needs it.
 /// It costs nothing while the opener remembers the key.
@@ -22,7 +22,7 @@ const RETRY: Duration = Duration::from_secs(10);
 pub(super) struct Answer {
     secret: String,
     sealed: Vec<u8>,
-    outcome: Result<String, NotOpened>,
+    outcome: Result<Token, NotOpened>,
 }
 
 impl Answer {
@@ -42,7 +42,7 @@ pub(super) struct Credentials {
 struct Entry {
     sealed: Vec<u8>,
     /// The last token that was opened. It serves on while a newer one does not open.
-    token: Option<String>,
+    token: Option<Token>,
     trouble: Option<String>,
     answered: bool,
     _task: AbortOnDropHandle<()>,
@@ -101,7 +101,7 @@ impl Credentials {
     }
 
     /// The token of a sealed Secret, or why there is none; `None` of one that is not sealed.
-    pub(super) fn of(&self, secret: &str) -> Option<Result<String, &str>> {
+    pub(super) fn of(&self, secret: &str) -> Option<Result<Token, &str>> {
         let entry = self.by_secret.get(secret)?;
         let words = entry.trouble.as_deref().unwrap_or("its sealed credentials are being opened");
         Some(entry.token.clone().ok_or(words))

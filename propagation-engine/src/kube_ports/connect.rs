@@ -8,9 +8,11 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
 
+use super::destination::destination;
 use super::dial::{DialConnector, Dialer};
 use super::dialled_client::dialled_client;
 use super::member::KubeMember;
+use super::token::Token;
 
 /// How long a member may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,7 +40,7 @@ impl Default for Timeouts {
 pub struct MemberAccess {
     endpoint: String,
     ca: Option<Vec<u8>>,
-    token: String,
+    token: Token,
     insecure: bool,
     proxy: Option<String>,
     /// The cluster whose tunnel leads there.
@@ -46,7 +48,7 @@ pub struct MemberAccess {
 }
 
 impl std::fmt::Debug for MemberAccess {
-    /// Without the token.
+    /// Where it leads, and no more.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MemberAccess").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
@@ -71,6 +73,18 @@ pub enum AccessError {
         "Secret {0} holds its token unsealed, and the gate SealedCredentialsOnly is on; seal it by `fedd credentials seal`"
     )]
     Plain(String),
+    /// The cluster is not where its token was sealed for.
+    #[error(
+        "the token in Secret {secret} is sealed for {sealed_for}, and the cluster is at {now}; if that is right, join it again,          or `fedd credentials seal CLUSTER --accept-destination`"
+    )]
+    OtherDestination {
+        /// Name of the Secret.
+        secret: String,
+        /// Where the token may be sent.
+        sealed_for: String,
+        /// Where it would be sent.
+        now: String,
+    },
     /// The address is none.
     #[error("spec.apiEndpoint {0:?} is no host, host:port or http/https URL")]
     Endpoint(String),
@@ -102,21 +116,23 @@ impl MemberAccess {
             return Err(AccessError::Sealed(spec.secret_ref.name.clone()));
         }
         let secret = secret.ok_or_else(|| AccessError::NoSecret(spec.secret_ref.name.clone()))?;
-        let token = secret
-            .data
-            .as_ref()
-            .and_then(|d| d.get(TOKEN_KEY))
-            .and_then(|t| String::from_utf8(t.0.clone()).ok())
-            .map(|t| t.trim().to_owned())
-            .filter(|t| !t.is_empty())
-            .ok_or_else(|| AccessError::NoToken(spec.secret_ref.name.clone()))?;
-        Ok(Self::with_token(cluster, token))
+        let token =
+            Token::of_secret(secret).ok_or_else(|| AccessError::NoToken(spec.secret_ref.name.clone()))?;
+        Self::with_token(cluster, token)
     }
 
-    /// The access that a cluster describes, with a token that was sealed.
-    pub fn with_token(cluster: &KubeFedCluster, token: String) -> Self {
+    /// The access that a cluster describes, with a token that was sealed. This is the only way from a token to a client.
+    ///
+    /// # Errors
+    /// The token was sealed for another destination.
+    pub fn with_token(cluster: &KubeFedCluster, token: Token) -> Result<Self, AccessError> {
         let spec = &cluster.spec;
-        Self {
+        let now = destination(cluster);
+        if let Some(sealed_for) = token.sole_destination().filter(|only| *only != now) {
+            let secret = spec.secret_ref.name.clone();
+            return Err(AccessError::OtherDestination { secret, sealed_for: sealed_for.to_owned(), now });
+        }
+        Ok(Self {
             endpoint: spec.api_endpoint.clone(),
             ca: spec.ca_bundle.as_ref().map(|b| b.0.clone()),
             token,
@@ -124,7 +140,7 @@ impl MemberAccess {
             insecure: !spec.disabled_tls_validations.is_empty(),
             proxy: spec.proxy_url.clone(),
             tunnel: cluster.tunnel().map(str::to_owned),
-        }
+        })
     }
 
     /// A client for it. No request is made. `dialer` makes the connections of those that are reached by tunnel.
@@ -149,7 +165,7 @@ impl MemberAccess {
         config.read_timeout = None;
         config.default_retry = false;
         config.accept_invalid_certs = self.insecure;
-        config.auth_info = AuthInfo { token: Some(self.token.clone().into()), ..AuthInfo::default() };
+        config.auth_info = AuthInfo { token: Some(self.token.expose().into()), ..AuthInfo::default() };
         if let Some(ca) = &self.ca {
             config.root_cert = Some(certificates(ca).ok_or(AccessError::CaBundle)?);
         }
@@ -162,7 +178,7 @@ impl MemberAccess {
             }
             let dialer = dialer.ok_or_else(|| AccessError::NoTunnels(tunnel.clone()))?.clone();
             let connector = DialConnector { dialer, cluster: tunnel.as_str().into() };
-            let client = dialled_client(&config, &self.token, connector, timeouts.connect)?;
+            let client = dialled_client(&config, self.token.expose(), connector, timeouts.connect)?;
             return Ok(KubeMember::new(client, timeouts));
         }
         let client = Client::try_from(config).map_err(|e| AccessError::Client(super::chain(&e)))?;

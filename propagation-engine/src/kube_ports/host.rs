@@ -53,6 +53,12 @@ impl Host for KubeHost {
         events(watcher(api, watcher::Config::default().page_size(500)), |object| object)
     }
 
+    fn has(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<bool, ApiFailure>> {
+        let (api, name) = (self.api(ty, key.namespace.as_deref()), key.name.clone());
+        async move { within(self.timeout, api.get_metadata_opt(&name)).await.map(|found| found.is_some()) }
+            .boxed()
+    }
+
     fn patch(
         &self,
         ty: &ApiResource,

@@ -36,6 +36,11 @@ impl KubeMember {
         Self { client, timeouts, namespace: None }
     }
 
+    /// The client, for what the engine itself does not ask.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The same access, whose watches ask for the objects of this namespace only, and of namespaces for this one only:
     /// its credentials need no more (KubeFed's `Namespaced` scope).
     #[must_use]

@@ -3,6 +3,8 @@
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Secret;
 
+use super::Token;
+
 /// Key in the data of a member's Secret that holds the sealed token, in the place of the token itself.
 pub const SEALED_TOKEN_KEY: &str = "token.sealed";
 
@@ -17,7 +19,7 @@ pub trait OpenSealed: Send + Sync {
     ///
     /// # Errors
     /// It does not open. The words hold nothing secret.
-    fn open<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, NotOpened>>;
+    fn open<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<Token, NotOpened>>;
 }
 
 /// Why a sealed token was not opened.

@@ -158,6 +158,7 @@ impl Federation {
             host: self.host.client(),
             namespace: NAMESPACE.to_owned(),
             settings: self.settings.clone(),
+            shard: tenancy::Shard::WHOLE,
             timeouts: Timeouts { request: Duration::from_secs(5), ..Timeouts::default() },
             dialer: None,
             seed: 1,

@@ -5,5 +5,6 @@ mod cells;
 mod contests;
 mod faults;
 mod propagation;
+mod shards;
 mod versions;
 mod world;

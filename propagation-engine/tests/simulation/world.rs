@@ -1,6 +1,7 @@
 //! A federation without a network: API servers that are maps with resource versions, generations and watches.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use propagation_engine::retain::RetainedKind;
 use propagation_engine::telemetry::Telemetry;
 use propagation_engine::version_record::VersionRecord;
 use serde_json::{Value, json};
+use tenancy::Shard;
 use tokio::sync::mpsc;
 
 /// What is wrong with a server.
@@ -343,13 +345,15 @@ impl Member for SimMember {
     }
 }
 
-/// The host is a server of federated objects.
+/// The host is a server of federated objects. Each engine has its own way to it.
 pub(crate) struct SimHost {
     pub(crate) server: Arc<Server>,
     pub(crate) notices: Mutex<Vec<Notice>>,
     /// Whether the engine may write.
     pub(crate) leads: Arc<std::sync::atomic::AtomicBool>,
     pub(crate) plans: Arc<Plans>,
+    /// How late each event of a watch is told.
+    pub(crate) lag: Arc<Mutex<Duration>>,
 }
 
 /// Counts the plans that lanes made.
@@ -363,6 +367,16 @@ impl Telemetry for Plans {
 }
 
 impl SimHost {
+    fn of(server: Arc<Server>) -> Arc<Self> {
+        Arc::new(Self {
+            server,
+            notices: Mutex::default(),
+            leads: Arc::new(true.into()),
+            plans: Arc::default(),
+            lag: Arc::default(),
+        })
+    }
+
     fn merge(
         &self,
         ty: &ApiResource,
@@ -390,8 +404,16 @@ impl SimHost {
 impl Host for SimHost {
     fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<FederatedObject>> {
         let object = |o: Value| serde_json::from_value::<FederatedObject>(o).unwrap();
+        let lag = self.lag.clone();
         self.server
             .watch(&ty.plural)
+            .then(move |event| {
+                let lag = *lag.lock();
+                async move {
+                    tokio::time::sleep(lag).await;
+                    event
+                }
+            })
             .map(move |event| match event {
                 WatchEvent::Restarted => WatchEvent::Restarted,
                 WatchEvent::Synced => WatchEvent::Synced,
@@ -401,6 +423,14 @@ impl Host for SimHost {
                 WatchEvent::Deleted((_, o)) => WatchEvent::Deleted(object(o)),
             })
             .boxed()
+    }
+    fn has(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<bool, ApiFailure>> {
+        let (plural, key) = (ty.plural.clone(), key.clone());
+        async move {
+            self.server.fault().await?;
+            Ok(self.server.get(&plural, &key).is_some())
+        }
+        .boxed()
     }
     fn patch(
         &self,
@@ -503,10 +533,14 @@ impl Clock for Epoch {
     }
 }
 
-/// A host, some members, and an engine.
+/// A host, some members, and an engine, or one for each shard.
 pub(crate) struct World {
+    /// The first engine's way to the host.
     pub(crate) host: Arc<SimHost>,
+    /// The first engine.
     pub(crate) core: Arc<Core>,
+    /// The engines of the further shards.
+    pub(crate) further: Vec<(Arc<SimHost>, Arc<Core>)>,
     servers: BTreeMap<String, Arc<Server>>,
     clusters: BTreeMap<String, (KubeFedCluster, String)>,
     types: Vec<FederatedTypeConfig>,
@@ -514,7 +548,7 @@ pub(crate) struct World {
     settings: Settings,
 }
 
-fn start(host: &Arc<SimHost>, settings: &Settings) -> Arc<Core> {
+fn start(host: &Arc<SimHost>, settings: &Settings, shard: Shard) -> Arc<Core> {
     let ports = Ports {
         host: host.clone(),
         clock: Arc::new(Epoch),
@@ -525,7 +559,7 @@ fn start(host: &Arc<SimHost>, settings: &Settings) -> Arc<Core> {
             Arc::new(move || leads.load(std::sync::atomic::Ordering::Relaxed))
         },
     };
-    Core::new(settings.clone(), ports)
+    Core::new(settings.clone(), shard, ports)
 }
 
 impl World {
@@ -536,15 +570,22 @@ impl World {
     }
 
     pub(crate) fn with_settings(clusters: &[&str], settings: Settings) -> Self {
-        let host = Arc::new(SimHost {
-            server: Server::new(),
-            notices: Mutex::default(),
-            leads: Arc::new(true.into()),
-            plans: Arc::default(),
+        Self::with_shards(clusters, settings, 1)
+    }
+
+    /// A world with an engine for each of so many shards.
+    pub(crate) fn with_shards(clusters: &[&str], settings: Settings, shards: u32) -> Self {
+        let server = Server::new();
+        let mut engines = Shard::all(NonZero::new(shards).unwrap()).map(|shard| {
+            let host = SimHost::of(server.clone());
+            let core = start(&host, &settings, shard);
+            (host, core)
         });
+        let (host, core) = engines.next().unwrap();
         let mut world = Self {
-            core: start(&host, &settings),
+            core,
             host,
+            further: engines.collect(),
             servers: BTreeMap::new(),
             clusters: BTreeMap::new(),
             types: ["Namespace", "ConfigMap", "Deployment", "ClusterRole"].map(type_config).to_vec(),
@@ -555,9 +596,7 @@ impl World {
             world.add_cluster(name, name, &[], &[]);
         }
         world.add_namespace("bank", &[]);
-        for config in world.types.clone() {
-            world.core.start_type(FederatedType::compile(&config, &world.settings.gates).unwrap());
-        }
+        world.start_types();
         world.apply(
             "FederatedNamespace",
             "bank",
@@ -567,6 +606,18 @@ impl World {
         world
     }
 
+    fn cores(&self) -> impl Iterator<Item = &Arc<Core>> {
+        std::iter::once(&self.core).chain(self.further.iter().map(|(_, core)| core))
+    }
+
+    fn start_types(&self) {
+        for core in self.cores() {
+            for config in &self.types {
+                core.start_type(FederatedType::compile(config, &self.settings.gates).unwrap());
+            }
+        }
+    }
+
     pub(crate) fn server(&self, name: &str) -> &Arc<Server> {
         &self.servers[name]
     }
@@ -574,7 +625,9 @@ impl World {
     pub(crate) fn add_namespace(&mut self, name: &str, labels: &[(&str, &str)]) {
         let labels: BTreeMap<_, _> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         self.namespaces.insert(name.to_owned(), labels.clone());
-        self.core.set_namespace(name, Some(NamespaceInfo { labels }));
+        for core in self.cores() {
+            core.set_namespace(name, Some(NamespaceInfo { labels: labels.clone() }));
+        }
     }
 
     /// A cluster on a server; several clusters may be on one.
@@ -609,7 +662,9 @@ impl World {
         let cells = self.settings.gates.is_on(Feature::Cells);
         let mut info = ClusterInfo::of(&cluster, self.core.scope_keys(), cells);
         info.server = Some(server.as_str().into());
-        self.core.set_cluster(info, Some(Arc::new(SimMember(self.servers[server].clone()))));
+        for core in self.cores() {
+            core.set_cluster(info.clone(), Some(Arc::new(SimMember(self.servers[server].clone()))));
+        }
     }
 
     /// A user writes a federated object's spec.
@@ -667,19 +722,24 @@ impl World {
         panic!("never: {what}\nhost: {host:#?}\nqueues: {:?}", self.core.queue_lengths());
     }
 
-    /// Kills the engine without a word, and starts another.
+    /// Kills the engines without a word, and starts others.
     pub(crate) fn restart(&mut self) {
-        let old = std::mem::replace(&mut self.core, start(&self.host, &self.settings));
-        tokio::spawn(async move { old.stop().await });
+        let engines = std::iter::once((&self.host, &mut self.core))
+            .chain(self.further.iter_mut().map(|(host, core)| (&*host, core)));
+        for (host, core) in engines {
+            let new = start(host, &self.settings, core.shard());
+            let old = std::mem::replace(core, new);
+            tokio::spawn(async move { old.stop().await });
+        }
         for (name, labels) in self.namespaces.clone() {
-            self.core.set_namespace(&name, Some(NamespaceInfo { labels }));
+            for core in self.cores() {
+                core.set_namespace(&name, Some(NamespaceInfo { labels: labels.clone() }));
+            }
         }
         for name in self.clusters.keys().cloned().collect::<Vec<_>>() {
             self.set_ready(&name, true);
         }
-        for config in &self.types {
-            self.core.start_type(FederatedType::compile(config, &self.settings.gates).unwrap());
-        }
+        self.start_types();
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Shared, connector::Connector, latest, queries::Extent, readers::Readers};
-use crate::{Entry, EventKind, Got, Revision, StoreError, batch::Newest};
+use crate::{Entry, Got, Revision, StoreError, batch::Newest};
 
 /// How many statements run at once.
 const LANES: usize = 2;
@@ -116,7 +116,7 @@ impl Shared {
     ) -> Option<Option<Entry>> {
         let told = if upto > published { self.publisher.hub.last_of(key, published, upto)? } else { None };
         match told {
-            Some(event) => Some((event.kind == EventKind::Put).then(|| event.entry.clone())),
+            Some(event) => Some(event.present()),
             None if found.as_ref().is_none_or(|row| row.revision <= published) => {
                 Some(found.and_then(|row| row.entry))
             }

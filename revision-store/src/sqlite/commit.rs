@@ -8,37 +8,52 @@ use super::{open::newest, queries, table};
 use crate::{
     Event, Revision, Write,
     batch::{Newest, Outcome, decide},
+    hub::Hub,
     row::Row,
 };
+
+/// What a commit came to.
+pub(super) struct Committed {
+    /// Events that were in the table and not known yet: those of a commit whose success was not reported, or of a
+    /// program that wrote in spite of the lock. They come before what was written.
+    pub(super) unknown: Vec<Arc<Event>>,
+    /// Of each write, in their order.
+    pub(super) outcomes: Vec<Outcome>,
+}
 
 /// Does writes in one transaction, in their order. They are durable when this returns. An error means that none is
 /// done.
 pub(super) fn commit(
     connection: &mut Connection,
-    known: Revision,
+    hub: &Hub,
     writes: Vec<Write>,
-) -> rusqlite::Result<Vec<Outcome>> {
+) -> rusqlite::Result<Committed> {
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    let newest = newest(&transaction)?;
+    let unknown = between(&transaction, hub.revision(), newest)?;
     let mut keys = HashMap::new();
     for write in &writes {
-        if !keys.contains_key(write.key())
-            && let Some(newest) = newest_row(&transaction, write.key())?
-        {
-            keys.insert(write.key().to_owned(), newest);
+        let key = write.key();
+        if keys.contains_key(key) {
+            continue;
         }
+        let recent = if unknown.is_empty() { hub.newest_of(key) } else { None };
+        let row = match recent {
+            Some((event, _)) => Some(Newest { revision: event.revision(), entry: event.present() }),
+            None => newest_row(&transaction, key)?,
+        };
+        keys.extend(row.map(|row| (key.to_owned(), row)));
     }
-    let outcomes = decide(keys, known, writes);
+    let outcomes = decide(keys, newest, writes);
     for change in outcomes.iter().flatten() {
         table::insert(&transaction, &Row::of(&change.event, change.before))?;
     }
     transaction.commit()?;
-    Ok(outcomes)
+    Ok(Committed { unknown, outcomes })
 }
 
-/// Events that are in the table and not known yet: those of a commit whose success was not reported, or of a program
-/// that wrote in spite of the lock.
-pub(super) fn unknown(connection: &Connection, known: Revision) -> rusqlite::Result<Vec<Arc<Event>>> {
-    let newest = newest(connection)?;
+/// The events behind one revision, up to another.
+fn between(connection: &Connection, known: Revision, newest: Revision) -> rusqlite::Result<Vec<Arc<Event>>> {
     let (mut events, mut reached) = (Vec::new(), known);
     while reached < newest {
         let stretch = queries::stretch(connection, "", reached, newest)?;

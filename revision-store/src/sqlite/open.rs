@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig,
+};
 
 use super::{
     SqliteOptions, fault,
@@ -90,6 +92,7 @@ fn writer(path: &Path, options: &SqliteOptions) -> rusqlite::Result<Connection> 
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", -8 * 1024)?;
     connection.pragma_update(None, "temp_store", "memory")?;
+    keep_plans(&connection)?;
     if let Some(bytes) = options.max_bytes {
         let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         connection.pragma_update(None, "max_page_count", (bytes / page).max(1))?;
@@ -103,7 +106,15 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "cache_size", -2 * 1024)?;
     connection.pragma_update(None, "temp_store", "memory")?;
+    keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// A plan must not depend on what is bound to its statement: with kine's partial
+/// index in the table, SQLite would else compile each statement anew whenever it is run with another key
+/// (<https://www.sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenableqpsg>).
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// Whether the file is as long as it says. Its log is put into it first, where there is space for that.

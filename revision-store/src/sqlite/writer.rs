@@ -17,7 +17,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{commit, compaction, fault, lock::Lock};
+use super::{
+    commit::{self, Committed},
+    compaction, fault,
+    lock::Lock,
+};
 use crate::{
     Event, Revision, StoreError, Write, WriteError, Written, batch::Outcome, commits::CommitCounter,
     hub::Hub, leases::Leases,
@@ -133,10 +137,9 @@ impl Writer {
 
     /// Commits writes and makes them known.
     fn write(&mut self, writes: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        let unknown = commit::unknown(&self.connection, self.hub.revision());
-        self.publish(unknown.map_err(|error| fault::of(&self.path, error))?.iter());
-        let outcomes = commit::commit(&mut self.connection, self.hub.revision(), writes);
-        let outcomes = outcomes.map_err(|error| self.failed(error))?;
+        let committed = commit::commit(&mut self.connection, &self.hub, writes);
+        let Committed { unknown, outcomes } = committed.map_err(|error| self.failed(error))?;
+        self.publish(unknown.iter());
         self.commits.made(outcomes.iter().flatten().count());
         self.publish(outcomes.iter().flatten().map(|done| &done.event));
         Ok(outcomes)

@@ -20,8 +20,10 @@ const KILLS: usize = 20;
 const OCEANBASE_KILLS: usize = 3;
 /// How many writes are done between two things that happen.
 const BETWEEN: usize = 40;
-/// How long the server hangs: longer than a store waits.
-const HANGS: Duration = Duration::from_secs(6);
+/// How long the server hangs, in seconds, unless the environment says otherwise: longer than a store waits.
+const HANGS: u64 = 6;
+/// Another time for which the server hangs, in seconds, such as 60.
+const HANGS_FROM: &str = "FEDD_TEST_HANGS";
 
 /// Times so short that what happens is noticed.
 fn impatient() -> MysqlOptions {
@@ -94,10 +96,25 @@ impl Scene {
         self.drive.writes(BETWEEN).await;
     }
 
+    /// Lets the server hang for a while.
+    async fn hang(&self) {
+        let seconds = std::env::var(HANGS_FROM).map_or(HANGS, |seconds| seconds.parse().unwrap());
+        self.server.pause().await.unwrap();
+        sleep(Duration::from_secs(seconds)).await;
+        self.server.resume().await.unwrap();
+        self.drive.writes(BETWEEN).await;
+    }
+
     /// What the clients saw, and what is in the table, is what may be.
     async fn end(self) {
         self.drive.writes(BETWEEN).await;
         let history = self.drive.finish().await;
+        let (compactions, refused) = history.compactions();
+        println!(
+            "{} writes, {} requests, {compactions} compactions, {refused} reads refused for them",
+            history.log.len(),
+            history.calls.len()
+        );
         assert_right(&history);
         let (mut check, mut rows) = (Check::default(), self.datastore.rows());
         while let Some(page) = rows.try_next().await.unwrap() {
@@ -117,8 +134,9 @@ async fn a_server_that_is_killed_again_and_again_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_oceanbase_that_is_killed_and_cuts_connections_loses_and_doubles_nothing() {
+async fn an_oceanbase_that_hangs_is_killed_and_cuts_connections_loses_and_doubles_nothing() {
     let scene = Scene::begin(DatabaseKind::OceanBase).await;
+    scene.hang().await;
     for _ in 0..OCEANBASE_KILLS {
         scene.kill().await;
         scene.cut(&mut scene.sql().await).await;
@@ -130,9 +148,7 @@ async fn an_oceanbase_that_is_killed_and_cuts_connections_loses_and_doubles_noth
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_hangs_holds_up_and_loses_nothing() {
     let scene = Scene::begin(DatabaseKind::MariaDb).await;
-    scene.server.pause().await.unwrap();
-    sleep(HANGS).await;
-    scene.server.resume().await.unwrap();
+    scene.hang().await;
     scene.end().await;
 }
 

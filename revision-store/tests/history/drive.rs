@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,6 +22,12 @@ use crate::record::{Answer, Asked, History, Recorder, Stream, Version};
 const ROOT: &str = "/clients/";
 /// How many keys the writers share.
 const SHARED: u64 = 16;
+/// After how many writes what all watches have been told of is compacted.
+const COMPACTS_AFTER: usize = 150;
+/// How far back reads at a revision go; some of it is compacted.
+const BACK: u64 = 600;
+/// How long a key with a lease lives, in seconds.
+const LEASE: u32 = 1;
 /// After how many items a watch goes on at another replica.
 const MOVES_AFTER: usize = 100;
 /// How long a store that does not answer is left alone.
@@ -41,6 +50,7 @@ pub(crate) struct Drive {
     end: watch::Sender<Option<Revision>>,
     workers: Vec<JoinHandle<()>>,
     watchers: Vec<JoinHandle<Stream>>,
+    keeper: JoinHandle<Vec<Event>>,
 }
 
 impl Drive {
@@ -62,6 +72,7 @@ impl Drive {
         let readers =
             (0..clients.readers).map(|number| tokio::spawn(client(clients.writers + number).read()));
         let workers = writers.chain(readers).collect();
+        let reached: Arc<[AtomicU64]> = (0..clients.watchers).map(|_| AtomicU64::new(after)).collect();
         let watchers = (0..clients.watchers)
             .map(|number| {
                 // Some follow everything, some the keys of one writer, some those that are shared.
@@ -70,10 +81,18 @@ impl Drive {
                     1 => format!("{ROOT}{number}/"),
                     _ => format!("{ROOT}shared/"),
                 };
-                tokio::spawn(follow(Arc::clone(&stores), number, prefix, after, end.subscribe()))
+                tokio::spawn(follow(
+                    Arc::clone(&stores),
+                    number,
+                    prefix,
+                    Arc::clone(&reached),
+                    end.subscribe(),
+                ))
             })
             .collect();
-        Self { stores, after, recorder, stop, end, workers, watchers }
+        let keeper =
+            tokio::spawn(keep(Arc::clone(&stores), after, Arc::clone(&recorder), reached, stop.subscribe()));
+        Self { stores, after, recorder, stop, end, workers, watchers, keeper }
     }
 
     /// Waits until so many more writes are done.
@@ -89,39 +108,85 @@ impl Drive {
         for worker in self.workers {
             worker.await.unwrap();
         }
+        let mut log = self.keeper.await.unwrap();
         let end = self.stores[0].revision().await.unwrap();
         self.end.send_replace(Some(end));
-        let streams = join_all(self.watchers).await.into_iter().map(Result::unwrap).collect();
-        let log = log(&*self.stores[0], self.after, end).await;
+        let mut streams: Vec<_> = join_all(self.watchers).await.into_iter().map(Result::unwrap).collect();
+        // Keys with a lease end after the end, too.
+        streams.iter_mut().for_each(|stream| stream.told.retain(|item| upto(item) <= end));
+        read_log(&*self.stores[0], self.after, end, &mut log).await.unwrap();
         History { after: self.after, log, calls: self.recorder.calls(), streams }
     }
 }
 
-/// Every write after one revision and up to another, as a watch that begins now tells of them.
-async fn log(store: &dyn Store, after: Revision, end: Revision) -> Vec<Event> {
-    let watch = store.watch("", after).await.unwrap().progress_every(PAUSE);
-    let mut log = Vec::new();
-    let mut items = watch.map(Result::unwrap);
-    while log.last().map_or(after, Event::revision) < end {
-        match items.next().await {
+/// Reads on in the log of all writes, from the last one that is there already up to a revision.
+async fn read_log(
+    store: &dyn Store,
+    after: Revision,
+    end: Revision,
+    log: &mut Vec<Event>,
+) -> Result<(), StoreError> {
+    let last = |log: &[Event]| log.last().map_or(after, Event::revision);
+    let mut items = store.watch("", last(log)).await?.progress_every(PAUSE);
+    while last(log) < end {
+        match items.next().await.transpose()? {
             Some(WatchItem::Event(event)) => log.push(event),
             Some(WatchItem::Progress(revision)) if revision >= end => break,
             Some(WatchItem::Progress(_)) => {}
             None => panic!("the watch ended"),
         }
     }
+    Ok(())
+}
+
+/// Compacts again and again what every watch has been told of, and keeps the log of it.
+async fn keep(
+    stores: Arc<[Arc<dyn Store>]>,
+    after: Revision,
+    recorder: Arc<Recorder>,
+    reached: Arc<[AtomicU64]>,
+    mut stop: watch::Receiver<bool>,
+) -> Vec<Event> {
+    let (mut log, mut done) = (Vec::new(), recorder.done());
+    for store in stores.iter().cycle() {
+        let goal = *done.borrow() + COMPACTS_AFTER;
+        tokio::select! {
+            _ = done.wait_for(|done| *done >= goal) => {}
+            _ = stop.wait_for(|stop| *stop) => return log,
+        }
+        let to = reached.iter().map(|reached| reached.load(Ordering::SeqCst)).min().unwrap_or(after);
+        if let Err(error) = read_log(&**store, after, to, &mut log).await {
+            check_temporary(&error);
+            continue;
+        }
+        let compact = recorder.note(Asked::Compact { to }, store.compact(to), |compacted| match compacted {
+            Ok(oldest) => Answer::Compacted(*oldest),
+            Err(_) => Answer::Unknown,
+        });
+        if let Err(error) = compact.await {
+            check_temporary(&error);
+        }
+    }
     log
+}
+
+/// Up to where a watch's item tells of everything.
+fn upto(item: &WatchItem) -> Revision {
+    match item {
+        WatchItem::Event(event) => event.revision(),
+        WatchItem::Progress(revision) => *revision,
+    }
 }
 
 async fn follow(
     stores: Arc<[Arc<dyn Store>]>,
     number: usize,
     prefix: String,
-    after: Revision,
+    told_upto: Arc<[AtomicU64]>,
     mut end: watch::Receiver<Option<Revision>>,
 ) -> Stream {
-    let mut stream = Stream { prefix, after, told: Vec::new() };
-    let mut reached = after;
+    let mut reached = told_upto[number].load(Ordering::SeqCst);
+    let mut stream = Stream { prefix, after: reached, told: Vec::new() };
     for turn in number.. {
         let mut watch = match stores[turn % stores.len()].watch(&stream.prefix, reached).await {
             Ok(watch) => watch.progress_every(PAUSE),
@@ -149,10 +214,8 @@ async fn follow(
                 }
                 None => break,
             };
-            reached = match &item {
-                WatchItem::Event(event) => event.revision(),
-                WatchItem::Progress(revision) => *revision,
-            };
+            reached = upto(&item);
+            told_upto[number].store(reached, Ordering::SeqCst);
             // What is written after the end is nobody's.
             if last.is_none_or(|last| reached <= last) {
                 stream.told.push(item);
@@ -215,10 +278,11 @@ impl Client {
                 continue;
             };
             let value = format!("{} {}", self.number, self.turn).into();
+            let lease = if self.once_in(10, "lease") { LEASE } else { 0 };
             let write = match current {
-                None => Write::Create { key: key.clone(), value, lease: 0 },
+                None => Write::Create { key: key.clone(), value, lease },
                 Some(expected) if self.once_in(5, "kind") => Write::Delete { key: key.clone(), expected },
-                Some(expected) => Write::Update { key: key.clone(), value, expected, lease: 0 },
+                Some(expected) => Write::Update { key: key.clone(), value, expected, lease },
             };
             let is_deletion = matches!(write, Write::Delete { .. });
             let asked = Asked::Write(write.clone());
@@ -237,8 +301,8 @@ impl Client {
     async fn read(mut self) {
         let mut newest = self.after;
         while let Some(store) = self.next() {
-            let at =
-                self.once_in(2, "now").then(|| self.after + self.chance("at") % (newest - self.after + 1));
+            let back = self.chance("at") % BACK.min(newest - self.after + 1);
+            let at = self.once_in(2, "now").then(|| newest - back);
             if !self.once_in(8, "kind") {
                 let key = self.key();
                 self.get(&*store, &key, at).await;
@@ -248,10 +312,11 @@ impl Client {
             let list = store.list(Range { at, ..Range::prefix(prefix.clone()) });
             let note = self.recorder.note(Asked::List { prefix, at }, list, |page| match page {
                 Ok(page) => read(page.entries.clone(), page.revision),
-                Err(_) => Answer::Failed,
+                Err(error) => unread(error),
             });
             match note.await {
                 Ok(page) => newest = newest.max(page.revision),
+                Err(StoreError::Compacted { .. }) => {}
                 Err(error) => {
                     check_temporary(&error);
                     sleep(PAUSE).await;
@@ -265,10 +330,11 @@ impl Client {
         let asked = Asked::Get { key: key.to_owned(), at };
         let note = self.recorder.note(asked, store.get(key, at), |got| match got {
             Ok(got) => read(got.entry.clone(), got.revision),
-            Err(_) => Answer::Failed,
+            Err(error) => unread(error),
         });
         match note.await {
             Ok(got) => Some(got.entry.map(|entry| entry.mod_revision)),
+            Err(StoreError::Compacted { .. }) => None,
             Err(error) => {
                 check_temporary(&error);
                 sleep(PAUSE).await;
@@ -280,6 +346,13 @@ impl Client {
 
 fn read(found: impl IntoIterator<Item = Entry>, revision: Revision) -> Answer {
     Answer::Read { found: found.into_iter().map(Version::from).collect(), revision }
+}
+
+fn unread(error: &StoreError) -> Answer {
+    match error {
+        StoreError::Compacted { oldest } => Answer::Compacted(*oldest),
+        _ => Answer::Failed,
+    }
 }
 
 /// What a writer may conclude from an outcome.

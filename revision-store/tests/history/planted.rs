@@ -163,6 +163,39 @@ fn what_is_in_the_log_was_asked_for_once_and_not_refused() {
 }
 
 #[test]
+fn only_a_key_with_a_lease_ends_by_itself() {
+    let ended = |lease_of_b: u32| {
+        found(move |history| {
+            history.log.push(event("/b", 15, 13, None, Some((13, "4"))));
+            history.calls[4].asked =
+                Asked::Write(Write::Create { key: "/b".to_owned(), value: value("4"), lease: lease_of_b });
+            history.streams.clear();
+        })
+    };
+    assert_eq!(ended(1), []);
+    assert_eq!(ended(0), [Fault::Invented { revision: 15 }]);
+}
+
+#[test]
+fn a_read_is_refused_only_for_what_has_been_compacted() {
+    let refused = |at, oldest| {
+        found(move |history| {
+            history.calls.push(call(22, 23, Asked::Compact { to: 13 }, Answer::Compacted(13)));
+            history.calls.push(call(24, 25, get("/a", at), Answer::Compacted(oldest)));
+        })
+    };
+    assert_eq!(refused(Some(12), 13), []);
+    for (at, oldest) in [(Some(13), 13), (Some(12), 14), (None, 13)] {
+        assert_eq!(refused(at, oldest), [Fault::NotCompacted { call: 12 }], "{at:?} {oldest}");
+    }
+    let before_it_was_asked_for = found(|history| {
+        history.calls.push(call(24, 25, Asked::Compact { to: 13 }, Answer::Unknown));
+        history.calls.push(call(22, 23, get("/a", Some(12)), Answer::Compacted(13)));
+    });
+    assert_eq!(before_it_was_asked_for, [Fault::NotCompacted { call: 12 }]);
+}
+
+#[test]
 fn a_refusal_is_right_when_it_is_made() {
     // It was at 11 before the call, and is absent after it.
     for wrong in [Some(11), None] {

@@ -31,6 +31,10 @@ pub(crate) enum Asked {
         prefix: String,
         at: Option<Revision>,
     },
+    /// Take away what is older.
+    Compact {
+        to: Revision,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +45,8 @@ pub(crate) enum Answer {
     Refused(Option<Revision>),
     /// What there is, at this revision of the store.
     Read { found: Vec<Version>, revision: Revision },
+    /// What was before this revision is gone.
+    Compacted(Revision),
     /// The request had no effect and will have none.
     Failed,
     /// Nobody can tell whether the write is done, or will be.
@@ -79,6 +85,16 @@ pub(crate) struct History {
     pub(crate) calls: Vec<Call>,
     /// Each reaches to the log's end.
     pub(crate) streams: Vec<Stream>,
+}
+
+impl History {
+    /// How often something was compacted, and how many reads were refused because of it.
+    pub(crate) fn compactions(&self) -> (usize, usize) {
+        let told = self.calls.iter().filter(|call| matches!(call.answer, Answer::Compacted(_)));
+        let (done, refused): (Vec<_>, Vec<_>) =
+            told.partition(|call| matches!(call.asked, Asked::Compact { .. }));
+        (done.len(), refused.len())
+    }
 }
 
 /// Notes calls of clients that run side by side.

@@ -17,6 +17,7 @@ async fn check(store: Arc<dyn Store>) {
     drive.writes(WRITES).await;
     let history = drive.finish().await;
     assert!(history.log.len() >= WRITES);
+    assert!(history.compactions().0 > 0, "it is about compaction, too");
     assert_right(&history);
 }
 

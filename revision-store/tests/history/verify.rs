@@ -41,6 +41,8 @@ pub(crate) enum Fault {
     Early { call: usize, revision: Revision },
     /// A read showed something else than the log says of that revision.
     WronglyRead { call: usize, revision: Revision },
+    /// A read was refused for what had not been compacted.
+    NotCompacted { call: usize },
     /// A watch left a write out.
     Missed { stream: usize, revision: Revision },
     /// A watch told of a write again, or after a later one.
@@ -56,6 +58,7 @@ impl Fault {
             | Self::DoneTwice { call, .. }
             | Self::DoneAllTheSame { call, .. }
             | Self::WronglyRefused { call }
+            | Self::NotCompacted { call }
             | Self::Stale { call, .. }
             | Self::Early { call, .. }
             | Self::WronglyRead { call, .. } => Some(*call),

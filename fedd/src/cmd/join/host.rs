@@ -10,12 +10,14 @@ use kube::api::Api;
 use kube::{Client, ResourceExt as _};
 use tenancy::{Labels, Scope, ScopeKeys};
 
-use super::member::{Account, MADE_BY};
+use super::account::{Account, Grant, MADE_BY};
 use super::token::Token;
 use crate::access::Access;
 
 /// Annotation of a `KubeFedCluster`: the federation's service account on the member, `namespace/name`.
 pub const JOINED_AS: &str = "fedd.io/joined-as";
+/// Annotation of a `KubeFedCluster`: what that account was given, `federated-types` or `everything`.
+pub const GRANTED: &str = "fedd.io/granted";
 /// Annotation of a `KubeFedCluster` and its Secret: when the token expires, RFC 3339; absent for one that does not.
 pub const TOKEN_EXPIRES: &str = "fedd.io/token-expires";
 
@@ -26,6 +28,7 @@ pub(super) struct Membership<'a> {
     pub(super) labels: Labels,
     pub(super) member: &'a Access,
     pub(super) account: &'a Account,
+    pub(super) grant: &'a Grant,
     pub(super) token: &'a Token,
     pub(super) secret: String,
 }
@@ -61,6 +64,7 @@ impl Membership<'_> {
         cluster.metadata.labels = Some(self.labels.clone());
         let mut annotations = self.expires();
         annotations.insert(JOINED_AS.to_owned(), format!("{}/{}", self.account.namespace, self.account.name));
+        annotations.insert(GRANTED.to_owned(), self.grant.word().to_owned());
         cluster.metadata.annotations = Some(annotations);
         cluster
     }

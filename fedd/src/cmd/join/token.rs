@@ -12,7 +12,7 @@ use kube::api::{Api, PostParams};
 use propagation_engine::kube_ports::{MemberAccess, Timeouts};
 use propagation_engine::ports::Member as _;
 
-use super::member::{Account, MADE_BY};
+use super::account::{Account, MADE_BY};
 use crate::apply::{apply, await_object};
 use crate::manifest::Manifest;
 use crate::output::warning;

@@ -22,8 +22,13 @@ fn words(found: &[Violation]) -> Vec<String> {
     found.iter().map(ToString::to_string).collect()
 }
 
-/// `KubeFedCluster`. A cell's own follows its cell, whose scope labels the namespace says.
-pub fn validate_cluster(request: &Request, keys: Option<&ScopeKeys>) -> Verdict {
+/// `KubeFedCluster`. A cell's own follows its cell, whose scope labels the namespace says. `scope_of` is the scope of a
+/// cluster, if there is one of that name.
+pub fn validate_cluster(
+    request: &Request,
+    keys: Option<&ScopeKeys>,
+    scope_of: impl Fn(&str) -> Option<Scope>,
+) -> Verdict {
     verdict(typed::<KubeFedCluster>(request).map(|(new, old)| {
         let mut found = words(&cluster_rules(&new, old.as_ref()));
         // Nobody turns a cluster into a cell's to get around its scope.
@@ -34,9 +39,30 @@ pub fn validate_cluster(request: &Request, keys: Option<&ScopeKeys>) -> Verdict 
         if let Some(keys) = keys.filter(|_| !is_cells) {
             let refusals = keys.check_cluster(new.labels(), old.as_ref().map(kube::ResourceExt::labels));
             found.extend(refusals.iter().map(ToString::to_string));
+            let trouble = |cluster| tunnel_trouble(cluster, keys, &scope_of).into_iter().collect::<Vec<_>>();
+            let before = old.as_ref().map(trouble).unwrap_or_default();
+            found.extend(words(&brought_in(trouble(&new), &before)));
         }
         found
     }))
+}
+
+/// A tunnel of another tenant: a cluster goes through its own, a shared one, or one of its scope.
+fn tunnel_trouble(
+    cluster: &KubeFedCluster,
+    keys: &ScopeKeys,
+    scope_of: impl Fn(&str) -> Option<Scope>,
+) -> Option<Violation> {
+    let tunnel = cluster.tunnel().filter(|tunnel| cluster.metadata.name.as_deref() != Some(*tunnel))?;
+    let (own, of) = (keys.of_labels(cluster.labels()), scope_of(tunnel)?);
+    if own.may_put_a_cell_on(&of) {
+        return None;
+    }
+    let field = format!("metadata.annotations[{}]", annotation::TUNNEL);
+    let words = format!(
+        "the tunnel of {tunnel} is {of}, and this cluster {own}; name one of the same scope, or \"true\""
+    );
+    Some(Violation::new(field, words))
 }
 
 /// `FederatedTypeConfig`.
@@ -134,7 +160,9 @@ mod tests {
     #[test]
     fn each_kind_is_refused_with_its_field() {
         let cluster = json!({"metadata": {"name": "c"}, "spec": {"apiEndpoint": "ftp://x", "secretRef": {"name": "s"}}});
-        assert!(denied(validate_cluster(&request(cluster), None)).starts_with("spec.apiEndpoint: "));
+        assert!(
+            denied(validate_cluster(&request(cluster), None, |_| None)).starts_with("spec.apiEndpoint: ")
+        );
         let config = json!({"metadata": {"name": "configmaps"}, "spec": {
             "targetType": {"version": "v1", "kind": "ConfigMap", "pluralName": "configmaps", "scope": "Namespaced"},
             "federatedType": {"group": "types.kubefed.io", "version": "v1beta1", "kind": "FederatedConfigMap", "pluralName": "federatedconfigmaps", "scope": "Namespaced"},
@@ -154,6 +182,31 @@ mod tests {
         let zone = json!({"metadata": {"name": "cell"}, "spec": {"clusterNameTemplate": "{name}"}});
         assert!(denied(validate_topology_type(&request(zone))).starts_with("metadata.name: "));
         assert!(denied(validate_cell(&request(json!({"spec": 1})), &rules)).contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_cluster_does_not_go_through_another_tenants_tunnel() {
+        let keys = ScopeKeys::default();
+        let labels = |tenant: &str| json!({"fedd.io/tenant": tenant, "fedd.io/workspace-group": "prod"});
+        let judged = |tenant: &str, tunnel: &str| {
+            let cluster = json!({"metadata": {"name": "c", "labels": labels(tenant),
+                "annotations": {"fedd.io/tunnel": tunnel}},
+                "spec": {"apiEndpoint": "https://c", "secretRef": {"name": "s"}}});
+            let scope_of = |name: &str| match name {
+                "shared" => Some(Scope::Shared),
+                "banks" => Some(keys.of_labels(&serde_json::from_value(labels("bank")).unwrap())),
+                _ => None,
+            };
+            validate_cluster(&request(cluster), Some(&keys), scope_of)
+        };
+        for tunnel in ["true", "false", "c", "shared", "banks", "unknown"] {
+            assert_eq!(judged("bank", tunnel), Verdict::Allow, "{tunnel}");
+        }
+        let words = denied(judged("shop", "banks"));
+        assert!(
+            words.starts_with("metadata.annotations[fedd.io/tunnel]: ") && words.contains("bank/prod"),
+            "{words}"
+        );
     }
 
     #[test]
@@ -180,7 +233,7 @@ mod tests {
             "spec": {"apiEndpoint": "ftp://x", "secretRef": {"name": "s"}}});
         let mut new = old.clone();
         new["metadata"]["finalizers"] = json!([]);
-        assert_eq!(validate_cluster(&update(&old, &new), None), Verdict::Allow);
+        assert_eq!(validate_cluster(&update(&old, &new), None, |_| None), Verdict::Allow);
         let old = json!({"metadata": {"name": "widgets"}, "spec": {
             "targetType": {"group": "example.com", "version": "v1", "kind": "Widget", "pluralName": "widgets", "scope": "Namespaced"},
             "federatedType": {"group": "types.kubefed.io", "version": "v1beta1", "kind": "FederatedWidget", "pluralName": "federatedwidgets", "scope": "Namespaced"},

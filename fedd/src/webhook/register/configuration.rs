@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use federation_model::{CLUSTER_FORM_VERSION, CORE_GROUP, FEDD_GROUP, TOPOLOGY_FORM_VERSION, TYPES_GROUP};
+use federation_model::{
+    CLUSTER_FORM_VERSION, CORE_GROUP, FEDD_GROUP, TOKEN_KEY, TOPOLOGY_FORM_VERSION, TYPES_GROUP,
+};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
@@ -100,6 +102,14 @@ const MUTATING: [Question; 2] = [
     },
 ];
 
+/// Secrets with a readable token, in the federation's namespace.
+const CREDENTIALS: Question = Question {
+    name: "credentials.fedd.io",
+    path: path::VALIDATE_CREDENTIALS,
+    about: About::One { group: "", version: "v1", resource: "secrets" },
+    operations: WRITES,
+};
+
 /// The paths that are asked about a write, in order: those that change objects, or those that only judge.
 pub(crate) fn paths<'a>(
     mutating: bool,
@@ -188,6 +198,18 @@ fn webhook(
     webhook
 }
 
+/// What is asked about credentials. While no webhook answers, Secrets without a readable token can be written all the same:
+/// the webhook's own certificate above all, without which it does not come up.
+fn of_credentials(registration: &Registration, namespace: &str, bundle: Option<&[u8]>) -> Value {
+    let mut webhook = webhook(&CREDENTIALS, registration, &BTreeSet::new(), bundle);
+    webhook["namespaceSelector"] = json!({"matchLabels": {"kubernetes.io/metadata.name": namespace}});
+    webhook["matchConditions"] = json!([{
+        "name": "holds-a-readable-token",
+        "expression": format!("has(object.data) && '{TOKEN_KEY}' in object.data"),
+    }]);
+    webhook
+}
+
 fn configuration(
     name: &str,
     questions: &[Question],
@@ -209,8 +231,13 @@ pub fn validating_configuration(
     federated: &BTreeSet<FederatedResource>,
     bundle: Option<&[u8]>,
 ) -> ValidatingWebhookConfiguration {
-    serde_json::from_value(configuration(VALIDATING_NAME, &VALIDATING, registration, federated, bundle))
-        .expect("well-formed")
+    let mut configuration = configuration(VALIDATING_NAME, &VALIDATING, registration, federated, bundle);
+    if let (Some(namespace), Some(webhooks)) =
+        (&registration.sealed_only_in, configuration["webhooks"].as_array_mut())
+    {
+        webhooks.push(of_credentials(registration, namespace, bundle));
+    }
+    serde_json::from_value(configuration).expect("well-formed")
 }
 
 /// The mutating configuration.
@@ -236,7 +263,25 @@ mod tests {
         Registration {
             address: WebhookAddress::Service("fed/hooks:443".parse().unwrap()),
             only_namespace: Some("fed".to_owned()),
+            sealed_only_in: None,
         }
+    }
+
+    #[test]
+    fn secrets_are_asked_about_where_tokens_have_to_be_sealed() {
+        let sealed_only =
+            Registration { sealed_only_in: Some("fed".to_owned()), only_namespace: None, ..registration() };
+        let of = |registration: &Registration| {
+            let webhooks =
+                validating_configuration(registration, &BTreeSet::new(), None).webhooks.unwrap_or_default();
+            webhooks.into_iter().find(|webhook| webhook.name == CREDENTIALS.name)
+        };
+        assert_eq!(of(&registration()), None);
+        let webhook = serde_json::to_value(of(&sealed_only)).unwrap();
+        assert_eq!(webhook["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], "fed");
+        assert_eq!(webhook["rules"][0]["resources"], json!(["secrets"]));
+        assert_eq!(webhook["failurePolicy"], "Fail");
+        assert_eq!(webhook["matchConditions"].as_array().unwrap().len(), 1);
     }
 
     #[test]

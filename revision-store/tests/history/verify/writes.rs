@@ -1,4 +1,5 @@
-//! Writes: each acknowledged one is in the log once, as what it was, and nothing else is.
+//! Writes: each acknowledged one is in the log once, as what it was, and nothing else is but the ends of keys with a
+//! lease.
 
 use std::collections::HashMap;
 
@@ -42,6 +43,12 @@ pub(super) fn verify(history: &History, log: &Log<'_>, faults: &mut Vec<Fault>) 
                 *place = place.or(Some(call));
             }
         }
+        if open.is_none()
+            && let Some(call) = leased_by(history, &causes, event)
+        {
+            causes.insert(revision, call);
+            continue;
+        }
         match (open, closed) {
             (Some(call), _) => {
                 taken.insert(call, revision);
@@ -55,6 +62,18 @@ pub(super) fn verify(history: &History, log: &Log<'_>, faults: &mut Vec<Fault>) 
         }
     }
     causes
+}
+
+/// The call that set the lease by which a key has ended, if this is such an end.
+fn leased_by(history: &History, causes: &Causes, event: &Event) -> Option<usize> {
+    let before = event.previous.as_ref().filter(|_| event.kind == EventKind::Delete)?;
+    let call = *causes.get(&before.mod_revision)?;
+    match &history.calls[call].asked {
+        Asked::Write(Write::Create { lease, .. } | Write::Update { lease, .. }) => {
+            (*lease > 0).then_some(call)
+        }
+        _ => None,
+    }
 }
 
 /// A refusal tells what the key was at some time while the write was asked for, and that was not what it expected.

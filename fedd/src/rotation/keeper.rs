@@ -1,0 +1,222 @@
+//! Rotates members' tokens when it is time, as long as this replica leads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use federation_model::KubeFedCluster;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _, stream};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, ListParams};
+use kube::core::PartialObjectMeta;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Client, ResourceExt};
+use parking_lot::Mutex;
+use propagation_engine::kube_ports::{Dialer, Timeouts, Token};
+use propagation_engine::ports::MayWrite;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::decide::{Action, Kind, Policy, decide};
+use super::host::{KubeHost, clusters_by_secret};
+use super::member::MemberPort;
+use super::step::{self, OnHost as _, Overtaken, Revoked};
+use crate::cmd::words;
+use crate::metrics::Metrics;
+use crate::sealing::Sealing;
+
+/// How often everything is looked at when nothing changes: keys may have come back, clocks may have been set.
+const EVERY: Duration = Duration::from_mins(1);
+/// What comes in so quick succession is looked at together.
+const TOGETHER: Duration = Duration::from_millis(100);
+/// Members that are asked at once.
+const AT_ONCE: usize = 8;
+/// After a failure, and no more often than this after many: doubled each time.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LAST_RETRY: Duration = Duration::from_mins(5);
+
+/// Rotates tokens.
+pub struct Keeper {
+    /// The federation's API server.
+    pub host: Client,
+    /// Its namespace.
+    pub namespace: String,
+    /// When.
+    pub policy: Policy,
+    /// Which keys seal tokens.
+    pub sealing: Option<Arc<Sealing>>,
+    /// How long members may take.
+    pub timeouts: Timeouts,
+    /// Makes the connections to members that are reached by tunnel.
+    pub dialer: Option<Arc<dyn Dialer>>,
+    /// Whether this process may write.
+    pub may_write: MayWrite,
+    /// Where it is measured.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What this process knows of a Secret besides what is in it.
+#[derive(Clone, Debug)]
+struct Known {
+    /// As which its token was opened first, and when.
+    version: Option<String>,
+    opened: Instant,
+    failures: u32,
+    /// Not to be tried before.
+    rest: Option<Instant>,
+}
+
+/// Whether controllers say that they cannot open a cluster's token.
+pub fn is_unopened(cluster: &KubeFedCluster) -> bool {
+    cluster.condition("CredentialsUnavailable").is_some_and(|condition| condition.status == "True")
+}
+
+impl Keeper {
+    /// Goes on until told to stop. A rotation that is under way then is cut off, and goes on where it was.
+    pub async fn run(self, stop: CancellationToken) {
+        let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(self.host.clone(), &self.namespace);
+        let mut changes = watcher(api, watcher::Config::default()).default_backoff().boxed();
+        let known = Mutex::new(HashMap::new());
+        loop {
+            let pause = match stop.run_until_cancelled(self.pass(&known)).await {
+                None => return,
+                Some(Ok(pause)) => pause.min(EVERY),
+                Some(Err(error)) => {
+                    debug!("tokens are not looked at: {}", words(&error));
+                    FIRST_RETRY
+                }
+            };
+            let next = Instant::now() + pause.max(TOGETHER);
+            let changed = async {
+                // A watch that fails says so again and again, which is no change.
+                while changes.next().await.is_some_and(|event| event.is_err()) {}
+                tokio::time::sleep(TOGETHER).await;
+                while changes.next().now_or_never().flatten().is_some() {}
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep_until(next) => {}
+                () = changed => {}
+            }
+        }
+    }
+
+    /// Looks at every token, and does what is to be done. Answers when something is to be done next.
+    async fn pass(&self, known: &Mutex<HashMap<String, Known>>) -> anyhow::Result<Duration> {
+        let clusters = clusters_by_secret(&self.host, &self.namespace).await?;
+        let api: Api<Secret> = Api::namespaced(self.host.clone(), &self.namespace);
+        let secrets = api.list(&ListParams::default()).await.context("cannot list Secrets")?;
+        known.lock().retain(|name, _| clusters.contains_key(name));
+        let mut looks: Vec<BoxFuture<'_, Duration>> = Vec::new();
+        for secret in &secrets.items {
+            if let Some(clusters) = clusters.get(&secret.name_any()) {
+                looks.push(self.look_at(known, secret, clusters).boxed());
+            }
+        }
+        let waits: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+        Ok(waits.into_iter().min().unwrap_or(EVERY))
+    }
+
+    async fn look_at(
+        &self,
+        known: &Mutex<HashMap<String, Known>>,
+        secret: &Secret,
+        clusters: &[KubeFedCluster],
+    ) -> Duration {
+        let name = secret.name_any();
+        let before = known.lock().get(&name).cloned();
+        let left = before.as_ref().and_then(|before| before.rest).map(|rest| rest - Instant::now());
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            return left;
+        }
+        let host = KubeHost::new(&self.host, &self.namespace, clusters, self.sealing.as_deref());
+        // One that does not open is the engine's to tell. It is not in use.
+        let Ok(token) = host.token(secret).await else {
+            known.lock().remove(&name);
+            return FIRST_RETRY;
+        };
+        let version = secret.resource_version();
+        let opened = before.as_ref().filter(|before| before.version == version).map(|before| before.opened);
+        let mut now = Known {
+            version,
+            opened: opened.unwrap_or_else(Instant::now),
+            failures: before.map_or(0, |before| before.failures),
+            rest: None,
+        };
+        let wait = match self.act(&host, secret, &token, clusters, now.opened.elapsed()).await {
+            Ok(wait) => {
+                now.failures = 0;
+                wait
+            }
+            Err(error) if error.is::<Overtaken>() => TOGETHER,
+            Err(error) => {
+                self.metrics.rotated("failed");
+                let cluster = clusters.first().map(ResourceExt::name_any);
+                warn!(cluster, secret = name, "its token is not rotated: {}", words(&error));
+                let pause = (FIRST_RETRY * 2_u32.saturating_pow(now.failures.min(10))).min(LAST_RETRY);
+                now.failures += 1;
+                now.rest = Some(Instant::now() + pause);
+                // It is to be seen in use anew.
+                now.version = None;
+                pause
+            }
+        };
+        known.lock().insert(name, now);
+        wait
+    }
+
+    /// Does what is to be done about one token; answers how long nothing is to be done afterwards.
+    async fn act(
+        &self,
+        host: &KubeHost<'_>,
+        secret: &Secret,
+        token: &Token,
+        clusters: &[KubeFedCluster],
+        in_use_for: Duration,
+    ) -> anyhow::Result<Duration> {
+        let Some(cluster) = clusters.first() else { return Ok(EVERY) };
+        let member = MemberPort::new(cluster, self.timeouts, self.dialer.as_ref());
+        let state = step::state(secret, token, in_use_for);
+        if let Kind::Bound { life, .. } = state.kind {
+            for cluster in clusters {
+                self.metrics.token_expires(&cluster.name_any(), life.expires.as_second());
+            }
+        }
+        let action = decide(&state, &self.policy, Timestamp::now());
+        let (cluster, secret_name) = (cluster.name_any(), secret.name_any());
+        match action {
+            Action::Wait(wait) => return Ok(wait),
+            Action::Nothing => return Ok(EVERY),
+            // Asked before every action: a replica that lost its lease may not.
+            Action::Renew | Action::Revoke if !(self.may_write)() => return Ok(EVERY),
+            // The controllers of another replica may still go by the previous one.
+            Action::Revoke if clusters.iter().any(is_unopened) => return Ok(EVERY),
+            Action::Renew => {
+                let until = step::renew(host, &member, secret, self.policy.lasting, Timestamp::now).await?;
+                self.metrics.rotated("renewed");
+                info!(cluster, secret = secret_name, expires = %until, "its token is renewed");
+            }
+            Action::Revoke => match step::revoke(host, &member, secret).await? {
+                Revoked::Deleted => {
+                    self.metrics.rotated("revoked");
+                    info!(cluster, secret = secret_name, "its previous token is revoked");
+                }
+                Revoked::Left => {
+                    self.metrics.rotated("left");
+                    let previous = super::record::superseded(secret).map(|anchor| anchor.name);
+                    warn!(
+                        cluster,
+                        secret = secret_name,
+                        previous,
+                        "its previous token is left valid: the account may not delete that Secret on the member"
+                    );
+                }
+            },
+        }
+        Ok(TOGETHER)
+    }
+}
