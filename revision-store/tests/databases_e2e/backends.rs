@@ -1,11 +1,14 @@
 //! The databases, and a test for each. One server of each kind serves all tests of this program.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
-use revision_store::{Datastore, MysqlAddress, Store};
+use revision_store::{Datastore, MysqlAddress, MysqlOptions, MysqlStore, Store};
 use testbed::{Database, DatabaseKind};
 use tokio::sync::OnceCell;
 
@@ -35,8 +38,10 @@ pub(crate) fn address(datastore: &Datastore) -> MysqlAddress {
     }
 }
 
+/// A store in a database of its own. Many are made at once, so one may take its time.
 pub(crate) async fn store(kind: DatabaseKind) -> Arc<dyn Store> {
-    fresh(kind).await.open().await.unwrap()
+    let options = MysqlOptions { read_timeout: Duration::from_secs(60), ..MysqlOptions::default() };
+    Arc::new(MysqlStore::open_with(address(&fresh(kind).await), options).await.unwrap())
 }
 
 /// Runs each of these functions on each database.
