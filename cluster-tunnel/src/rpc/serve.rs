@@ -1,11 +1,14 @@
 //! The server's end of a connection.
 
-use std::{future::Future, task::Poll, time::Duration};
+use std::{future::Future, pin::pin, task::Poll, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use h2::{RecvStream, server::SendResponse};
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, sleep},
+};
 
 use super::{
     CONNECTION_WINDOW, CallError, Code, FRAME, HEADERS, Keepalive, Method, OVERHEAD, Receiver, STREAMS,
@@ -47,7 +50,8 @@ fn answer(headers: HeaderMap) -> Response<()> {
     response
 }
 
-/// Serves the calls of one method until the connection ends; then its calls are dropped. `limit` is for its beginning.
+/// Serves the calls of one method until the connection ends; then its calls are dropped. `limit` is for its beginning,
+/// and for how long it may be without a call: who connects and asks for nothing takes another's place.
 pub(crate) async fn serve<S, F>(
     stream: S,
     method: Method,
@@ -72,10 +76,13 @@ where
     let mut connection = tokio::time::timeout(limit, handshake).await.map_err(|_| CallError::Lost)??;
     let mut pulse = Pulse::new(keepalive, connection.ping_pong(), heard);
     let mut calls = FuturesUnordered::new();
+    let mut idle = pin!(sleep(limit));
+    let mut is_leaving = false;
     std::future::poll_fn(|context| {
         loop {
             match connection.poll_accept(context)? {
                 Poll::Ready(Some((request, respond))) => {
+                    idle.as_mut().reset(Instant::now() + limit);
                     let known = request.uri().path() == method.path;
                     let asked = Asked { request, respond };
                     if known {
@@ -93,7 +100,16 @@ where
                 return Poll::Ready(Err(CallError::Lost));
             }
             match calls.poll_next_unpin(context) {
-                Poll::Ready(Some(())) => {}
+                Poll::Ready(Some(())) => idle.as_mut().reset(Instant::now() + limit),
+                Poll::Ready(None) if idle.as_mut().poll(context).is_ready() => {
+                    if is_leaving {
+                        return Poll::Ready(Err(CallError::Lost));
+                    }
+                    // A call that is on its way is still taken.
+                    connection.graceful_shutdown();
+                    is_leaving = true;
+                    idle.as_mut().reset(Instant::now() + limit);
+                }
                 // What the calls have sent wakes this task again, which takes it to the socket.
                 _ => return Poll::Pending,
             }

@@ -17,7 +17,8 @@ pub struct ServerSettings {
     pub core: CoreSettings,
     /// How clients name clusters.
     pub host_names: HostNames,
-    /// How long a connection may take for its handshake, and a client for its request.
+    /// How long a connection may take for its handshake, and a client for its request; and how long a gRPC connection may
+    /// be without a call.
     pub handshake: Duration,
     /// How often idle connections are asked whether they live. Keeps them in the tables of NAT gateways.
     pub keepalive: Duration,

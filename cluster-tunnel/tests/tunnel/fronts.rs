@@ -1,5 +1,7 @@
 //! HTTP CONNECT, on a Unix socket and over TLS, and gRPC.
 
+use std::time::Duration;
+
 use cluster_tunnel::server::{Listener, ServerSettings};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -123,5 +125,31 @@ async fn tunnels_of_one_grpc_connection_do_not_wait_for_each_other() {
     while !answer.ends_with(b"\r\n\r\n1000000") {
         assert_ne!(bulk.read_buf(&mut answer).await.unwrap(), 0, "the tunnel ended");
     }
+    running.server.stop().await;
+}
+
+#[tokio::test]
+async fn who_connects_and_asks_for_nothing_is_sent_away() {
+    let authority = Authority::new();
+    let settings = ServerSettings { handshake: Duration::from_millis(200), ..ServerSettings::new("s1") };
+    let running = bed::serve(&authority, settings).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clients");
+    let listener = Listener::unix(path.clone()).await.unwrap();
+    let server = running.server.clone();
+    tokio::spawn(async move { server.serve_grpc(listener).await });
+
+    let stream = UnixStream::connect(&path).await.unwrap();
+    let (asks, connection) = h2::client::handshake(stream).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), connection).await.unwrap();
+    assert!(ended.is_ok(), "in good order: {ended:?}");
+    drop(asks);
+
+    // One that does not even answer is not waited for.
+    let mut silent = UnixStream::connect(&path).await.unwrap();
+    silent.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut heard = Vec::new();
+    let read = silent.read_to_end(&mut heard);
+    let _ended = tokio::time::timeout(Duration::from_secs(60), read).await.unwrap();
     running.server.stop().await;
 }
