@@ -1,7 +1,7 @@
 //! The parts of the server that act by themselves: what kube-controller-manager does for the kinds that are served.
 //!
 //! Each follows the store's watches and decides from plain values; none polls. Each runs until it is cancelled. One
-//! whose store fails pauses for a second and reads everything anew; [`reconcile`] is the loop of those that see to
+//! whose store fails pauses for a second and reads everything anew; `reconcile` is the loop of those that see to
 //! things by their names.
 //!
 //! | part | keeps |
