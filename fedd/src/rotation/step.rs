@@ -157,17 +157,22 @@ pub async fn revoke(host: &dyn OnHost, member: &dyn OnMember, secret: &Secret) -
     Ok(revoked)
 }
 
+/// Names of the Secrets on the member that tokens of an account of this name are bound to, in turns. Who deletes one revokes
+/// the tokens that are bound to it. See docs/adr/0014.
+pub fn slots(account: &str) -> [String; 2] {
+    ["a", "b"].map(|slot| format!("{account}-token-{slot}"))
+}
+
 /// The Secret that the next token is bound to: one of two, in turns. So the one of a rotation that was never finished is
 /// used by the next, and there are never more.
 fn slot(claims: &Claims) -> String {
-    let of = |slot: &str| format!("{}-token-{slot}", claims.account.name);
-    let is_first = claims.anchor.as_ref().is_some_and(|anchor| anchor.name == of("a"));
-    of(if is_first { "b" } else { "a" })
+    let [first, second] = slots(&claims.account.name);
+    if claims.anchor.as_ref().is_some_and(|anchor| anchor.name == first) { second } else { first }
 }
 
 /// Whether a Secret of this name is one that tokens of an account are bound to.
 pub fn is_slot(name: &str, account: &Account) -> bool {
-    name.strip_prefix(&account.name).is_some_and(|rest| matches!(rest, "-token-a" | "-token-b"))
+    slots(&account.name).iter().any(|slot| slot == name)
 }
 
 impl Life {

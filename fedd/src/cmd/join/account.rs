@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::host::JOINED_AS;
 use crate::manifest::Manifest;
+use crate::rotation::step;
 
 /// The federation's account on a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +102,8 @@ impl Account {
                 vec![role(&self.role(), &in_namespace), cluster_role(&self.health_role(), &everywhere)]
             }
         };
-        let anchors = ["", "-token-a", "-token-b"].map(|suffix| format!("{}{suffix}", self.name));
+        let [first, second] = step::slots(&self.name);
+        let anchors = [self.name.clone(), first, second];
         let credentials = json!([
             {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [self.name],
              "verbs": ["create"]},
