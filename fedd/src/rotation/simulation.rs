@@ -18,7 +18,7 @@ use propagation_engine::kube_ports::Token;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::claims::{Account, Anchor, Claims};
+use super::claims::{Account, Anchor, Claims, Life};
 use super::decide::{Action, LEFT, Policy, decide};
 use super::record::{ROTATE, SUPERSEDED, TOKEN_LIFE, superseded};
 use super::step::{Change, OnHost, OnMember, Overtaken, Revoked, is_slot, renew, revoke, state};
@@ -104,6 +104,11 @@ impl World {
         }
         let first = inside.token(holder.as_ref(), (!eternal).then_some(LENGTH));
         inside.store(&first);
+        // As `fedd join` notes it: from when on, by the federation's clock.
+        if let Some(life) = Claims::of(&first).unwrap().life {
+            let noted = Life { issued: Timestamp::from_second(inside.now).unwrap(), ..life };
+            inside.secret.annotations_mut().insert(TOKEN_LIFE.to_owned(), noted.text());
+        }
         inside.secret.metadata.resource_version = Some("1".to_owned());
         Arc::new(Self { state: Mutex::new(inside) })
     }

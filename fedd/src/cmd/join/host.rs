@@ -13,6 +13,7 @@ use tenancy::{Labels, Scope, ScopeKeys};
 use super::account::{Account, Grant, MADE_BY};
 use super::token::Token;
 use crate::access::Access;
+use crate::rotation::record::TOKEN_LIFE;
 
 /// Annotation of a `KubeFedCluster`: the federation's service account on the member, `namespace/name`.
 pub const JOINED_AS: &str = "fedd.io/joined-as";
@@ -44,7 +45,9 @@ impl Membership<'_> {
         secret.metadata.name = Some(self.secret.clone());
         secret.metadata.namespace = Some(self.namespace.to_owned());
         secret.metadata.labels = Some(BTreeMap::from([(MADE_BY.0.to_owned(), MADE_BY.1.to_owned())]));
-        secret.metadata.annotations = Some(self.expires());
+        let mut annotations = self.expires();
+        annotations.extend(self.token.life.map(|life| (TOKEN_LIFE.to_owned(), life.text())));
+        secret.metadata.annotations = Some(annotations);
         secret.data =
             Some(BTreeMap::from([(TOKEN_KEY.to_owned(), ByteString(self.token.text.clone().into_bytes()))]));
         secret

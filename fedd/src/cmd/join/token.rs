@@ -16,6 +16,7 @@ use super::account::{Account, MADE_BY};
 use crate::apply::{apply, await_object};
 use crate::manifest::Manifest;
 use crate::output::warning;
+use crate::rotation::claims::Life;
 
 /// A bearer token.
 pub(super) struct Token {
@@ -23,12 +24,14 @@ pub(super) struct Token {
     pub(super) text: String,
     /// When it expires, RFC 3339; never, when absent.
     pub(super) expires: Option<String>,
+    /// Its life, from now on by this clock: the member's may be another. None of one that never expires.
+    pub(super) life: Option<Life>,
 }
 
 impl Token {
     /// What stands for a token in a dry run.
     pub(super) fn example() -> Self {
-        Self { text: "requested when it is no dry run".to_owned(), expires: None }
+        Self { text: "requested when it is no dry run".to_owned(), expires: None, life: None }
     }
 }
 
@@ -58,7 +61,8 @@ pub(super) async fn expiring(member: &Client, account: &Account, lasting: Durati
             "the member's API server limits tokens: this one lasts {given} s, and {seconds} s were asked for"
         ));
     }
-    Ok(Token { text, expires: Some(expires.to_string()) })
+    let life = Life { issued: jiff::Timestamp::now(), expires };
+    Ok(Token { text, expires: Some(expires.to_string()), life: Some(life) })
 }
 
 /// Asks for a token that never expires: kube-controller-manager puts it into a Secret of a type of its own.
@@ -85,7 +89,7 @@ pub(super) async fn eternal(member: &Client, account: &Account, within: Duration
             )
         })?;
     match token_in(&api.get(&account.name).await?) {
-        Some(text) => Ok(Token { text, expires: None }),
+        Some(text) => Ok(Token { text, expires: None, life: None }),
         None => bail!("the token went out of Secret {}/{} again", account.namespace, account.name),
     }
 }
