@@ -1,6 +1,7 @@
 //! The engine on a real host: follows clusters, credentials, namespaces, type configs and cells, and tells the core.
 
 mod credentials;
+mod host;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
@@ -9,8 +10,8 @@ use federation_model::{
     Cell, ControllerState, Feature, FederatedTypeConfig, FederatedTypeConfigStatus, KubeFedCluster,
     ObjectKey, Scope, Settings, finalizer,
 };
+use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
-use futures::{StreamExt as _, TryFutureExt as _};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
@@ -60,8 +61,8 @@ pub struct EngineOptions {
 /// Why an engine cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The host did not answer at the start.
-    #[error("the federation's API server does not answer: {0}")]
+    /// The host refused to be asked at the start.
+    #[error("the federation's API server does not let the engine start: {0}")]
     Host(#[source] kube::Error),
 }
 
@@ -108,15 +109,17 @@ impl Engine {
         self.core.clone()
     }
 
-    /// Runs until told to stop; what is under way is finished first.
+    /// Runs until told to stop; what is under way is finished first. A host that does not answer at the start is waited
+    /// for, and followed again whenever it goes away.
     ///
     /// # Errors
-    /// The host does not answer at the start.
+    /// The host refuses to be asked at the start.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), EngineError> {
         let Self { options, core, opener } = self;
-        let system: Namespace =
-            Api::all(options.host.clone()).get("kube-system").map_err(EngineError::Host).await?;
-        core.set_host_server(system.metadata.uid.as_deref().map(Arc::from));
+        let Some(server) = host::server(&options.host, &core.ports.chance, &shutdown).await? else {
+            return Ok(());
+        };
+        core.set_host_server(server);
         let stop = CancellationToken::new();
         let (credentials, answers) = Credentials::new(opener);
         let mut shell = Shell::new(options, core.clone(), credentials, stop.clone());
