@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use fedd::args::Cli;
+use fedd::cli::Cli;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -17,10 +17,10 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return fedd::cmd::exit_code(&Err(anyhow::Error::new(error).context("cannot start threads")));
+            return fedd::failure::exit_code(&Err(anyhow::Error::new(error).context("cannot start threads")));
         }
     };
-    let code = fedd::cmd::exit_code(&runtime.block_on(fedd::cmd::execute(cli)));
+    let code = fedd::failure::exit_code(&runtime.block_on(fedd::cli::execute(cli)));
     // Nothing that still runs may hold the exit up, least of all after a lost lease.
     runtime.shutdown_background();
     code

@@ -3,8 +3,8 @@
 use clap::Args;
 use federation_model::DefaultType;
 
-use super::Usage;
 use crate::args::ObjectFormat;
+use crate::failure::Usage;
 use crate::manifest::{Federation, choose_types};
 use crate::output::print_objects;
 
