@@ -121,7 +121,7 @@ fn a_rule_that_would_run_for_ever_is_stopped() {
     let rule = "self.list.all(a, self.list.all(b, self.list.all(c, a + b + c >= 0)))";
     let start = Instant::now();
     let errors = lines(with_rules(json!([{"rule": rule}])).validate(&json!({"spec": {"list": list}}), None));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     assert_eq!(errors.len(), 1);
     assert!(errors[0].contains("actual cost limit exceeded"), "{errors:?}");
 
@@ -129,6 +129,6 @@ fn a_rule_that_would_run_for_ever_is_stopped() {
         (0..12).fold("true".to_owned(), |inner, level| format!("[1,2,3,4,5,6,7,8,9].all(x{level}, {inner})"));
     let start = Instant::now();
     let errors = lines(with_rules(json!([{"rule": rule}])).validate(&json!({"spec": {}}), None));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     assert_eq!(errors.len(), 1);
 }

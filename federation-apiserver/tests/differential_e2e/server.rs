@@ -24,10 +24,10 @@ const HEADERS: [&str; 4] = ["content-type", "warning", "retry-after", "location"
 const ATTEMPTS: usize = 300;
 
 /// How long the next line of a watch is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long an answer is waited for: the first write of a new resource takes kube-apiserver five seconds.
-const ANSWER: Duration = Duration::from_secs(9);
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// One of the two.
 pub(crate) struct Server {
