@@ -32,7 +32,7 @@ pub use self::data::{DataFolder, default_data};
 use self::encryption::AtRest;
 pub use self::encryption::EncryptionArgs;
 pub use self::storage::{Opened, Storage};
-use crate::manifest::Federation;
+use crate::federation::Federation;
 use crate::metrics::Metrics;
 use crate::webhook::state::Lookups;
 use crate::{apply, settings, yaml};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bank::{Bank, FEDERATION};
 use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
-use fedd::manifest::choose_types;
+use fedd::federation::choose_types;
 use fedd::settings;
 
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use federation_model::DefaultType;
 
 use crate::args::ObjectFormat;
 use crate::failure::Usage;
-use crate::manifest::{Federation, choose_types};
+use crate::federation::{Federation, choose_types};
 use crate::output::print_objects;
 
 /// What `--help` says first.

@@ -18,7 +18,7 @@ use self::members::Members;
 use self::table::Live;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, ShardArgs, Shutdown, Work};
 use crate::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage, write_private};
-use crate::manifest::choose_types;
+use crate::federation::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
 use crate::rotation::RotationArgs;
