@@ -81,6 +81,9 @@ pub enum Command {
     /// Serve tunnels alone, beside API server and controllers: agents of members connect to it
     #[command(long_about = cmd::tunnel_server::ABOUT)]
     TunnelServer(cmd::tunnel_server::TunnelServerArgs),
+    /// Print a certificate by which a tenant's programs dial its clusters through tunnels
+    #[command(long_about = cmd::tunnel_client::ABOUT)]
+    TunnelClient(cmd::tunnel_client::TunnelClientArgs),
     /// Take a member out of the federation
     #[command(long_about = cmd::unjoin::ABOUT)]
     Unjoin(cmd::unjoin::UnjoinArgs),

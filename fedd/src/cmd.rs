@@ -14,6 +14,7 @@ pub mod permissions;
 pub mod quickstart;
 pub mod run;
 pub mod serve;
+pub mod tunnel_client;
 pub mod tunnel_server;
 pub mod unjoin;
 pub mod version;
@@ -41,6 +42,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::EtcdEndpoint(args) => Box::pin(etcd_endpoint::run(args)).await,
         Command::Agent(args) => Box::pin(agent::run(args)).await,
         Command::TunnelServer(args) => Box::pin(tunnel_server::run(args)).await,
+        Command::TunnelClient(args) => Box::pin(tunnel_client::run(args)).await,
         Command::Controller(args) => Box::pin(run::controller(args)).await,
         Command::Webhook(args) => Box::pin(run::webhook(args)).await,
         Command::Install(args) => Box::pin(install::run(args)).await,
