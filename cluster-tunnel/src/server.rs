@@ -97,7 +97,10 @@ impl TunnelServer {
         cluster: &ClusterName,
         target: &Target,
     ) -> Result<TunnelStream, Reason> {
-        self.shared.policy.may_dial(caller, cluster, target).map_err(Reason::Denied)?;
+        self.shared.policy.may_dial(caller, cluster, target).map_err(|words| {
+            self.shared.counters.denied.fetch_add(1, Relaxed);
+            Reason::Denied(words)
+        })?;
         let hub = self.shared.clusters.lock().get(cluster).cloned().ok_or(Reason::NoAgent)?;
         let tunnel = TunnelId(self.shared.next());
         let trace = caller.trace.map(tracing::field::display);
@@ -123,6 +126,7 @@ impl TunnelServer {
             agents_refused: self.shared.counters.refused.lock().clone(),
             certificates_issued: self.shared.counters.issued.load(Relaxed),
             certificates_refused: self.shared.counters.not_issued.lock().clone(),
+            dials_denied: self.shared.counters.denied.load(Relaxed),
             malformed: self.shared.counters.malformed.load(Relaxed),
         }
     }

@@ -78,6 +78,9 @@ pub enum Command {
     /// Serve tunnels alone, beside API server and controllers: agents of members connect to it
     #[command(long_about = cmd::tunnel_server::ABOUT)]
     TunnelServer(cmd::tunnel_server::TunnelServerArgs),
+    /// Print a certificate by which a tenant's programs dial its clusters through tunnels
+    #[command(long_about = cmd::tunnel_client::ABOUT)]
+    TunnelClient(cmd::tunnel_client::TunnelClientArgs),
     /// Take a member out of the federation
     #[command(long_about = cmd::unjoin::ABOUT)]
     Unjoin(cmd::unjoin::UnjoinArgs),
@@ -106,6 +109,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::EtcdEndpoint(args) => Box::pin(cmd::etcd_endpoint::run(args)).await,
         Command::Agent(args) => Box::pin(cmd::agent::run(args)).await,
         Command::TunnelServer(args) => Box::pin(cmd::tunnel_server::run(args)).await,
+        Command::TunnelClient(args) => Box::pin(cmd::tunnel_client::run(args)).await,
         Command::Controller(args) => Box::pin(cmd::run::controller(args)).await,
         Command::Webhook(args) => Box::pin(cmd::run::webhook(args)).await,
         Command::Install(args) => Box::pin(cmd::install::run(args)).await,

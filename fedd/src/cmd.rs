@@ -14,6 +14,7 @@ pub mod permissions;
 pub mod quickstart;
 pub mod run;
 pub mod serve;
+pub mod tunnel_client;
 pub mod tunnel_server;
 pub mod unjoin;
 pub mod version;

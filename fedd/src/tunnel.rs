@@ -9,6 +9,7 @@
 //! | [`bootstrap`], [`tokens`] | tokens that are good once: what they allow, and where they are kept |
 //! | [`agent_identity`] | the agent's side of it |
 //! | `server`, `known`, `servers`, `observer`, `measured` | the server: who is let in, how many there are, what is told |
+//! | [`tenants`] | whose clusters are served, and who may dial which |
 //! | `ways`, `dialer`, `remote` | the engine's ways in |
 
 pub mod agent_certificate;
@@ -23,6 +24,7 @@ mod observer;
 mod remote;
 mod server;
 mod servers;
+pub mod tenants;
 pub mod tls;
 pub mod tokens;
 mod ways;

@@ -29,7 +29,7 @@ fn failure(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "agent",
     "quickstart",
     "serve",
@@ -47,6 +47,7 @@ const COMMANDS: [&str; 17] = [
     "completion",
     "etcd-endpoint",
     "tunnel-server",
+    "tunnel-client",
 ];
 
 #[test]

@@ -83,7 +83,8 @@ async fn converse(
         }
         Err((cluster, reason)) => {
             let outcome = Err(reason.to_string());
-            server.shared.report(ServerEvent::DialFailed { cluster, reason });
+            let caller = caller.clone();
+            server.shared.report(ServerEvent::DialFailed { caller, cluster, reason });
             answers.send_alone(Frame::DialResponse { random, outcome }).await
         }
     }

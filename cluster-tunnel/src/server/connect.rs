@@ -108,7 +108,7 @@ async fn dial(
     Some(result.map_err(|reason| {
         let rejected =
             Rejected { status: status(&reason), category: reason.category(), text: reason.to_string() };
-        server.shared.report(ServerEvent::DialFailed { cluster, reason });
+        server.shared.report(ServerEvent::DialFailed { caller, cluster, reason });
         rejected
     }))
 }

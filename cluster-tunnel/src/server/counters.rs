@@ -23,6 +23,8 @@ pub struct ServerSnapshot {
     pub certificates_issued: u64,
     /// Certificates that agents asked for in vain, by the category of the refusal.
     pub certificates_refused: BTreeMap<&'static str, u64>,
+    /// Dials that the policy did not allow.
+    pub dials_denied: u64,
     /// Packets that were none of the protocol.
     pub malformed: u64,
 }
@@ -92,6 +94,7 @@ impl ClusterCounters {
 #[derive(Debug, Default)]
 pub(crate) struct ServerCounters {
     pub(crate) accepted: AtomicU64,
+    pub(crate) denied: AtomicU64,
     pub(crate) malformed: AtomicU64,
     pub(crate) refused: Mutex<BTreeMap<&'static str, u64>>,
     pub(crate) issued: AtomicU64,

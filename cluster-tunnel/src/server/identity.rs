@@ -74,6 +74,12 @@ pub enum Refusal {
         /// The cluster that was claimed.
         cluster: ClusterName,
     },
+    /// The credentials are good, and this server is not for that cluster.
+    #[error("{cluster} is not among the clusters that this server serves")]
+    NotServed {
+        /// The cluster that was claimed.
+        cluster: ClusterName,
+    },
     /// Whoever checks credentials cannot be asked.
     #[error("credentials cannot be checked now: {0}")]
     Unavailable(String),
@@ -88,7 +94,9 @@ impl Refusal {
         let code = match self {
             Self::Request(_) => Code::InvalidArgument,
             Self::NoCredentials | Self::Invalid(_) => Code::Unauthenticated,
-            Self::StolenName { .. } | Self::UsedTwice { .. } => Code::PermissionDenied,
+            Self::StolenName { .. } | Self::UsedTwice { .. } | Self::NotServed { .. } => {
+                Code::PermissionDenied
+            }
             Self::Unavailable(_) | Self::Ending => Code::Unavailable,
         };
         Status::new(code, self.to_string())
@@ -102,6 +110,7 @@ impl Refusal {
             Self::Invalid(_) => "invalid",
             Self::UsedTwice { .. } => "used_twice",
             Self::StolenName { .. } => "stolen_name",
+            Self::NotServed { .. } => "not_served",
             Self::Unavailable(_) => "unavailable",
             Self::Ending => "ending",
         }

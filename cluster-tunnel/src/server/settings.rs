@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Claim, Issuer, Refusal};
+use super::{Caller, Claim, Issuer, Refusal};
 use crate::{ClusterName, HostNames, Reason, cluster_core::CoreSettings};
 
 /// The settings of a server.
@@ -40,7 +40,7 @@ pub enum ServerEvent {
     AgentConnected(Claim),
     /// An agent's stream ended.
     AgentLost(Claim),
-    /// An agent was not let in. A [`Refusal::StolenName`] is for whoever watches over security.
+    /// An agent was not let in. A [`Refusal::StolenName`] or [`Refusal::NotServed`] is for whoever watches over security.
     AgentRefused {
         /// What it said of itself, as far as it could be read.
         claim: Option<Claim>,
@@ -57,8 +57,10 @@ pub enum ServerEvent {
         /// Why.
         refusal: Refusal,
     },
-    /// A client of a front end got no tunnel.
+    /// A client of a front end got no tunnel. A [`Reason::Denied`] is for whoever watches over security.
     DialFailed {
+        /// Who asked.
+        caller: Caller,
         /// Whereto, as far as it is known.
         cluster: Option<ClusterName>,
         /// Why.

@@ -124,7 +124,7 @@ impl EngineArgs {
     ) -> anyhow::Result<Option<Tunnels>> {
         // Before those who ask lose patience, so that they hear what it was.
         let dial = settings.health_timeout.min(self.timeouts.member_connect_timeout) * 3 / 4;
-        let tunnels = Tunnels::start(client, namespace, &self.tunnels, dial).await?;
+        let tunnels = Tunnels::start(client, namespace, &self.tunnels, settings, dial).await?;
         if let Some(server) = tunnels.as_ref().and_then(Tunnels::server) {
             metrics.follow_tunnels(server);
         }

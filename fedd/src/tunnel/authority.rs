@@ -9,6 +9,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::{Api, PostParams};
+use tenancy::Scope;
 
 /// Name of the Secret, in the federation's namespace: `ca.crt` and `ca.key`, PEM.
 pub const SECRET_NAME: &str = "fedd-tunnel-authority";
@@ -16,6 +17,10 @@ pub const SECRET_NAME: &str = "fedd-tunnel-authority";
 pub const ENGINE: &str = "engine";
 /// The organisation of engines' certificates: agents' have another.
 pub const ENGINES: &str = "fedd:engines";
+/// What comes before a scope, `tenant/group`, in the name by which its programs dial.
+pub const SCOPE_PREFIX: &str = "scope:";
+/// The organisation of the certificates of tenants' programs.
+pub const TENANTS: &str = "fedd:tenants";
 const CERTIFICATE: &str = "ca.crt";
 const KEY: &str = "ca.key";
 /// How long a server's or an engine's certificate is good. It is made anew each day.
@@ -68,6 +73,15 @@ fn read(secret: &Secret) -> anyhow::Result<Identity> {
 /// The authority cannot sign.
 pub fn engine(authority: &Identity) -> anyhow::Result<Identity> {
     Ok(certificates::client(authority, ENGINE, ENGINES, Timestamp::now(), SERVING_LIFE)?)
+}
+
+/// A certificate for a tenant's programs, which may dial the clusters of its scope.
+///
+/// # Errors
+/// The authority cannot sign, or the end is beyond what certificates can say.
+pub fn tenant(authority: &Identity, scope: &Scope, life: SignedDuration) -> anyhow::Result<Identity> {
+    let name = format!("{SCOPE_PREFIX}{scope}");
+    Ok(certificates::client(authority, &name, TENANTS, Timestamp::now(), life)?)
 }
 
 /// A certificate for the server, under these names and addresses.

@@ -1,29 +1,13 @@
 //! The engine's way into the tunnels of this process.
 
-use cluster_tunnel::server::{Caller, Policy};
+use cluster_tunnel::server::Caller;
 use cluster_tunnel::{ClusterName, Reason, Target, TraceParent, TunnelServer};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use propagation_engine::kube_ports::{DialError, Dialer, Dialled};
 use uuid::Uuid;
 
-use super::authority::{ENGINE, ENGINES};
-
-/// Nobody but the engine dials; it does so for `KubeFedCluster`s alone.
-pub(super) struct EngineAlone;
-
-impl Policy for EngineAlone {
-    fn may_dial(&self, caller: &Caller, _: &ClusterName, _: &Target) -> Result<(), String> {
-        // By a socket, the handshake has checked the certificate, which is of the federation's authority.
-        let by_socket = caller.name == ENGINE && caller.groups == [ENGINES];
-        let in_process = caller.name == ENGINE && caller.groups.is_empty() && caller.address.is_none();
-        if by_socket || in_process {
-            Ok(())
-        } else {
-            Err("the tunnels are the federation's alone".to_owned())
-        }
-    }
-}
+use super::authority::ENGINE;
 
 /// Dials through the tunnels of a server.
 pub(super) struct EngineDialer(pub(super) TunnelServer);
@@ -67,21 +51,5 @@ mod tests {
         assert!(matches!(dial_error(Reason::Refused("refused".to_owned())), DialError::ApiServerDown(_)));
         assert!(matches!(dial_error(Reason::TooMany(3)), DialError::Unknown(_)));
         assert!(matches!(dial_error(Reason::TimedOut), DialError::Unknown(_)));
-    }
-
-    #[test]
-    fn nobody_but_the_engine_dials() {
-        let may = |caller: &Caller| EngineAlone.may_dial(caller, &"m1".parse().unwrap(), &Target::ApiServer);
-        assert!(may(&Caller::in_process(ENGINE)).is_ok());
-        assert!(may(&Caller::in_process("other")).is_err());
-        let by_socket = |name: &str, groups: &[&str]| Caller {
-            name: name.to_owned(),
-            groups: groups.iter().map(ToString::to_string).collect(),
-            address: Some(([127, 0, 0, 1], 1).into()),
-            trace: None,
-        };
-        assert!(may(&by_socket(ENGINE, &[ENGINES])).is_ok());
-        assert!(may(&by_socket(ENGINE, &[])).is_err());
-        assert!(may(&by_socket("cluster:m1", &["fedd:agents"])).is_err());
     }
 }

@@ -13,29 +13,32 @@ use kube::api::Api;
 
 use super::agent_certificate::{Certified, Request};
 use super::bootstrap::{Token, Use, judge};
+use super::tenants::Tenancy;
 use super::tokens::Tokens;
 
 /// Issues certificates of an authority to agents of a federation's clusters.
 pub(super) struct AgentIssuer {
     authority: Identity,
     clusters: Api<KubeFedCluster>,
+    tenancy: Tenancy,
     tokens: Tokens,
 }
 
 impl AgentIssuer {
-    pub(super) fn new(client: &Client, namespace: &str, authority: Identity) -> Self {
+    pub(super) fn new(client: &Client, namespace: &str, tenancy: Tenancy, authority: Identity) -> Self {
         let clusters = Api::namespaced(client.clone(), namespace);
-        Self { authority, clusters, tokens: Tokens::new(client, namespace) }
+        Self { authority, clusters, tenancy, tokens: Tokens::new(client, namespace) }
     }
 
-    /// The uid of the cluster, if it is reached by its tunnel. Asked for, since a copy may be behind.
+    /// The uid of the cluster, if it is reached by its tunnel and served here. Asked for, since a copy may be behind.
     async fn uid(&self, cluster: &ClusterName) -> Result<String, Refusal> {
         let name = cluster.as_str();
         let found = self.clusters.get_opt(name).await.map_err(|error| unavailable(&error))?;
-        let found = found.filter(|found| found.tunnel() == Some(name));
-        found.and_then(|found| found.metadata.uid).ok_or_else(|| {
+        let found = found.filter(|found| found.tunnel() == Some(name)).ok_or_else(|| {
             Refusal::Invalid(format!("no KubeFedCluster {name} is reached by a tunnel of its own"))
-        })
+        })?;
+        self.tenancy.serves(&found, cluster)?;
+        found.metadata.uid.ok_or_else(|| Refusal::Unavailable(format!("KubeFedCluster {name} has no uid")))
     }
 
     /// Takes a token, and says how long certificates are good that come of it.

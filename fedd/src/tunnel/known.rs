@@ -1,35 +1,38 @@
-//! Which clusters are reached by tunnel: for others no agent is let in, whatever certificate it still has, and those that
-//! are in are thrown out.
+//! The federation's clusters as a server knows them: for those that are not reached by tunnel no agent is let in, whatever
+//! certificate it still has, and those that are in are thrown out; and by their scopes callers are judged.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cluster_tunnel::ClusterName;
 use cluster_tunnel::server::{
-    Authenticator, CertificateField, CertificateNames, Claim, Identity, Presented, Refusal,
+    Authenticator, Caller, CertificateField, CertificateNames, Claim, Identity, Policy, Presented, Refusal,
 };
+use cluster_tunnel::{ClusterName, Target};
 use federation_model::KubeFedCluster;
 use futures::StreamExt as _;
 use kube::Client;
 use kube::api::Api;
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::agent_certificate::{CLUSTER_PREFIX, Certified};
-use super::issuer::left;
+use super::tenants::Tenancy;
 
 /// How long an agent waits for the first list of clusters.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Agents are who their certificate says, if that cluster is one of the federation's.
-pub(super) struct MembersAgents {
+/// Agents are who their certificate says, if that cluster is one of the federation's. Callers reach the clusters of their
+/// scope.
+pub(super) struct KnownClusters {
     names: CertificateNames,
+    namespace: String,
     clusters: Store<KubeFedCluster>,
+    tenancy: Tenancy,
     admitted: Arc<Admitted>,
     _following: AbortOnDropHandle<()>,
 }
@@ -68,32 +71,17 @@ impl Admitted {
     }
 }
 
-/// Whether agents with a certificate for this cluster and uid are the federation's: the cluster is there, and it or
-/// another one is reached by its tunnel.
-fn is_reached(clusters: &[Arc<KubeFedCluster>], cluster: &ClusterName, uid: &str) -> Result<(), Refusal> {
-    let name = cluster.as_str();
-    if !clusters.iter().any(|known| known.tunnel() == Some(name)) {
-        return Err(Refusal::Invalid(format!("no KubeFedCluster is reached by the tunnel of {cluster}")));
-    }
-    let found = clusters.iter().find(|known| known.metadata.name.as_deref() == Some(name));
-    if found.and_then(|known| known.metadata.uid.as_deref()) == Some(uid) {
-        Ok(())
-    } else {
-        Err(left(cluster))
-    }
-}
-
-impl MembersAgents {
+impl KnownClusters {
     /// Follows the clusters of a federation.
-    pub(super) fn follow(client: &Client, namespace: &str) -> Self {
+    pub(super) fn follow(client: &Client, namespace: &str, tenancy: Tenancy) -> Self {
         let (clusters, writer) = reflector::store();
         let api: Api<KubeFedCluster> = Api::namespaced(client.clone(), namespace);
         let events = watcher(api, watcher::Config::default()).default_backoff().reflect(writer);
         let admitted = Arc::new(Admitted::default());
-        let (known, to_sweep) = (clusters.clone(), admitted.clone());
+        let (known, to_sweep, kept) = (clusters.clone(), admitted.clone(), tenancy.clone());
         let following = tokio::spawn(events.for_each(move |_| {
             let state = known.state();
-            to_sweep.sweep(|cluster, uid| is_reached(&state, cluster, uid).is_ok());
+            to_sweep.sweep(|cluster, uid| kept.admits(&state, cluster, uid).is_ok());
             std::future::ready(())
         }));
         Self {
@@ -101,7 +89,9 @@ impl MembersAgents {
                 field: CertificateField::CommonName,
                 prefix: CLUSTER_PREFIX.to_owned(),
             },
+            namespace: namespace.to_owned(),
             clusters,
+            tenancy,
             admitted,
             _following: AbortOnDropHandle::new(following),
         }
@@ -109,7 +99,7 @@ impl MembersAgents {
 }
 
 #[async_trait]
-impl Authenticator for MembersAgents {
+impl Authenticator for KnownClusters {
     async fn identify(&self, presented: &Presented, claim: &Claim) -> Result<Identity, Refusal> {
         let identity = self.names.identify(presented, claim).await?;
         if !identity.clusters.contains(&claim.cluster) {
@@ -122,35 +112,21 @@ impl Authenticator for MembersAgents {
         }
         // First taken in, then looked at: a cluster that leaves in between is seen by one of the two.
         let withdrawn = Some(self.admitted.admit(&claim.cluster, &uid));
-        is_reached(&self.clusters.state(), &claim.cluster, &uid)?;
+        self.tenancy.admits(&self.clusters.state(), &claim.cluster, &uid)?;
         Ok(Identity { withdrawn, ..identity })
+    }
+}
+
+impl Policy for KnownClusters {
+    fn may_dial(&self, caller: &Caller, cluster: &ClusterName, _: &Target) -> Result<(), String> {
+        let found = self.clusters.get(&ObjectRef::new(cluster.as_str()).within(&self.namespace));
+        self.tenancy.may_dial(caller, cluster, found.as_deref())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use federation_model::{KubeFedClusterSpec, annotation};
-
     use super::*;
-
-    fn cluster(name: &str, uid: &str, tunnel: Option<&str>) -> Arc<KubeFedCluster> {
-        let mut cluster = KubeFedCluster::new(name, KubeFedClusterSpec::default());
-        cluster.metadata.uid = Some(uid.to_owned());
-        cluster.metadata.annotations =
-            tunnel.map(|of| [(annotation::TUNNEL.to_owned(), of.to_owned())].into());
-        Arc::new(cluster)
-    }
-
-    #[test]
-    fn agents_are_let_in_for_the_cluster_that_is_there_now_and_is_tunnelled() {
-        let m1 = "m1".parse().unwrap();
-        let known = |clusters: &[_], uid| is_reached(clusters, &m1, uid).is_ok();
-        assert!(known(&[cluster("m1", "a", Some("true"))], "a"));
-        assert!(known(&[cluster("m1", "a", None), cluster("cell", "b", Some("m1"))], "a"));
-        assert!(!known(&[cluster("m1", "a", Some("true"))], "before"));
-        assert!(!known(&[cluster("m1", "a", None)], "a"));
-        assert!(!known(&[cluster("m2", "a", Some("m1"))], "a"));
-    }
 
     #[test]
     fn agents_are_thrown_out_with_their_cluster_and_when_it_is_another() {

@@ -44,6 +44,9 @@ pub(crate) fn measure(encoder: &mut DescriptorEncoder<'_>, snapshot: &ServerSnap
             ConstCounter::new(count).encode(bytes.encode_family(&labels)?)?;
         }
     }
+    let help = "Connections asked for by whom the cluster is not in reach";
+    let denied = encoder.encode_descriptor("fedd_tunnel_dials_denied", help, None, MetricType::Counter)?;
+    ConstCounter::new(snapshot.dials_denied).encode(denied)?;
     let help = "Certificates that agents got";
     let issued =
         encoder.encode_descriptor("fedd_tunnel_certificates_issued", help, None, MetricType::Counter)?;

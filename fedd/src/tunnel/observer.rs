@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use cluster_tunnel::ClusterName;
-use cluster_tunnel::server::{Refusal, ServerEvent};
+use cluster_tunnel::server::{Caller, Refusal, ServerEvent};
+use cluster_tunnel::{ClusterName, Reason};
 use federation_model::KubeFedCluster;
 use kube::api::Api;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -62,28 +62,37 @@ impl Observer {
                     reason = refusal.category(),
                     "an agent was refused: {refusal}"
                 );
-                self.alarm(cluster, refusal);
+                self.refused(cluster, refusal);
             }
             ServerEvent::CertificateIssued(cluster) => info!(%cluster, "an agent got a certificate"),
             ServerEvent::CertificateRefused { cluster, refusal } => {
                 let name = cluster.as_ref().map(ClusterName::as_str);
                 warn!(cluster = name, reason = refusal.category(), "an agent got no certificate: {refusal}");
-                self.alarm(cluster.as_ref(), refusal);
+                self.refused(cluster.as_ref(), refusal);
+            }
+            ServerEvent::DialFailed { caller, cluster: Some(cluster), reason: Reason::Denied(words) } => {
+                let Caller { name, address, .. } = caller;
+                warn!(%cluster, caller = name, ?address, "a dial was denied: {words}");
+                self.alarm(cluster, "TunnelDialDenied", format!("{name}: {words}"));
             }
             _ => {}
         }
     }
 
-    fn alarm(&self, cluster: Option<&ClusterName>, refusal: &Refusal) {
+    fn refused(&self, cluster: Option<&ClusterName>, refusal: &Refusal) {
         let reason = match refusal {
             Refusal::StolenName { .. } => "TunnelNameStolen",
             Refusal::UsedTwice { .. } => "TunnelTokenUsedTwice",
+            Refusal::NotServed { .. } => "TunnelNotServed",
             _ => return,
         };
         if let Some(cluster) = cluster {
-            let alarm = Alarm { cluster: cluster.clone(), reason, note: refusal.to_string() };
-            let _ = self.alarms.try_send(alarm); // full: the log and the metrics have it
+            self.alarm(cluster, reason, refusal.to_string());
         }
+    }
+
+    fn alarm(&self, cluster: &ClusterName, reason: &'static str, note: String) {
+        let _ = self.alarms.try_send(Alarm { cluster: cluster.clone(), reason, note }); // full: the log and the metrics have it
     }
 }
 

@@ -15,11 +15,11 @@ use kube::Client;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
-use super::dialer::EngineAlone;
 use super::issuer::AgentIssuer;
-use super::known::MembersAgents;
+use super::known::KnownClusters;
 use super::observer::Observer;
 use super::servers::Membership;
+use super::tenants::Tenancy;
 use super::{authority, tls};
 
 /// What agents are shown.
@@ -51,7 +51,7 @@ pub struct AgentServer {
 }
 
 impl AgentServer {
-    /// Listens for agents. A connection to a member may take as long as `dial`.
+    /// Listens for agents of the clusters that are within `tenancy`. A connection to a member may take as long as `dial`.
     ///
     /// # Errors
     /// The authority, the certificate or the address cannot be used.
@@ -60,6 +60,7 @@ impl AgentServer {
         namespace: &str,
         address: SocketAddr,
         args: &ShownArgs,
+        tenancy: Tenancy,
         dial: Duration,
     ) -> anyhow::Result<Self> {
         let authority = authority::of(client, namespace).await?;
@@ -68,18 +69,18 @@ impl AgentServer {
         let id = uuid::Uuid::new_v4().to_string();
         let mut settings = ServerSettings::new(&id);
         settings.core.dial = dial;
-        settings.issuer = Some(Arc::new(AgentIssuer::new(client, namespace, authority)));
+        settings.issuer = Some(Arc::new(AgentIssuer::new(client, namespace, tenancy.clone(), authority)));
         let observer = Observer::start(client, namespace);
         settings.observer = Arc::new(move |event| observer.tell(event));
-        let agents = Arc::new(MembersAgents::follow(client, namespace));
-        let server = TunnelServer::new(settings, agents, Arc::new(EngineAlone));
+        let membership = Arc::new(Membership::new(client, namespace, &id, &tenancy.served));
+        let known = Arc::new(KnownClusters::follow(client, namespace, tenancy));
+        let server = TunnelServer::new(settings, known.clone(), known);
         let listener = Listener::tcp(address, Some(config.clone()))
             .await
             .with_context(|| format!("--tunnel-listen: cannot listen on {address}"))?;
         if let Some(address) = listener.address() {
             info!(%address, "--tunnel-listen is served");
         }
-        let membership = Arc::new(Membership::new(client, namespace, &id));
         let (serving, counting) = (server.clone(), server.clone());
         let (showing, counted) = (shown.clone(), membership.clone());
         let tasks = [
@@ -91,7 +92,7 @@ impl AgentServer {
         Ok(Self { server, shown, membership, tasks })
     }
 
-    /// Listens for engines of other processes, too.
+    /// Listens for engines of other processes and for tenants' programs, too.
     ///
     /// # Errors
     /// The certificate or the address cannot be used.

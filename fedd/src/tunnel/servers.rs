@@ -1,4 +1,4 @@
-//! How many tunnel servers there are: each keeps a Lease and counts those of the others.
+//! How many tunnel servers there are: each keeps a Lease and counts those of the others that serve the same clusters.
 //!
 //! Clocks of different machines are never compared: a Lease counts until it was seen unchanged for as long as it lasts.
 
@@ -13,10 +13,14 @@ use kube::{Client, ResourceExt as _};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::tenants::Bounds;
+
 /// What comes before the server's id in a Lease's name.
 const PREFIX: &str = "fedd-tunnel-server-";
 /// The label of the Leases.
 const LABEL: (&str, &str) = ("app.kubernetes.io/name", "fedd-tunnel-server");
+/// The annotation of the Leases that says whose clusters are served; none for all.
+const SERVES: &str = "fedd.io/serves";
 /// How long a Lease lasts (upstream's: 30 s).
 const LASTS: Duration = Duration::from_secs(30);
 /// How often it is renewed, and the others are looked at.
@@ -26,9 +30,19 @@ const FORGOTTEN: Duration = Duration::from_secs(600);
 /// How long giving the Lease away may take: it runs out anyway.
 const RELEASE: Duration = Duration::from_secs(2);
 
-/// The Leases as they were seen, each with its version and since when it has that.
+/// The Leases as they were seen.
 #[derive(Debug, Default)]
-struct Seen(BTreeMap<String, (Option<String>, Instant)>);
+struct Seen(BTreeMap<String, Sight>);
+
+/// A Lease as it was seen.
+#[derive(Debug)]
+struct Sight {
+    version: Option<String>,
+    /// Since when it has that version.
+    since: Instant,
+    /// Whose clusters its server serves.
+    serves: Option<String>,
+}
 
 impl Seen {
     /// Takes in what there is now.
@@ -37,22 +51,24 @@ impl Seen {
         for lease in leases {
             let (name, version) = (lease.name_any(), lease.resource_version());
             let since = match self.0.get(&name) {
-                Some((before, since)) if *before == version => *since,
+                Some(before) if before.version == version => before.since,
                 _ => now,
             };
-            seen.insert(name, (version, since));
+            let serves = lease.annotations().get(SERVES).cloned();
+            seen.insert(name, Sight { version, since, serves });
         }
         self.0 = seen;
     }
 
-    /// Servers that have renewed their Lease not too long ago; this one is one of them.
-    fn alive(&self, now: Instant) -> usize {
-        self.0.values().filter(|(_, since)| now - *since <= LASTS).count().max(1)
+    /// Servers of the same clusters that have renewed their Lease not too long ago; this one is one of them.
+    fn alive(&self, serves: Option<&str>, now: Instant) -> usize {
+        let same = self.0.values().filter(|sight| sight.serves.as_deref() == serves);
+        same.filter(|sight| now - sight.since <= LASTS).count().max(1)
     }
 
     /// Leases that nobody has renewed for very long.
     fn forgotten(&self, now: Instant) -> Vec<&str> {
-        let gone = self.0.iter().filter(|(_, (_, since))| now - *since > FORGOTTEN);
+        let gone = self.0.iter().filter(|(_, sight)| now - sight.since > FORGOTTEN);
         gone.map(|(name, _)| name.as_str()).collect()
     }
 }
@@ -61,11 +77,17 @@ impl Seen {
 pub(super) struct Membership {
     api: Api<Lease>,
     name: String,
+    /// Whose clusters it serves; none for all.
+    serves: Option<String>,
 }
 
 impl Membership {
-    pub(super) fn new(client: &Client, namespace: &str, id: &str) -> Self {
-        Self { api: Api::namespaced(client.clone(), namespace), name: format!("{PREFIX}{id}") }
+    pub(super) fn new(client: &Client, namespace: &str, id: &str, served: &Bounds) -> Self {
+        let serves = match served {
+            Bounds::Federation => None,
+            Bounds::Tenant(scope) => Some(scope.to_string()),
+        };
+        Self { api: Api::namespaced(client.clone(), namespace), name: format!("{PREFIX}{id}"), serves }
     }
 
     /// Renews the Lease and tells the server how many there are; without end.
@@ -81,7 +103,7 @@ impl Membership {
                 Err(_) => debug!("the tunnel servers cannot be counted in time; tries again"),
             }
             let now = Instant::now();
-            let alive = seen.alive(now);
+            let alive = seen.alive(self.serves.as_deref(), now);
             if std::mem::replace(&mut known, alive) != alive {
                 info!(servers = alive, "tunnel servers are counted");
                 server.set_servers(alive);
@@ -107,6 +129,8 @@ impl Membership {
         let mut lease = Lease::default();
         lease.metadata.name = Some(self.name.clone());
         lease.metadata.labels = Some([(LABEL.0.to_owned(), LABEL.1.to_owned())].into());
+        let serves = self.serves.iter().map(|scope| (SERVES.to_owned(), scope.clone()));
+        lease.metadata.annotations = Some(serves.collect());
         lease.spec = Some(LeaseSpec {
             holder_identity: Some(self.name.clone()),
             lease_duration_seconds: i32::try_from(LASTS.as_secs()).ok(),
@@ -134,16 +158,25 @@ mod tests {
     #[test]
     fn a_server_counts_until_its_lease_was_unchanged_for_as_long_as_it_lasts() {
         let (mut seen, start) = (Seen::default(), Instant::now());
-        assert_eq!(seen.alive(start), 1, "the server itself");
+        assert_eq!(seen.alive(None, start), 1, "the server itself");
         seen.look(&[lease("a", "1"), lease("b", "1")], start);
-        assert_eq!(seen.alive(start), 2);
+        assert_eq!(seen.alive(None, start), 2);
         seen.look(&[lease("a", "2"), lease("b", "1")], start + LASTS);
-        assert_eq!(seen.alive(start + LASTS), 2);
-        assert_eq!(seen.alive(start + LASTS + RENEWED), 1);
+        assert_eq!(seen.alive(None, start + LASTS), 2);
+        assert_eq!(seen.alive(None, start + LASTS + RENEWED), 1);
         seen.look(&[lease("a", "3"), lease("b", "2")], start + LASTS * 2);
-        assert_eq!(seen.alive(start + LASTS * 2), 2, "it is back");
+        assert_eq!(seen.alive(None, start + LASTS * 2), 2, "it is back");
         seen.look(&[lease("a", "4")], start + LASTS * 2);
-        assert_eq!(seen.alive(start + LASTS * 2), 1);
+        assert_eq!(seen.alive(None, start + LASTS * 2), 1);
+    }
+
+    #[test]
+    fn servers_of_one_tenant_are_counted_by_themselves() {
+        let (mut seen, start) = (Seen::default(), Instant::now());
+        let mut tenants = lease("c", "1");
+        tenants.metadata.annotations = Some([(SERVES.to_owned(), "bank/prod".to_owned())].into());
+        seen.look(&[lease("a", "1"), lease("b", "1"), tenants], start);
+        assert_eq!((seen.alive(None, start), seen.alive(Some("bank/prod"), start)), (2, 1));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use clap::Args;
 use cluster_tunnel::TunnelServer;
 use federation_apiserver::auth::Identity;
+use federation_model::Settings;
 use kube::Client;
 use propagation_engine::kube_ports::Dialer;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,6 +17,7 @@ use tracing::warn;
 use super::dialer::EngineDialer;
 use super::remote::RemoteDialer;
 use super::server::{AgentServer, REMAKE, ShownArgs};
+use super::tenants::Tenancy;
 use super::{authority, tls};
 use crate::args::{Listen, host_and_port, listen};
 
@@ -58,10 +60,13 @@ impl Tunnels {
         client: &Client,
         namespace: &str,
         args: &TunnelArgs,
+        settings: &Settings,
         dial: Duration,
     ) -> anyhow::Result<Option<Self>> {
         if let Some(address) = args.tunnel_listen.0 {
-            let server = AgentServer::start(client, namespace, address, &args.shown, dial).await?;
+            let server =
+                AgentServer::start(client, namespace, address, &args.shown, Tenancy::of(settings), dial);
+            let server = server.await?;
             let dialer = Arc::new(EngineDialer(server.server().clone()));
             return Ok(Some(Self { dialer, server: Some(server), _renewing: None }));
         }

@@ -31,14 +31,14 @@ async fn start() -> (Home, Serving, Member, Client) {
     (home, serving, member, host)
 }
 
-async fn has_event(host: &Client, wanted: &str) {
+pub(crate) async fn has_event(host: &Client, wanted: &str, cluster: &str) {
     let events: Api<Event> = Api::namespaced(host.clone(), FEDERATION);
     within(wanted, async {
         loop {
             let found = events.list(&kube::api::ListParams::default()).await.unwrap();
             let is_it = |event: &Event| {
                 event.reason.as_deref() == Some(wanted)
-                    && event.regarding.as_ref().and_then(|of| of.name.as_deref()) == Some("m1")
+                    && event.regarding.as_ref().and_then(|of| of.name.as_deref()) == Some(cluster)
             };
             if found.items.iter().any(is_it) {
                 return;
@@ -80,7 +80,7 @@ async fn a_token_is_exchanged_once_and_a_certificate_is_renewed() {
     let thief = member.agent_with("m1", &member.kubeconfig, &format!("{FEDERATION}/thief"), &api_server);
     serving.says("the token for the cluster m1 was used before, by somebody else", 1).await;
     thief.says("there is no valid certificate of m1 and no token to get one").await;
-    has_event(&host, "TunnelTokenUsedTwice").await;
+    has_event(&host, "TunnelTokenUsedTwice", "m1").await;
 
     // A certificate that is nearly over is renewed as soon as it is looked at, with a new key.
     let old = nearly_over(&host, &certified.uid).await;

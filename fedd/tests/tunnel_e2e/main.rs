@@ -9,3 +9,4 @@ mod propagation;
 mod servers;
 #[path = "../support/serving.rs"]
 mod serving;
+mod tenants;

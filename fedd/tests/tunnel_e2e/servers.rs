@@ -8,7 +8,7 @@ use fedd::args::{Listen, host_and_port};
 use fedd::tunnel::bootstrap::{Record, Token};
 use fedd::tunnel::tokens::Tokens;
 use fedd::tunnel::{ShownArgs, TunnelArgs, Tunnels};
-use federation_model::{KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, annotation};
+use federation_model::{KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, Settings, annotation};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -25,19 +25,22 @@ use crate::process::within;
 use crate::serving::{Home, becomes};
 
 /// A tunnel server alone: where agents and where engines reach it.
-struct TunnelServer {
-    running: Running,
-    agents: String,
-    engines: String,
+pub(crate) struct TunnelServer {
+    pub(crate) running: Running,
+    pub(crate) agents: String,
+    pub(crate) engines: String,
 }
 
 impl TunnelServer {
     fn new(home: &Home, agents: String, engines: String) -> Self {
+        Self::with(home, agents, engines, &["--healthz-addr", "off", "--metrics-addr", "off"])
+    }
+
+    pub(crate) fn with(home: &Home, agents: String, engines: String, flags: &[&str]) -> Self {
         let kubeconfig = home.kubeconfig();
         let arguments = ["tunnel-server", "--kubeconfig", kubeconfig.to_str().unwrap()];
         let addresses = ["--tunnel-listen", &agents, "--engine-listen", &engines];
-        let none = ["--healthz-addr", "off", "--metrics-addr", "off"];
-        let running = Running::start(&[&arguments[..], &addresses, &none].concat());
+        let running = Running::start(&[&arguments[..], &addresses, flags].concat());
         Self { running, agents, engines }
     }
 }
@@ -105,7 +108,14 @@ async fn streams(home: &Home, member: &Member, host: &Client, engines: &str) {
         tunnel_servers: vec![host_and_port(engines).unwrap()],
         shown: ShownArgs::default(),
     };
-    let started = Tunnels::start(&home.client().await, FEDERATION, &args, Duration::from_secs(10)).await;
+    let started = Tunnels::start(
+        &home.client().await,
+        FEDERATION,
+        &args,
+        &Settings::default(),
+        Duration::from_secs(10),
+    )
+    .await;
     let dialer = started.unwrap().unwrap().dialer();
     within("exec", exec_like(&dialer)).await;
     within("logs", log_like(&dialer)).await;
@@ -152,7 +162,7 @@ async fn log_like(dialer: &Arc<dyn Dialer>) {
 }
 
 /// Echoes what comes after an upgrade, and tells lines otherwise.
-async fn backend() -> (SocketAddr, AbortOnDropHandle<()>) {
+pub(crate) async fn backend() -> (SocketAddr, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answering = tokio::spawn(async move {
