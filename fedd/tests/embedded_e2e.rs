@@ -33,6 +33,7 @@ async fn start() -> (Embedded, TempDir, Bank) {
         audit: None,
         metrics: Arc::default(),
         encryption: fedd::embedded::EncryptionArgs::default(),
+        checks: Vec::new(),
     };
     let embedded = Embedded::start(options).await.unwrap();
     let bank = Bank::new(embedded.client().clone());

@@ -41,6 +41,7 @@ async fn embedded(file: &Path) -> Embedded {
         audit: None,
         metrics: Arc::default(),
         encryption: fedd::embedded::EncryptionArgs::default(),
+        checks: Vec::new(),
     };
     Embedded::start(options).await.unwrap()
 }

@@ -73,6 +73,7 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
         audit: None,
         metrics: metrics.clone(),
         encryption: EncryptionArgs::default(),
+        checks: Vec::new(),
     };
     let (embedded, mut members) = tokio::try_join!(Embedded::start(options), Members::start())?;
     let kubeconfig = folder.join("kubeconfig");
