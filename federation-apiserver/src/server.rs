@@ -182,11 +182,12 @@ impl ApiServer {
     {
         let agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
         let agent = agent.unwrap_or("unknown").to_owned();
-        let user = self.authorize(&user, &parts.headers, asked, exchange)?.unwrap_or(user);
-        let Ok(_place) = self.in_flight.try_acquire() else {
-            let error = ApiError::new(Reason::TooManyRequests, "too many requests, please try again later");
-            return Err(error.retry_after(1));
-        };
+        let user = self.acting(&user, &parts.headers, asked, exchange)?.unwrap_or(user);
+        let place = (!asked.is_watch()).then(|| self.in_flight.try_acquire());
+        if matches!(place, Some(Err(_))) && !user.is_master() && !asked.is_probe() {
+            return Ok(answer::too_many_requests());
+        }
+        self.authorize(&user, asked, exchange)?;
         let _counted = (!asked.is_watch()).then(|| self.metrics.in_flight(asked.writes()));
         let caller = Caller::new(user, agent);
         let answered = match self.read(body).await {
