@@ -13,6 +13,7 @@ use super::{
     AGENT, CONNECTION_WINDOW, Code, FRAME, HEADERS, Keepalive, OVERHEAD, Receiver, Sender, Status, WAITING,
     keepalive::{Heard, Pulse},
     message::Segment,
+    rounds::in_rounds,
 };
 
 /// Why a call was not answered, or a connection ended.
@@ -90,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Does something with the connection's call. An error if the connection ends before.
     pub(crate) async fn run<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CallError> {
         let mut work = pin!(work);
-        std::future::poll_fn(|context| {
+        in_rounds(std::future::poll_fn(|context| {
             let ended = Pin::new(&mut self.connection).poll(context);
             // Also after the connection's end: what came before it is not lost.
             if let Poll::Ready(done) = work.as_mut().poll(context) {
@@ -102,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 // What was sent wakes this task again, which takes it to the socket.
                 Poll::Pending => self.pulse.poll_lost(context).map(|()| Err(CallError::Lost)),
             }
-        })
+        }))
         .await
     }
 }
