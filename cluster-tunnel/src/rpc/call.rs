@@ -15,6 +15,7 @@ use super::{
     message::Segment,
     rounds::in_rounds,
 };
+use crate::inward::Inward;
 
 /// Why a call was not answered, or a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +38,7 @@ pub(crate) struct Call {
 
 /// A connection. Nothing moves on it but by [`Driver::run`]; dropping it ends everything on it.
 pub(crate) struct Driver<S> {
-    connection: h2::client::Connection<Heard<S>, Segment>,
+    connection: h2::client::Connection<Inward<S, Heard>, Segment>,
     pulse: Pulse,
 }
 
@@ -51,7 +52,7 @@ pub(crate) async fn call<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (stream, heard) = Heard::new(stream);
+    let (stream, heard) = Heard::on(stream);
     let (mut requests, mut connection) = h2::client::Builder::new()
         .initial_window_size(AGENT.window)
         .initial_connection_window_size(CONNECTION_WINDOW)

@@ -64,7 +64,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = ()>,
 {
-    let (stream, heard) = Heard::new(stream);
+    let (stream, heard) = Heard::on(stream);
     let handshake = h2::server::Builder::new()
         .initial_window_size(method.window)
         .initial_connection_window_size(CONNECTION_WINDOW)
