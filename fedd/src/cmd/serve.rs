@@ -19,6 +19,7 @@ use crate::output::note;
 use crate::rotation::RotationArgs;
 use crate::sealing::SealingArgs;
 use crate::settings;
+use crate::traces::TracesArgs;
 use crate::tunnel::{TunnelArgs, Tunnels};
 
 /// What `--help` says first.
@@ -61,6 +62,9 @@ pub struct ServeArgs {
     /// When tokens are renewed.
     #[command(flatten)]
     pub rotation: RotationArgs,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TracesArgs,
 }
 
 /// Where the data is, and where it is served.
