@@ -138,7 +138,7 @@ impl<E: SpanExporter> SpanExporter for Told<E> {
                 warn!(collector, "traces cannot be delivered, and are dropped until they can: {error}");
             }
             Ok(()) if self.fails.swap(false, Ordering::Relaxed) => {
-                info!(collector, "traces are delivered again")
+                info!(collector, "traces are delivered again");
             }
             _ => {}
         }
