@@ -23,7 +23,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 
 pub use self::{
     connector::Connector,
@@ -38,8 +38,9 @@ pub use self::{
 };
 use self::{counters::ServerCounters, hub::ClusterHub};
 use crate::{
-    ClusterName, Reason, Target, TunnelStream,
+    ClusterName, Reason, Target, TraceParent, TunnelStream,
     cluster_core::{LinkId, TunnelId},
+    trace,
 };
 
 /// A server of tunnels. A clone is another handle on the same one.
@@ -97,15 +98,35 @@ impl TunnelServer {
         cluster: &ClusterName,
         target: &Target,
     ) -> Result<TunnelStream, Reason> {
+        let span = tracing::debug_span!(
+            "dial",
+            otel.kind = "client",
+            otel.status_code = Empty,
+            %cluster,
+            caller = caller.name,
+            traceparent = Empty
+        );
+        let trace = trace::enter(&span, caller.trace);
+        let dialled = self.dial_for(caller, cluster, target, trace).instrument(span.clone()).await;
+        if dialled.is_err() {
+            trace::fail(&span);
+        }
+        dialled
+    }
+
+    async fn dial_for(
+        &self,
+        caller: &Caller,
+        cluster: &ClusterName,
+        target: &Target,
+        trace: Option<TraceParent>,
+    ) -> Result<TunnelStream, Reason> {
         self.shared.policy.may_dial(caller, cluster, target).map_err(|words| {
             self.shared.counters.denied.fetch_add(1, Relaxed);
             Reason::Denied(words)
         })?;
         let hub = self.shared.clusters.lock().get(cluster).cloned().ok_or(Reason::NoAgent)?;
-        let tunnel = TunnelId(self.shared.next());
-        let trace = caller.trace.map(tracing::field::display);
-        let span = tracing::debug_span!("dial", %cluster, caller = caller.name, traceparent = trace);
-        let dialled = hub.dial(tunnel, target, caller.trace).instrument(span).await;
+        let dialled = hub.dial(TunnelId(self.shared.next()), target, trace).await;
         self.shared.tidy(cluster);
         dialled
     }

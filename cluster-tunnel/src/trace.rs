@@ -3,6 +3,13 @@
 
 use std::{fmt, num::ParseIntError, str::FromStr};
 
+use opentelemetry::{
+    Context, SpanId, TraceFlags, TraceId,
+    trace::{SpanContext, TraceContextExt as _, TraceState},
+};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
 /// The header by which clients of front ends say it.
 pub(crate) const HEADER: &str = "traceparent";
 
@@ -15,6 +22,48 @@ pub struct TraceParent {
     pub parent: u64,
     /// Bit 0: the trace is recorded.
     pub flags: u8,
+}
+
+impl TraceParent {
+    /// What names a span to whoever does a part of its work; `None` if this process makes no traces of its spans, by a
+    /// layer of `tracing-opentelemetry`.
+    pub fn of(span: &Span) -> Option<Self> {
+        let context = span.context();
+        let span = context.span();
+        let span = span.span_context();
+        span.is_valid().then(|| Self {
+            trace: u128::from_be_bytes(span.trace_id().to_bytes()),
+            parent: u64::from_be_bytes(span.span_id().to_bytes()),
+            flags: span.trace_flags().to_u8(),
+        })
+    }
+
+    /// Makes a span that has just begun a part of this, if this process makes traces of its spans.
+    fn adopt(self, span: &Span) {
+        let Self { trace, parent, flags } = self;
+        let (trace, parent) = (TraceId::from(trace), SpanId::from(parent));
+        let parent = SpanContext::new(trace, parent, TraceFlags::new(flags), true, TraceState::default());
+        // What is in the way of it is that there are no traces.
+        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
+    }
+}
+
+/// Makes a span that has just begun a part of what its asker named, notes it in the field `traceparent`, and gives what
+/// to name to who does a part of the work in it.
+pub(crate) fn enter(span: &Span, asker: Option<TraceParent>) -> Option<TraceParent> {
+    if let Some(asker) = asker {
+        asker.adopt(span);
+    }
+    let own = TraceParent::of(span).or(asker);
+    if let Some(own) = own {
+        span.record("traceparent", tracing::field::display(own));
+    }
+    own
+}
+
+/// Says in a trace that what a span stands for has failed; the span has a field `otel.status_code`.
+pub(crate) fn fail(span: &Span) {
+    span.record("otel.status_code", "ERROR");
 }
 
 /// A text that is no `traceparent`.

@@ -4,6 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::args::LoggingArgs;
 use crate::cmd;
+use crate::traces::TracesArgs;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -94,6 +95,21 @@ pub enum Command {
     Version(cmd::version::VersionArgs),
     /// Print a completion script for a shell
     Completion(cmd::completion::CompletionArgs),
+}
+
+impl Command {
+    /// Where its traces go, if it is one that makes some.
+    pub fn traces(&self) -> Option<&TracesArgs> {
+        match self {
+            Self::Serve(args) => Some(&args.traces),
+            Self::Run(args) => Some(&args.daemon.traces),
+            Self::Controller(args) => Some(&args.daemon.traces),
+            Self::Webhook(args) => Some(&args.daemon.traces),
+            Self::Agent(args) => Some(&args.traces),
+            Self::TunnelServer(args) => Some(&args.traces),
+            _ => None,
+        }
+    }
 }
 
 /// Carries a command out.

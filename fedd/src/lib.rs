@@ -20,7 +20,8 @@
 //! | [`leader`] | leader election by Lease |
 //! | [`metrics`], [`http`], [`key_providers`] | `/metrics`, `/healthz`, `/readyz`; how the providers of keys are |
 //! | [`webhook`] | conversion and admission over HTTPS, its certificate, and where the API server is told of it |
-//! | [`logging`], [`yaml`] | logs to stderr; the one place that reads and writes YAML |
+//! | [`logging`], [`traces`] | logs to stderr; traces to a collector |
+//! | [`yaml`] | the one place that reads and writes YAML |
 
 pub mod access;
 pub mod apply;
@@ -46,6 +47,7 @@ pub mod rotation;
 pub mod sealing;
 pub mod served;
 pub mod settings;
+pub mod traces;
 pub mod tunnel;
 pub mod webhook;
 pub mod yaml;

@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1).peekable();
     if args.next_if(|first| first == "fedd").is_some() {
         let cli = fedd::cli::Cli::parse_from(std::iter::once("fedd".into()).chain(args));
-        fedd::logging::install(&cli.logging);
+        fedd::logging::install(&cli.logging, None);
         return fedd::failure::exit_code(&fedd::cli::execute(cli).await);
     }
     match story::play(Walkthrough::parse().datastore).await {

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::net::{TcpStream, UnixStream};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 
 use super::hub::AgentHub;
 use crate::{
     ConnectId, TraceParent, TunnelStream,
     agent_core::{AgentEvent, Endpoint},
     splice::splice,
+    trace,
 };
 
 /// A connection to be made, with its end of the tunnel.
@@ -30,8 +31,14 @@ impl Connection {
     /// Connects, then copies until both ends are done.
     pub(super) async fn serve(self, limit: Duration, hub: Arc<AgentHub>) {
         let Self { id, endpoint, trace, tunnel } = self;
-        let trace = trace.map(tracing::field::display);
-        let span = tracing::debug_span!("connect", %endpoint, traceparent = trace);
+        let span = tracing::debug_span!(
+            "connect",
+            otel.kind = "server",
+            otel.status_code = Empty,
+            %endpoint,
+            traceparent = Empty
+        );
+        trace::enter(&span, trace);
         let connecting = tokio::time::timeout(limit, Socket::connect(&endpoint)).instrument(span.clone());
         let connected = tokio::select! {
             connected = connecting => connected,
@@ -41,12 +48,15 @@ impl Connection {
         let error = match connected {
             Ok(Ok(socket)) => {
                 span.in_scope(|| tracing::debug!("the API server is connected"));
+                // It was to be connected; what comes after that is no part of the dial.
+                drop(span);
                 hub.handle(AgentEvent::Connected { id });
                 return socket.splice(tunnel).await;
             }
             Ok(Err(error)) => format!("{endpoint}: {error}"),
             Err(_) => format!("{endpoint}: no connection in {} s", limit.as_secs()),
         };
+        trace::fail(&span);
         span.in_scope(|| tracing::debug!(error, "the API server is not connected"));
         hub.handle(AgentEvent::ConnectFailed { id, error });
     }

@@ -22,6 +22,7 @@ use self::credentials::Credentials;
 use super::run::Shutdown;
 use crate::args::{Listen, host_and_port, listen};
 use crate::http::{self, Check, Readiness};
+use crate::traces::TracesArgs;
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Run beside a member's API server that the federation cannot reach: dial out to it, and let its \
@@ -61,6 +62,9 @@ pub struct AgentArgs {
     /// Address of /healthz and /readyz; `off` for none
     #[arg(long, value_name = "ADDRESS", default_value = ":8080", value_parser = listen)]
     pub healthz_addr: Listen,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TracesArgs,
 }
 
 /// What an agent shows to the server.

@@ -24,6 +24,7 @@ use crate::http::{self, Check, Readiness, Server};
 use crate::metrics::Metrics;
 use crate::rotation::RotationArgs;
 use crate::sealing::{Sealing, SealingArgs};
+use crate::traces::TracesArgs;
 use crate::tunnel::{TunnelArgs, Tunnels};
 use crate::webhook::{self, WebhookOptions};
 use crate::{access, key_providers, settings};
@@ -42,6 +43,9 @@ pub struct DaemonArgs {
     /// Address of /metrics; `off` for none, and it may be the same as --healthz-addr
     #[arg(long, value_name = "ADDRESS", default_value = ":9090", value_parser = listen)]
     pub metrics_addr: Listen,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TracesArgs,
     /// Where.
     #[command(flatten)]
     pub host: HostArgs,

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::output::note;
 use crate::rotation::RotationArgs;
 use crate::sealing::SealingArgs;
+use crate::traces::TracesArgs;
 use crate::tunnel::{TunnelArgs, Tunnels};
 use crate::{key_providers, settings};
 
@@ -61,6 +62,9 @@ pub struct ServeArgs {
     /// When tokens are renewed.
     #[command(flatten)]
     pub rotation: RotationArgs,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TracesArgs,
 }
 
 /// Where the data is, and where it is served.

@@ -15,6 +15,7 @@ use crate::args::{HostArgs, Listen, listen};
 use crate::failure::Usage;
 use crate::http::Readiness;
 use crate::metrics::Metrics;
+use crate::traces::TracesArgs;
 use crate::tunnel::tenants::{Bounds, Tenancy};
 use crate::tunnel::{AgentServer, ShownArgs};
 use crate::{access, settings};
@@ -57,6 +58,9 @@ pub struct TunnelServerArgs {
     /// Address of /metrics; `off` for none, and it may be the same as --healthz-addr
     #[arg(long, value_name = "ADDRESS", default_value = ":9090", value_parser = listen)]
     pub metrics_addr: Listen,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TracesArgs,
     /// Where.
     #[command(flatten)]
     pub host: HostArgs,

@@ -5,6 +5,7 @@ use cluster_tunnel::{ClusterName, Reason, Target, TraceParent, TunnelServer};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use propagation_engine::kube_ports::{DialError, Dialer, Dialled};
+use tracing::{Instrument as _, Span, debug_span};
 use uuid::Uuid;
 
 use super::authority::ENGINE;
@@ -17,17 +18,22 @@ impl Dialer for EngineDialer {
         let (server, cluster) = (self.0.clone(), cluster.parse::<ClusterName>());
         async move {
             let cluster = cluster.map_err(|error| DialError::Unknown(error.to_string()))?;
-            let caller = Caller { trace: Some(new_trace()), ..Caller::in_process(ENGINE) };
-            let dialled = server.dial(&caller, &cluster, &Target::ApiServer).await;
+            let span = debug_span!("reach", %cluster);
+            let caller = Caller { trace: Some(trace_of(&span)), ..Caller::in_process(ENGINE) };
+            let dialled = server.dial(&caller, &cluster, &Target::ApiServer).instrument(span).await;
             dialled.map(Dialled::new).map_err(dial_error)
         }
         .boxed()
     }
 }
 
-/// A trace for a dial, by which what the engine, the server and the agent say of it is found: at the level debug, each
-/// has it in a span.
-pub(super) fn new_trace() -> TraceParent {
+/// The trace of a dial, by which what the engine, the server and the agent say of it is found: at the level debug, each
+/// has it in a span. One that no collector gets is made up.
+pub(super) fn trace_of(span: &Span) -> TraceParent {
+    TraceParent::of(span).unwrap_or_else(made_up)
+}
+
+fn made_up() -> TraceParent {
     let (chance, other) = (Uuid::new_v4(), Uuid::new_v4());
     TraceParent { trace: chance.as_u128(), parent: other.as_u64_pair().0, flags: 0 }
 }

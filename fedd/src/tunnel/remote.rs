@@ -14,9 +14,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tracing::field::{Empty, display};
 use tracing::{Instrument as _, debug, debug_span};
 
-use super::dialer::new_trace;
+use super::dialer::trace_of;
 
 /// The most that an answer may have, and its words.
 const MOST: usize = 8 << 10;
@@ -107,8 +108,9 @@ impl Dialer for RemoteDialer {
         let (dialer, cluster) = (self.clone(), cluster.parse::<ClusterName>());
         async move {
             let cluster = cluster.map_err(|error| DialError::Unknown(error.to_string()))?;
-            let trace = new_trace();
-            let span = debug_span!("dial", %cluster, traceparent = %trace);
+            let span = debug_span!("reach", otel.kind = "client", %cluster, traceparent = Empty);
+            let trace = trace_of(&span);
+            span.record("traceparent", display(trace));
             dialer.try_all(&cluster, trace).instrument(span).await
         }
         .boxed()

@@ -71,9 +71,15 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_in(&[], arguments)
+    }
+
+    /// Starts it with this in its environment.
+    pub(crate) fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_fedd"))
             .args(arguments)
             .env_clear()
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -87,6 +93,18 @@ impl Running {
             }
         });
         Self { child, log }
+    }
+
+    /// Asks it to end, and waits until it has, in good order.
+    pub(crate) async fn ends(&mut self) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert_eq!(within("it ends", self.child.wait()).await.unwrap().code(), Some(0));
+    }
+
+    /// How often it has logged these words.
+    pub(crate) fn said(&self, words: &str) -> usize {
+        self.log.lock().iter().filter(|line| line.contains(words)).count()
     }
 
     /// Waits until it has logged these words.

@@ -10,3 +10,4 @@ mod servers;
 #[path = "../support/serving.rs"]
 mod serving;
 mod tenants;
+mod traces;

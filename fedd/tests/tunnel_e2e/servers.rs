@@ -36,6 +36,7 @@ impl TunnelServer {
         Self::with(home, agents, engines, &["--healthz-addr", "off", "--metrics-addr", "off"])
     }
 
+    /// With further flags.
     pub(crate) fn with(home: &Home, agents: String, engines: String, flags: &[&str]) -> Self {
         let kubeconfig = home.kubeconfig();
         let arguments = ["tunnel-server", "--kubeconfig", kubeconfig.to_str().unwrap()];

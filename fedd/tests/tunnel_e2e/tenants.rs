@@ -22,16 +22,26 @@ use crate::process::{fedd, within};
 use crate::servers::{TunnelServer, backend};
 use crate::serving::Home;
 
-/// A federation with two clusters of different tenants, each with a certificate for its agents.
-struct Tenants {
+/// A federation with clusters of tenants that are reached by tunnel.
+pub(crate) struct Tenants {
     home: Home,
     host: Client,
     authority: Identity,
 }
 
 impl Tenants {
+    /// Of a federation that a tunnel server has served.
+    pub(crate) async fn new(home: Home) -> Self {
+        let host = home.client().await;
+        let secrets: Api<Secret> = Api::namespaced(host.clone(), FEDERATION);
+        let authority = secrets.get("fedd-tunnel-authority").await.unwrap().data.unwrap();
+        let text = |key: &str| String::from_utf8(authority[key].0.clone()).unwrap();
+        let authority = Identity { certificate: text("ca.crt"), key: text("ca.key") };
+        Self { home, host, authority }
+    }
+
     /// Makes the cluster of a tenant, which has the tenant's name, and gives what its agents show.
-    async fn cluster(&self, tenant: &str) -> Identity {
+    pub(crate) async fn cluster(&self, tenant: &str) -> Identity {
         let clusters: Api<KubeFedCluster> = Api::namespaced(self.host.clone(), FEDERATION);
         let spec = KubeFedClusterSpec {
             api_endpoint: format!("https://{tenant}"),
@@ -53,6 +63,18 @@ impl Tenants {
 
     /// An agent of a tenant's cluster.
     fn agent(&self, tenant: &str, shown: &Identity, server: &str, api_server: &str) -> Running {
+        self.agent_in(&[], tenant, shown, server, api_server)
+    }
+
+    /// The same, with this in its environment.
+    pub(crate) fn agent_in(
+        &self,
+        environment: &[(&str, &str)],
+        tenant: &str,
+        shown: &Identity,
+        server: &str,
+        api_server: &str,
+    ) -> Running {
         let file = |name: &str, text: &str| {
             let path = self.home.folder().join(format!("{tenant}-{name}"));
             std::fs::write(&path, text).unwrap();
@@ -60,27 +82,14 @@ impl Tenants {
         };
         let ca = file("ca.crt", &self.authority.certificate);
         let (certificate, key) = (file("tls.crt", &shown.certificate), file("tls.key", &shown.key));
-        Running::start(&[
-            "agent",
-            "--healthz-addr",
-            "off",
-            "--cluster",
-            tenant,
-            "--server",
-            server,
-            "--api-server",
-            api_server,
-            "--ca-file",
-            &ca,
-            "--cert-file",
-            &certificate,
-            "--key-file",
-            &key,
-        ])
+        let mut arguments = vec!["agent", "--healthz-addr", "off", "--cluster", tenant];
+        arguments.extend(["--server", server, "--api-server", api_server]);
+        arguments.extend(["--ca-file", &ca, "--cert-file", &certificate, "--key-file", &key]);
+        Running::start_in(environment, &arguments)
     }
 
     /// What `fedd tunnel-client` prints for a tenant.
-    async fn client(&self, tenant: &str) -> Identity {
+    pub(crate) async fn client(&self, tenant: &str) -> Identity {
         let arguments = ["tunnel-client", "--tenant", tenant, "--workspace-group", "prod"];
         let output = within("it prints", fedd(&self.home.kubeconfig(), &arguments).output()).await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -88,16 +97,27 @@ impl Tenants {
         Identity { certificate: pem.clone(), key: pem }
     }
 
-    /// Dials a cluster through a server: the first line of what the cluster says, or of the refusal, and its words.
     async fn dial(&self, server: &str, shown: &Identity, cluster: &str) -> (String, String) {
+        self.dial_with("", server, shown, cluster).await
+    }
+
+    /// Dials a cluster through a server, with further headers: the answer's first line, and what the cluster says, or why
+    /// there is no way to it.
+    pub(crate) async fn dial_with(
+        &self,
+        headers: &str,
+        server: &str,
+        shown: &Identity,
+        cluster: &str,
+    ) -> (String, String) {
         within("an answer", async {
             let config = tls::engine(shown, &self.authority.certificate).unwrap();
             let stream = TcpStream::connect(server).await.unwrap();
             let name = ServerName::try_from("127.0.0.1").unwrap();
             let stream = TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await.unwrap();
             let mut stream = BufReader::new(stream);
-            let request =
-                format!("CONNECT {cluster}.tunnel.internal:443 HTTP/1.1\r\nHost: {cluster}\r\n\r\n");
+            let target = format!("{cluster}.tunnel.internal:443");
+            let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{headers}\r\n");
             stream.write_all(request.as_bytes()).await.unwrap();
             let (mut status, mut line) = (String::new(), String::new());
             stream.read_line(&mut status).await.unwrap();
@@ -131,18 +151,15 @@ async fn no_tenant_reaches_the_cluster_of_another() {
     let measured = free_address();
     let flags = ["--healthz-addr", "off", "--metrics-addr", &measured];
     let all = TunnelServer::with(&home, free_address(), free_address(), &flags);
-    let flags =
-        ["--healthz-addr", "off", "--metrics-addr", "off", "--tenant", "bank", "--workspace-group", "prod"];
-    let banks = TunnelServer::with(&home, free_address(), free_address(), &flags);
+    // Its traces go nowhere, which holds nothing up.
+    let collector = format!("http://{}", free_address());
+    let flags = ["--healthz-addr", "off", "--metrics-addr", "off", "--otlp-endpoint", &collector];
+    let flags = [&flags[..], &["--tenant", "bank", "--workspace-group", "prod"]].concat();
+    let mut banks = TunnelServer::with(&home, free_address(), free_address(), &flags);
     for server in [&all, &banks] {
         server.running.says("--engine-listen is served").await;
     }
-    let host = home.client().await;
-    let secrets: Api<Secret> = Api::namespaced(host.clone(), FEDERATION);
-    let authority = secrets.get("fedd-tunnel-authority").await.unwrap().data.unwrap();
-    let text = |key: &str| String::from_utf8(authority[key].0.clone()).unwrap();
-    let authority = Identity { certificate: text("ca.crt"), key: text("ca.key") };
-    let tenants = Tenants { home, host, authority };
+    let tenants = Tenants::new(home).await;
     let (backend, _answering) = backend().await;
     let api_server = backend.to_string();
     let mut agents = Vec::new();
@@ -188,4 +205,7 @@ async fn no_tenant_reaches_the_cluster_of_another() {
     for cluster in ["bank", "shop"] {
         within(cluster, dialer.dial(cluster)).await.unwrap();
     }
+    banks.running.ends().await;
+    banks.running.says("traces cannot be delivered").await;
+    assert_eq!(banks.running.said("traces cannot be delivered"), 1);
 }
