@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedd::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage};
-use fedd::manifest::choose_types;
+use fedd::federation::choose_types;
 use fedd::sealing::{Held, Sealing, SealingArgs, held};
 use fedd::settings;
 use federation_model::{KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, TOKEN_KEY};
