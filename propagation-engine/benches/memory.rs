@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The host and the members are maps, as in the simulation, and count too: what one more shard costs is what differs.
-//! Each number is a process of its own, whose resident memory is read at the end. Each object is a Deployment of a tenant,
-//! in a cell on the one API server that all tenants share, with a status of the member's; each shard has as many tenants
-//! as any other.
+//! Bytes are those that are allocated at the end, not those that the allocator has from the system. Each object is a
+//! Deployment of a tenant, in a cell on the one API server that all tenants share, with a status of the member's; each
+//! shard has as many tenants as any other.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -17,11 +17,12 @@
     reason = "a benchmark: it fails by panicking"
 )]
 
+use std::alloc::System;
 use std::num::NonZero;
-use std::process::Command;
 
 use federation_model::{ObjectKey, Settings};
 use serde_json::{Value, json};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tenancy::{Scope, Shard};
 
 #[path = "../tests/simulation/world.rs"]
@@ -31,25 +32,21 @@ mod world;
 /// Tenants; a multiple of all numbers of shards.
 const TENANTS: usize = 4;
 
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
 fn main() {
-    let numbers: Vec<u32> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
-    if let [objects, shards] = numbers[..] {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-        return runtime.unwrap().block_on(run(objects as usize, shards));
-    }
     // `cargo bench` adds `--bench`.
-    let objects = numbers.first().copied().unwrap_or(1000);
+    let objects = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(1000);
     println!("{objects} Deployments of {TENANTS} tenants on one API server");
     let kilobytes = [1, 2, 4].map(|shards| {
-        let program = std::env::current_exe().unwrap();
-        let output = Command::new(program).args([objects, shards].map(|n| n.to_string())).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let resident: u64 = text.trim().parse().unwrap();
-        println!("{shards} shards led by one process: {:.1} MB resident", resident as f64 / 1e3);
-        resident
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        let bytes = runtime.unwrap().block_on(run(objects, shards));
+        let kilobytes = bytes as f64 / 1e3 / objects as f64;
+        println!("{shards} shards led by one process, and the maps: {kilobytes:.2} KB per object");
+        kilobytes
     });
-    let further = (kilobytes[2] - kilobytes[0]) as f64 / 3.0;
-    println!("a further shard costs {:.2} KB per object", further / f64::from(objects));
+    println!("a further shard costs {:.2} KB per object", (kilobytes[2] - kilobytes[0]) / 3.0);
 }
 
 /// A tenant of each of four shards, of which two are of each of two shards.
@@ -63,8 +60,9 @@ fn tenants() -> Vec<String> {
     [[0, 0], [1, 1], [2, 0], [3, 1]].map(of).to_vec()
 }
 
-/// Has engines for so many shards hold so many objects, and prints what is resident then, in KB.
-async fn run(objects: usize, shards: u32) {
+/// Has engines for so many shards hold so many objects, and answers how many bytes are allocated then.
+async fn run(objects: usize, shards: u32) -> usize {
+    let region = Region::new(ALLOCATOR);
     let mut world = world::World::with_shards(&[], Settings::default(), shards);
     let tenants = tenants();
     for tenant in &tenants {
@@ -99,9 +97,8 @@ async fn run(objects: usize, shards: u32) {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    println!("{}", resident.trim().trim_end_matches(" kB"));
+    let change = region.change();
+    change.bytes_allocated - change.bytes_deallocated
 }
 
 fn deployment() -> Value {
