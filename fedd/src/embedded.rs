@@ -15,6 +15,7 @@ use std::sync::Arc;
 use federation_apiserver::audit::Audit;
 use federation_apiserver::auth::{MASTERS, User};
 use federation_apiserver::builtin::Profile;
+use federation_apiserver::server::HealthCheck;
 use federation_apiserver::{EmbeddedServer, InProcess, Options, Secrets};
 use federation_model::{DefaultType, KubeFedConfigSpec, Scope, Settings};
 use jiff::Timestamp;
@@ -32,7 +33,7 @@ pub use self::data::{DataFolder, default_data};
 use self::encryption::AtRest;
 pub use self::encryption::EncryptionArgs;
 pub use self::storage::{Opened, Storage};
-use crate::manifest::Federation;
+use crate::federation::Federation;
 use crate::metrics::Metrics;
 use crate::webhook::state::Lookups;
 use crate::{apply, settings, yaml};
@@ -60,6 +61,8 @@ pub struct EmbeddedOptions {
     pub metrics: Arc<Metrics>,
     /// Encryption at rest.
     pub encryption: EncryptionArgs,
+    /// Parts of the process that the server is not ready without.
+    pub checks: Vec<HealthCheck>,
 }
 
 /// The federation's API server, ready to be used and administered.
@@ -94,6 +97,7 @@ impl Embedded {
             trusted: trusted::system_roots().await,
             audit: options.audit.clone(),
             metrics: vec![options.metrics.clone()],
+            checks: options.checks.clone(),
             settings: server_settings,
             ..made
         })

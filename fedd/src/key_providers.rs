@@ -1,10 +1,11 @@
 //! How the providers of keys are: asked now and then, and told in `/readyz` and `/metrics`.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use credential_seal::Health;
+use federation_apiserver::server::HealthCheck;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -45,6 +46,15 @@ pub async fn watch(sealing: Arc<Sealing>, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// The same as a check of the API server in this process, which is there before the keys.
+pub fn health_check(keys: &Arc<OnceLock<Arc<Sealing>>>) -> HealthCheck {
+    let keys = Arc::clone(keys);
+    HealthCheck::new(CHECK, move || match keys.get() {
+        Some(sealing) => trouble(&sealing.health()),
+        None => Some("the keys are not read yet".to_owned()),
+    })
 }
 
 /// Which providers are not well, and why, for people; none when all are.

@@ -5,9 +5,11 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`args`], [`cmd`] | the command line: one command per file |
+//! | [`cli`], [`args`], [`cmd`] | the command line; flags that commands share; one command per file |
+//! | [`failure`] | what a failure says, and its exit code |
 //! | [`access`] | from a kubeconfig to a client |
 //! | [`served`], [`replicas`] | what an API server serves: which type is meant by a name, and whether it has replicas |
+//! | [`federation`] | the objects that make an API server a federation |
 //! | [`manifest`], [`apply`], [`output`] | objects to be written, writing them in order, and saying so |
 //! | [`settings`] | `KubeFedConfig`, from the API or a file |
 //! | [`placed`], [`pages`] | what is on a cluster; long lists |
@@ -24,9 +26,12 @@
 pub mod access;
 pub mod apply;
 pub mod args;
+pub mod cli;
 pub mod cmd;
 pub mod core_dumps;
 pub mod embedded;
+pub mod failure;
+pub mod federation;
 pub mod http;
 pub mod key_providers;
 pub mod leader;

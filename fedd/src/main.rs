@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use fedd::args::Cli;
+use fedd::cli::Cli;
 use fedd::traces::Traces;
 
 #[global_allocator]
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return fedd::cmd::exit_code(&Err(anyhow::Error::new(error).context("cannot start threads")));
+            return fedd::failure::exit_code(&Err(anyhow::Error::new(error).context("cannot start threads")));
         }
     };
     let traces = {
@@ -26,10 +26,10 @@ fn main() -> ExitCode {
     };
     let traces = match traces {
         Ok(traces) => traces,
-        Err(error) => return fedd::cmd::exit_code(&Err(error)),
+        Err(error) => return fedd::failure::exit_code(&Err(error)),
     };
     fedd::logging::install(&cli.logging, traces.as_ref());
-    let code = fedd::cmd::exit_code(&runtime.block_on(fedd::cmd::execute(cli)));
+    let code = fedd::failure::exit_code(&runtime.block_on(fedd::cli::execute(cli)));
     if let Some(traces) = traces {
         traces.end();
     }

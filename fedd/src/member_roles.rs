@@ -17,8 +17,9 @@ use crate::access;
 use crate::apply::{Outcome, apply};
 use crate::args::HostArgs;
 use crate::cmd::join::{Account, GRANTED, Grant};
+use crate::failure;
 use crate::output::{Report, warning};
-use crate::{cmd, pages};
+use crate::pages;
 
 /// How the members' roles are brought up to date.
 #[derive(Clone, Debug, Args)]
@@ -95,7 +96,7 @@ pub async fn follow(
             Err(error) => warning(&format!(
                 "{name}: the federation's rights there stay as they are: {}; an administrator of {name} brings them up to date \
                  by:\n  {}",
-                cmd::words(&error),
+                failure::words(&error),
                 by_hand(&name, namespace)
             )),
         }

@@ -8,6 +8,7 @@ mod serving;
 
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use fedd::sealing::{SEALED_WITH, Sealing, SealingArgs};
 use federation_model::KubeFedCluster;
@@ -50,6 +51,27 @@ async fn rows(home: &Home, arguments: &[&str]) -> Vec<Value> {
     let output = output(home, &[arguments, &["-o", "json"]].concat()).await;
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Code and text.
+async fn answer(client: &Client, path: &str) -> (u16, String) {
+    let request = http::Request::get(path).body(kube::client::Body::empty()).unwrap();
+    let answer = client.send(request).await.unwrap();
+    let code = answer.status().as_u16();
+    let body = answer.into_body().collect_bytes().await.unwrap();
+    (code, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// As kube-apiserver says it of its own KMS plugins: which part it is for everybody, why for administrators.
+async fn is_not_ready_without_its_keys(client: &Client) {
+    let (code, told) = answer(client, "/readyz").await;
+    assert!(code == 500 && told.contains("[-]key-providers failed: reason withheld\n"), "{code} {told}");
+    assert!(told.ends_with("readyz check failed\n"), "{told}");
+    let (code, told) = answer(client, "/readyz/key-providers").await;
+    assert!(code == 500 && told.starts_with("internal server error: vault: away: "), "{code} {told}");
+    let well = (200, "ok".to_owned());
+    assert_eq!(answer(client, "/readyz?exclude=key-providers").await, well);
+    assert_eq!(answer(client, "/livez").await, well);
 }
 
 fn contains(folder: &Path, planted: &[u8]) -> Vec<String> {
@@ -140,9 +162,16 @@ async fn tokens_are_sealed_used_rotated_and_never_written_readable() {
     kms.stop();
     let serving = home.serve().await;
     cluster(&client, "rz00", "CredentialsUnavailable", true).await;
+    is_not_ready_without_its_keys(&client).await;
     kms.start_again().await.unwrap();
     cluster(&client, "rz00", "CredentialsUnavailable", false).await;
     cluster(&client, "rz00", "Ready", true).await;
+    within("it is ready", async {
+        while answer(&client, "/readyz").await.0 != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
     assert!(!serving.told().contains(std::str::from_utf8(token.expose()).unwrap()));
     assert_eq!(contains(home.folder(), token.expose()), Vec::<String>::new());
 }

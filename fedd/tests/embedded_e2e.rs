@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bank::{Bank, FEDERATION};
 use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
-use fedd::manifest::choose_types;
+use fedd::federation::choose_types;
 use fedd::settings;
 
 use tempfile::TempDir;
@@ -33,6 +33,7 @@ async fn start() -> (Embedded, TempDir, Bank) {
         audit: None,
         metrics: Arc::default(),
         encryption: fedd::embedded::EncryptionArgs::default(),
+        checks: Vec::new(),
     };
     let embedded = Embedded::start(options).await.unwrap();
     let bank = Bank::new(embedded.client().clone());

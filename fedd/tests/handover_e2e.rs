@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
-use fedd::manifest::choose_types;
+use fedd::federation::choose_types;
 use fedd::settings;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -41,6 +41,7 @@ async fn embedded(file: &Path) -> Embedded {
         audit: None,
         metrics: Arc::default(),
         encryption: fedd::embedded::EncryptionArgs::default(),
+        checks: Vec::new(),
     };
     Embedded::start(options).await.unwrap()
 }

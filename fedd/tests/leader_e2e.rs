@@ -168,6 +168,7 @@ async fn on_the_embedded_api_server_they_do_the_same() {
         audit: None,
         metrics: Arc::default(),
         encryption: fedd::embedded::EncryptionArgs::default(),
+        checks: Vec::new(),
     })
     .await
     .unwrap();

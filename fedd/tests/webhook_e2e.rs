@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bank::{BANK, Bank, FEDERATION, apply_as, cells, create, federated, get, merge, names, next, object};
 use fedd::apply::{apply, apply_definitions};
-use fedd::manifest::{Federation, choose_types};
+use fedd::federation::{Federation, choose_types};
 use fedd::webhook::address::WebhookAddress;
 use fedd::webhook::certificate::{
     CertificateKeeper, CurrentCertificate, Lifetimes, SECRET_NAME, SharedAuthorities,

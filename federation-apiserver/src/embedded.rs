@@ -34,7 +34,7 @@ use crate::encryption::{EncryptedStore, Encryption};
 use crate::metrics::{Exposition, MeasuredStore, Metrics};
 use crate::resource::Catalog;
 use crate::rest::Rest;
-use crate::server::{ApiServer, Listener, Renewal, Settings, serve};
+use crate::server::{ApiServer, HealthCheck, Listener, Renewal, Settings, serve};
 use crate::status::ApiError;
 use crate::webhook::{AdmissionWebhooks, ConversionWebhooks, FollowConfigurations};
 
@@ -101,6 +101,8 @@ pub struct Options {
     pub audit: Option<Audit>,
     /// Metrics of other parts of the program, served beside its own.
     pub metrics: Vec<Arc<dyn Exposition>>,
+    /// Parts of the program that the server is not ready without, beside its own.
+    pub checks: Vec<HealthCheck>,
     /// Limits and times.
     pub settings: Settings,
 }
@@ -124,6 +126,7 @@ impl Options {
             certificate_life: CERTIFICATE_LIFE,
             audit: None,
             metrics: Vec::new(),
+            checks: Vec::new(),
             settings: Settings::default(),
         }
     }
@@ -179,9 +182,8 @@ impl EmbeddedServer {
         let Options {
             store, profile, secrets, converters, mut plugins, simulation, accounts, trusted, ..
         } = options;
-        let Options {
-            tokens, listen, hosts, certificate_life, audit, metrics, mut settings, encryption, ..
-        } = options;
+        let Options { tokens, listen, hosts, certificate_life, audit, .. } = options;
+        let Options { metrics, mut checks, mut settings, encryption, .. } = options;
         let metrics = Arc::new(Metrics::new(metrics));
         let store = match &encryption {
             Some(encryption) => {
@@ -240,7 +242,8 @@ impl EmbeddedServer {
             metrics,
             audit.clone(),
         );
-        let api = Arc::new(api.encrypted_by(encryption.clone()));
+        checks.extend(encryption.as_ref().map(Encryption::health_check));
+        let api = Arc::new(api.with_checks(checks));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();

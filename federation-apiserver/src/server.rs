@@ -5,6 +5,7 @@ mod asked;
 mod authorize;
 mod body;
 mod exchange;
+mod health;
 mod listen;
 mod paths;
 mod renewal;
@@ -31,7 +32,6 @@ use self::exchange::Exchange;
 use self::sent::Sent;
 use crate::audit::Audit;
 use crate::auth::{Authenticators, ClientCertificate, Credentials, Live, Policy, Reference, User};
-use crate::encryption::Encryption;
 use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
 use crate::request::Target;
@@ -41,6 +41,7 @@ use crate::status::{ApiError, Reason};
 
 pub use body::Body;
 pub use exchange::PeerAddress;
+pub use health::HealthCheck;
 pub use listen::{Listener, serve};
 pub(crate) use renewal::Renewal;
 pub use settings::Settings;
@@ -66,8 +67,8 @@ pub struct ApiServer {
     /// Places for other requests.
     in_flight: Semaphore,
     stopping: CancellationToken,
-    /// Its key providers belong to the server's health.
-    encryption: Option<Arc<Encryption>>,
+    /// Parts of the program that it is not ready without.
+    checks: Vec<HealthCheck>,
     documents: Mutex<Option<(Arc<Served>, Arc<OpenApi>)>>,
 }
 
@@ -93,16 +94,16 @@ impl ApiServer {
             watches: Arc::new(Semaphore::new(settings.watches)),
             in_flight: Semaphore::new(settings.in_flight),
             stopping: CancellationToken::new(),
-            encryption: None,
+            checks: Vec::new(),
             documents: Mutex::default(),
             settings,
         }
     }
 
-    /// Whether its KMS plugins are well, is a part of whether it is.
+    /// The same, not ready while one of these checks fails.
     #[must_use]
-    pub(crate) fn encrypted_by(mut self, encryption: Option<Arc<Encryption>>) -> Self {
-        self.encryption = encryption;
+    pub fn with_checks(mut self, checks: Vec<HealthCheck>) -> Self {
+        self.checks = checks;
         self
     }
 
@@ -181,11 +182,12 @@ impl ApiServer {
     {
         let agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
         let agent = agent.unwrap_or("unknown").to_owned();
-        let user = self.authorize(&user, &parts.headers, asked, exchange)?.unwrap_or(user);
-        let Ok(_place) = self.in_flight.try_acquire() else {
-            let error = ApiError::new(Reason::TooManyRequests, "too many requests, please try again later");
-            return Err(error.retry_after(1));
-        };
+        let user = self.acting(&user, &parts.headers, asked, exchange)?.unwrap_or(user);
+        let place = (!asked.is_watch()).then(|| self.in_flight.try_acquire());
+        if matches!(place, Some(Err(_))) && !user.is_master() && !asked.is_probe() {
+            return Ok(answer::too_many_requests());
+        }
+        self.authorize(&user, asked, exchange)?;
         let _counted = (!asked.is_watch()).then(|| self.metrics.in_flight(asked.writes()));
         let caller = Caller::new(user, agent);
         let answered = match self.read(body).await {

@@ -1,4 +1,4 @@
-//! What clients see of credentials, limits and certificates, over real connections.
+//! What clients see of credentials, limits, health and certificates, over real connections.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is missing")]
 
@@ -6,6 +6,8 @@
 mod connection;
 #[path = "operations/credentials.rs"]
 mod credentials;
+#[path = "operations/health.rs"]
+mod health;
 #[path = "operations/limits.rs"]
 mod limits;
 #[path = "operations/renewal.rs"]

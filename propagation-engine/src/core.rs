@@ -259,6 +259,33 @@ impl Core {
         }
     }
 
+    /// What is known of a namespace of the host.
+    pub(crate) fn namespace(&self, name: &str) -> Option<Arc<NamespaceInfo>> {
+        self.namespaces.read().get(name).cloned()
+    }
+
+    /// The host was asked for a namespace, and it is so. `before` is what was known of it when the question was sent:
+    /// what the watch has told since is not older than the answer.
+    pub(crate) fn answered_namespace(
+        self: &Arc<Self>,
+        name: &str,
+        before: Option<&Arc<NamespaceInfo>>,
+        now: NamespaceInfo,
+    ) {
+        let news = {
+            let mut namespaces = self.namespaces.write();
+            let same = before.zip(namespaces.get(name)).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+            let news = same && before.is_some_and(|before| **before != now);
+            if news {
+                namespaces.insert(name.to_owned(), Arc::new(now));
+            }
+            news
+        };
+        if news {
+            self.fan_out_namespace(name);
+        }
+    }
+
     /// Everything in a namespace is looked at again: its scope or its placement changed.
     pub(crate) fn fan_out_namespace(self: &Arc<Self>, namespace: &str) {
         self.each_type(|ty| {

@@ -12,9 +12,11 @@ use tracing::{debug, warn};
 
 use crate::core::Core;
 use crate::entry::Entry;
+use crate::handover::is_still_ours;
 use crate::ports::{ApiFailure, Notice, WatchEvent};
 use crate::queue::Priority;
 use crate::retry::backoff;
+use crate::selection::Selection;
 use crate::status::{ClusterView, deletion_blockers, federated_status};
 use crate::type_state::{HostChange, TypeState};
 use crate::version_record::{RecordStep, VersionRecord};
@@ -189,8 +191,7 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
         let idle = ty.with_work(key, |w| w.is_idle());
         let blockers = deletion_blockers(&selection, &views);
         if idle && blockers.is_empty() {
-            debug!(object = %key, "no member holds it any more: released");
-            set_finalizer(core, ty, entry, false).await
+            release(core, ty, &selection).await
         } else {
             if idle {
                 debug!(object = %key, ?blockers, "its deletion waits");
@@ -204,8 +205,12 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
             return;
         }
         let views = core.views(ty, &selection);
-        let version = write_version(core, ty, entry, &views).await;
-        write_status(core, ty, &selection, &views).await.and(version)
+        let status = write_status(core, ty, &selection, &views).await;
+        let version = match core.selection(ty, key).is_some_and(|now| core.acts_on(&now)) {
+            true => write_version(core, ty, entry, &views).await,
+            false => Ok(()), // another shard's, as its namespace has just said
+        };
+        status.and(version)
     } else {
         set_finalizer(core, ty, entry, true).await
     };
@@ -283,6 +288,15 @@ async fn delete_version(core: &Core, ty: &TypeState, key: &ObjectKey) -> Result<
     }
 }
 
+/// No member holds the object any more, as far as this engine's clusters go: if it is this engine's, it can go.
+async fn release(core: &Arc<Core>, ty: &Arc<TypeState>, selection: &Selection) -> Result<(), ApiFailure> {
+    if !is_still_ours(core, ty, selection, None).await? {
+        return Ok(());
+    }
+    debug!(object = %selection.entry.key, "no member holds it any more: released");
+    set_finalizer(core, ty, &selection.entry, false).await
+}
+
 /// Adds or removes the engine's finalizer, on the very version of the object that was decided on.
 async fn set_finalizer(
     core: &Arc<Core>,
@@ -311,7 +325,7 @@ async fn set_finalizer(
 async fn write_status(
     core: &Arc<Core>,
     ty: &Arc<TypeState>,
-    selection: &crate::selection::Selection,
+    selection: &Selection,
     views: &[ClusterView],
 ) -> Result<(), ApiFailure> {
     let entry = &selection.entry;
@@ -321,21 +335,35 @@ async fn write_status(
     if previous == Some(&status) {
         return Ok(());
     }
-    let answer = core.ports.host.patch_status(&ty.ty.federated, &entry.key, merge_patch(&status)).await;
+    let written = ty.with_work(&entry.key, |w| w.written.clone());
+    if !is_still_ours(core, ty, selection, written.as_deref()).await? {
+        return Ok(());
+    }
+    // Who is alone need not be refused when a user was faster: what is told of the older version is true of it.
+    let version = entry.object.metadata.resource_version.as_deref().filter(|_| !core.shard().is_whole());
+    let patch = merge_patch(&status, version);
+    let answer = core.ports.host.patch_status(&ty.ty.federated, &entry.key, patch).await;
     core.ports.telemetry.status_written(&ty.ty.name, answer.is_ok());
+    let object = answer?;
+    ty.with_work(&entry.key, |w| w.written.clone_from(&object.metadata.resource_version));
     // The answer may hold a user's change that the watch has not told yet, and will then tell as no news.
-    let (key, change) = ty.apply(answer?, &core.settings.gates);
+    let (key, change) = ty.apply(object, &core.settings.gates);
     if change == HostChange::Wanted {
         changed(core, ty, &key, change);
     }
     Ok(())
 }
 
-/// The patch that makes the status exactly this: lists are replaced whole, so empty ones are said.
-fn merge_patch(status: &FederatedStatus) -> Value {
-    json!({"status": {
+/// The patch that makes the status exactly this: lists are replaced whole, so empty ones are said. With a version, it is
+/// for an object at that version alone.
+fn merge_patch(status: &FederatedStatus, version: Option<&str>) -> Value {
+    let mut patch = json!({"status": {
         "observedGeneration": status.observed_generation,
         "conditions": status.conditions,
         "clusters": status.clusters,
-    }})
+    }});
+    if let Some(version) = version {
+        patch["metadata"] = json!({"resourceVersion": version});
+    }
+    patch
 }

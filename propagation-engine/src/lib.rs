@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | decisions, pure | [`plan`], [`selection`], [`render`], [`overrides`], [`retain`], [`version`], [`version_record`], [`status`], [`contest`], [`health`], [`rights`], [`cells`] | values in, values out |
 //! | state | [`entry`], [`observed`], [`registry`], [`type_state`], [`queue`], [`retry`] | what is known, what waits |
-//! | heart | [`core`], `lane`, `execute`, `host_stage` | one lane per member API server; effects through [`ports`] |
+//! | heart | [`core`], `lane`, `execute`, `host_stage`, [`handover`] | one lane per member API server; effects through [`ports`] |
 //! | shell | [`engine`], `prober`, [`kube_ports`] | a real host, real members |
 //!
 //! Who embeds the engine on real API servers uses [`Engine`]; who simulates it drives [`core::Core`] with ports of their own.
@@ -16,6 +16,7 @@ pub mod engine;
 pub mod entry;
 mod execute;
 pub mod federated_type;
+pub mod handover;
 pub mod health;
 mod host_stage;
 pub mod kube_ports;

@@ -15,6 +15,7 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 use crate::observed::Observed;
+use crate::registry::NamespaceInfo;
 use crate::version_record::VersionRecord;
 
 /// Why an API server did not do what it was asked.
@@ -187,14 +188,17 @@ pub trait Host: Send + Sync + 'static {
     fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<FederatedObject>>;
     /// Whether an object is there, now: asked where a watch that lags would mislead.
     fn has(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<bool, ApiFailure>>;
-    /// Applies a JSON merge patch to an object; answers the result.
+    /// A namespace as it is now; `None` when there is none of that name. An answer older than the question misleads.
+    fn namespace(&self, name: &str) -> BoxFuture<'_, Result<Option<NamespaceInfo>, ApiFailure>>;
+    /// Applies a JSON merge patch to an object; answers the result. One that names a resource version is refused when
+    /// the object is not at it.
     fn patch(
         &self,
         ty: &ApiResource,
         key: &ObjectKey,
         patch: Value,
     ) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
-    /// Applies a JSON merge patch to an object's status; answers the result.
+    /// Applies a JSON merge patch to an object's status; answers the result. As for [`Host::patch`].
     fn patch_status(
         &self,
         ty: &ApiResource,

@@ -48,6 +48,8 @@ pub struct ObjectWork {
     pending_since: Option<Instant>,
     /// Failures in a row of writes to the host.
     pub host_failures: u32,
+    /// The object's resource version after this engine's last write of its status.
+    pub written: Option<String>,
     /// Its `PropagatedVersion` on the host, as far as is known; only with the gate `VersionsInStatus` off.
     pub version: Option<VersionRecord>,
 }

@@ -11,8 +11,6 @@ use std::{
 
 use access::Access;
 pub(crate) use flags::{serving, token_signing};
-use parking_lot::Mutex;
-use tokio::sync::Mutex as Turn;
 
 use crate::{
     AuditedWrite, Binary, ControllerManager, Error, Result, Testbed, audit,
@@ -21,6 +19,7 @@ use crate::{
     kine::{self, Kine},
     ports::free_port,
     readiness::ready,
+    restartable::Restartable,
     supervisor::Process,
 };
 
@@ -53,9 +52,7 @@ pub struct ApiServer {
 }
 
 struct Shared {
-    /// Held over a whole stop or start, so that two of them follow each other.
-    turn: Turn<()>,
-    process: Mutex<Option<Process>>,
+    process: Restartable,
     launch: Launch,
     access: Access,
     /// After `process`, so that the server goes first.
@@ -109,8 +106,7 @@ impl ApiServer {
                     access.write(&folder)?;
                     return Ok(Self {
                         shared: Arc::new(Shared {
-                            turn: Turn::new(()),
-                            process: Mutex::new(Some(process)),
+                            process: Restartable::new(process),
                             launch,
                             access,
                             _kine: kine,
@@ -175,61 +171,37 @@ impl ApiServer {
 
     /// The process id; `None` while it is stopped and until a new start is ready.
     pub fn pid(&self) -> Option<u32> {
-        self.shared.process.lock().as_ref().map(Process::id)
+        self.shared.process.pid()
     }
 
     /// As [`ApiServer::pid`], after a stop or start that is under way.
     pub async fn process_id(&self) -> Option<u32> {
-        let _turn = self.shared.turn.lock().await;
-        self.pid()
+        self.shared.process.process_id().await
     }
 
     /// Kills the server with SIGKILL. Data and port are kept for [`ApiServer::start_again`]. Does nothing if it is
     /// stopped already.
     pub async fn stop(&self) -> Result<()> {
-        let _turn = self.shared.turn.lock().await;
-        self.end().await
+        self.shared.process.stop().await
     }
 
     /// Starts a stopped server with its old data on its old port and waits until it is ready. Does nothing if it
     /// runs.
     pub async fn start_again(&self) -> Result<()> {
-        let _turn = self.shared.turn.lock().await;
-        if self.shared.process.lock().as_ref().is_some_and(|process| !process.has_ended()) {
-            return Ok(());
-        }
-        self.end().await?;
-        let process = self.shared.launch.run(&self.shared.testbed, &self.shared.access).await?;
-        *self.shared.process.lock() = Some(process);
-        Ok(())
-    }
-
-    /// Kills and reaps the process, if there is one.
-    async fn end(&self) -> Result<()> {
-        let process = self.shared.process.lock().take();
-        blocking(move || {
-            drop(process);
-            Ok(())
-        })
-        .await
+        self.shared
+            .process
+            .start_again(self.shared.launch.run(&self.shared.testbed, &self.shared.access))
+            .await
     }
 
     /// Makes the server hang (SIGSTOP): connections are accepted by the system and nothing answers.
     pub async fn pause(&self) -> Result<()> {
-        self.signal("STOP").await
+        self.shared.process.pause().await
     }
 
     /// Lets a paused server go on (SIGCONT).
     pub async fn resume(&self) -> Result<()> {
-        self.signal("CONT").await
-    }
-
-    async fn signal(&self, signal: &str) -> Result<()> {
-        let _turn = self.shared.turn.lock().await;
-        match &*self.shared.process.lock() {
-            Some(process) => process.signal(signal),
-            None => Ok(()),
-        }
+        self.shared.process.resume().await
     }
 
     /// A token that may do everything: of the service account with this name in `kube-system`, which is made and

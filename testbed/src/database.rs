@@ -6,17 +6,16 @@ mod oceanbase;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
-use parking_lot::Mutex;
-use tokio::{io::AsyncReadExt, net::UnixStream, sync::Mutex as Turn};
+use tokio::{io::AsyncReadExt, net::UnixStream};
 
 use crate::{
     Result, binaries,
     blocking::blocking,
     etcd::check_socket_path,
     readiness::ready,
+    restartable::Restartable,
     supervisor::{Process, Supervisor},
 };
 
@@ -62,9 +61,7 @@ pub struct Database {
 struct Shared {
     kind: DatabaseKind,
     launch: Launch,
-    /// Held over a whole stop or start, so that two of them follow each other.
-    turn: Turn<()>,
-    process: Mutex<Option<Process>>,
+    process: Restartable,
     tls: Option<Tls>,
     supervisor: Arc<Supervisor>,
 }
@@ -108,8 +105,8 @@ impl Database {
         };
         let (supervisor, launch, tls) = blocking(prepare).await?;
         let process = launch.run(&supervisor).await?;
-        let (turn, process) = (Turn::new(()), Mutex::new(Some(process)));
-        Ok(Self { shared: Arc::new(Shared { kind, launch, turn, process, tls, supervisor }) })
+        let process = Restartable::new(process);
+        Ok(Self { shared: Arc::new(Shared { kind, launch, process, tls, supervisor }) })
     }
 
     /// Whose server it is.
@@ -140,7 +137,7 @@ impl Database {
 
     /// The process id; `None` while it is stopped and until a new start is ready.
     pub fn pid(&self) -> Option<u32> {
-        self.shared.process.lock().as_ref().map(Process::id)
+        self.shared.process.pid()
     }
 
     /// What the server has printed so far.
@@ -150,51 +147,22 @@ impl Database {
 
     /// Kills the server with SIGKILL. Its data are kept for [`Database::start_again`].
     pub async fn stop(&self) -> Result<()> {
-        let _turn = self.shared.turn.lock().await;
-        self.end().await
+        self.shared.process.stop().await
     }
 
     /// Starts a stopped server with its old data and waits until it answers. Does nothing if it runs.
     pub async fn start_again(&self) -> Result<()> {
-        let _turn = self.shared.turn.lock().await;
-        if self.shared.process.lock().as_ref().is_some_and(|process| !process.has_ended()) {
-            return Ok(());
-        }
-        self.end().await?;
-        let process = self.shared.launch.run(&self.shared.supervisor).await?;
-        *self.shared.process.lock() = Some(process);
-        Ok(())
+        self.shared.process.start_again(self.shared.launch.run(&self.shared.supervisor)).await
     }
 
     /// Makes the server hang (SIGSTOP), and waits until it does: its threads stop one after the other.
     pub async fn pause(&self) -> Result<()> {
-        self.signal("STOP").await?;
-        while self.shared.process.lock().as_ref().is_some_and(|process| !process.is_stopped()) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        Ok(())
+        self.shared.process.pause().await
     }
 
     /// Lets a paused server go on (SIGCONT).
     pub async fn resume(&self) -> Result<()> {
-        self.signal("CONT").await
-    }
-
-    async fn end(&self) -> Result<()> {
-        let process = self.shared.process.lock().take();
-        blocking(move || {
-            drop(process);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn signal(&self, signal: &str) -> Result<()> {
-        let _turn = self.shared.turn.lock().await;
-        match &*self.shared.process.lock() {
-            Some(process) => process.signal(signal),
-            None => Ok(()),
-        }
+        self.shared.process.resume().await
     }
 }
 

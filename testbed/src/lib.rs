@@ -46,6 +46,7 @@ mod log_tail;
 mod network_proxy;
 mod ports;
 mod readiness;
+mod restartable;
 mod supervisor;
 mod testbed;
 

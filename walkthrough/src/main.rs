@@ -28,9 +28,9 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut args = std::env::args_os().skip(1).peekable();
     if args.next_if(|first| first == "fedd").is_some() {
-        let cli = fedd::args::Cli::parse_from(std::iter::once("fedd".into()).chain(args));
+        let cli = fedd::cli::Cli::parse_from(std::iter::once("fedd".into()).chain(args));
         fedd::logging::install(&cli.logging, None);
-        return fedd::cmd::exit_code(&fedd::cmd::execute(cli).await);
+        return fedd::failure::exit_code(&fedd::cli::execute(cli).await);
     }
     match story::play(Walkthrough::parse().datastore).await {
         Ok(()) => {

@@ -11,13 +11,29 @@ async fn everything_is_as_it_should_be(arguments: &[&str]) {
     assert!(stdout.contains("Everything is as it should be."), "{stdout}");
 }
 
+async fn on_a_database(kind: DatabaseKind) {
+    let database = Database::start(kind).await.unwrap();
+    everything_is_as_it_should_be(&["--datastore", &database.url("fedd")]).await;
+}
+
 #[tokio::test]
 async fn on_a_kube_apiserver() {
     everything_is_as_it_should_be(&[]).await;
 }
 
 #[tokio::test]
+async fn on_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("fedd.db").display());
+    everything_is_as_it_should_be(&["--datastore", &url]).await;
+}
+
+#[tokio::test]
 async fn on_mariadb() {
-    let database = Database::start(DatabaseKind::MariaDb).await.unwrap();
-    everything_is_as_it_should_be(&["--datastore", &database.url("fedd")]).await;
+    on_a_database(DatabaseKind::MariaDb).await;
+}
+
+#[tokio::test]
+async fn on_oceanbase() {
+    on_a_database(DatabaseKind::OceanBase).await;
 }

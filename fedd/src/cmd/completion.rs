@@ -1,9 +1,8 @@
 //! `fedd completion`.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::output;
 
 /// Flags of `fedd completion`.
@@ -16,12 +15,12 @@ pub struct CompletionArgs {
     pub shell: Shell,
 }
 
-/// Prints the script.
+/// Prints the script that completes this command line.
 ///
 /// # Errors
 /// stdout cannot be written.
-pub fn run(args: &CompletionArgs) -> anyhow::Result<()> {
+pub fn run(args: &CompletionArgs, command_line: &mut Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "fedd", &mut script);
+    clap_complete::generate(args.shell, command_line, "fedd", &mut script);
     Ok(output::stdout(&String::from_utf8(script)?)?)
 }

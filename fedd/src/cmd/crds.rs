@@ -3,9 +3,9 @@
 use clap::Args;
 use federation_model::DefaultType;
 
-use super::Usage;
 use crate::args::ObjectFormat;
-use crate::manifest::{Federation, choose_types};
+use crate::failure::Usage;
+use crate::federation::{Federation, choose_types};
 use crate::output::print_objects;
 
 /// What `--help` says first.

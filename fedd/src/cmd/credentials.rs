@@ -15,9 +15,9 @@ use kube::{Client, ResourceExt as _};
 use propagation_engine::kube_ports::destination;
 
 use self::rotate::RotateArgs;
-use super::Usage;
 use crate::access;
 use crate::args::{HostArgs, ReportArgs};
+use crate::failure::Usage;
 use crate::output::note;
 use crate::rotation::host::clusters_by_secret;
 use crate::sealing::{Held, Sealing, SealingArgs};

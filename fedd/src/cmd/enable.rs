@@ -10,9 +10,9 @@ use federation_model::{
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 
-use super::Usage;
 use crate::apply::{apply_definitions, create_if_absent};
 use crate::args::{HostArgs, ObjectFormat, ReportArgs, ReportFormat};
+use crate::failure::Usage;
 use crate::manifest::Manifest;
 use crate::member_roles::{self, MemberRolesArgs};
 use crate::output::{HOST, Report, print_objects, warning};

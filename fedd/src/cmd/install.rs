@@ -6,7 +6,7 @@ use super::crds::TypesArgs;
 use crate::access;
 use crate::apply::{apply, apply_definitions, create_if_absent};
 use crate::args::{HostArgs, ReportArgs};
-use crate::manifest::Federation;
+use crate::federation::Federation;
 use crate::output::{HOST, Report, note};
 
 /// What `--help` says first.

@@ -22,9 +22,9 @@ use propagation_engine::kube_ports::destination;
 use tenancy::ScopeKeys;
 
 use self::host::Membership;
-use super::Usage;
 use crate::apply::apply;
 use crate::args::{HostArgs, ReportArgs, label};
+use crate::failure::Usage;
 use crate::manifest::Manifest;
 use crate::output::{HOST, Report, note, stdout, warning};
 use crate::sealing::{Sealing, SealingArgs};

@@ -18,7 +18,7 @@ use self::members::Members;
 use self::table::Live;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, ShardArgs, Shutdown, Work};
 use crate::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage, write_private};
-use crate::manifest::choose_types;
+use crate::federation::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
 use crate::rotation::RotationArgs;
@@ -73,6 +73,7 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
         audit: None,
         metrics: metrics.clone(),
         encryption: EncryptionArgs::default(),
+        checks: Vec::new(),
     };
     let (embedded, mut members) = tokio::try_join!(Embedded::start(options), Members::start())?;
     let kubeconfig = folder.join("kubeconfig");

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -18,9 +18,9 @@ use crate::metrics::Metrics;
 use crate::output::note;
 use crate::rotation::RotationArgs;
 use crate::sealing::SealingArgs;
-use crate::settings;
 use crate::traces::TracesArgs;
 use crate::tunnel::{TunnelArgs, Tunnels};
+use crate::{key_providers, settings};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "Run the whole federation in one process, on one file or a database: API server, controllers, conversion and admission. \
@@ -126,6 +126,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         let storage = args.server.storage();
         let kubeconfig = args.server.kubeconfig(&storage)?;
         let Opened { store, secrets, is_shared } = storage.open().await?;
+        // The server answers before the keys are read. The controllers are not among what it is ready by: a replica that
+        // takes over a shard would be taken from its clients while it lists.
+        let keys = Arc::new(OnceLock::new());
+        let checks = args.sealing.sealing_config.iter().map(|_| key_providers::health_check(&keys)).collect();
         let embedded = Embedded::start(EmbeddedOptions {
             store,
             secrets,
@@ -137,6 +141,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             audit: args.audit.open()?,
             metrics: metrics.clone(),
             encryption: args.server.encryption.clone(),
+            checks,
         })
         .await?;
         write_private(&kubeconfig, &embedded.admin_kubeconfig()?.to_string())?;
@@ -157,6 +162,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         let tunnels = engine.tunnels(&client, &namespace, &settings, &metrics).await?;
         let stop = shutdown.gently.clone();
         let sealing = engine.sealing(&client, &metrics, &stop).await?;
+        if let Some(sealing) = &sealing {
+            keys.get_or_init(|| Arc::clone(sealing));
+        }
         let leading = Leading::new(tunnels.as_ref().map(Tunnels::dialer), sealing, AfterLoss::GoOn);
         let work = Work { client, namespace, args: engine, settings, metrics, stop };
         let outcome = tokio::select! {

@@ -10,9 +10,9 @@ use tenancy::Scope;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::Usage;
 use super::run::{Shutdown, serve};
 use crate::args::{HostArgs, Listen, listen};
+use crate::failure::Usage;
 use crate::http::Readiness;
 use crate::metrics::Metrics;
 use crate::traces::TracesArgs;

@@ -18,6 +18,7 @@ use super::join::{AGENT, Account, MemberArgs};
 use crate::access::{self, Access};
 use crate::apply::delete;
 use crate::args::{HostArgs, ReportArgs};
+use crate::failure;
 use crate::output::{HOST, Report, note, warning};
 use crate::tunnel::tokens::Tokens;
 
@@ -102,7 +103,7 @@ pub async fn run(args: UnjoinArgs) -> anyhow::Result<()> {
             return Err(error
                 .context("nothing is changed on the federation's side; --force leaves the member as it is"));
         }
-        warning(&super::words(&error));
+        warning(&failure::words(&error));
         report.done(name, format!("serviceaccount/{}/{}", account.namespace, account.name), "left")?;
         for (kind, role) in [("clusterrole", account.role()), ("role", account.credentials_role())] {
             report.done(name, format!("{kind}.rbac.authorization.k8s.io/{role}"), "left")?;

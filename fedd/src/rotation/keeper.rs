@@ -25,7 +25,7 @@ use super::decide::{Action, Kind, Policy, decide};
 use super::host::{KubeHost, clusters_by_secret};
 use super::member::MemberPort;
 use super::step::{self, OnHost as _, Overtaken, Revoked};
-use crate::cmd::words;
+use crate::failure::words;
 use crate::metrics::Metrics;
 use crate::sealing::Sealing;
 

@@ -16,6 +16,7 @@ use super::cipher::Cipher;
 use super::configuration::{EncryptionConfiguration, NamedKey, ProviderRule};
 use super::kms;
 use crate::builtin::{self, Profile};
+use crate::server::HealthCheck;
 
 /// How often KMS plugins are asked how they are (kube-apiserver's).
 const CHECK_EVERY: Duration = Duration::from_secs(60);
@@ -95,6 +96,18 @@ impl Encryption {
         // What they say is in their health.
         futures::future::join_all(rules.sources.values().map(|source| source.check())).await;
         self.health()
+    }
+
+    /// Whether all KMS plugins are well, as a check of a server, under kube-apiserver's name of it.
+    pub fn health_check(self: &Arc<Self>) -> HealthCheck {
+        let this = Arc::clone(self);
+        HealthCheck::new("kms-providers", move || {
+            let ill = this.health().into_iter().find(|health| !health.is_well())?;
+            Some(match ill.trouble {
+                Some(trouble) => format!("{} {trouble}", ill.provider),
+                None => format!("{} was not asked yet", ill.provider),
+            })
+        })
     }
 
     /// Asks now and then, until told to stop.

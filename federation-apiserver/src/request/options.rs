@@ -102,7 +102,7 @@ impl<'a> Query<'a> {
         self.get(name).map(|value| !matches!(value, "false" | "0"))
     }
 
-    fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_ref()).collect()
     }
 }

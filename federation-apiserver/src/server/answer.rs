@@ -8,6 +8,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, WARNING,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
@@ -52,6 +53,17 @@ pub(super) fn failure(error: &ApiError, pretty: bool) -> Response<Body> {
     if let Some(seconds) = error.retry_after_seconds() {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
+    response
+}
+
+/// There is no room for the request now. Not a `Status`: kube-apiserver's limits are below its API, and clients know this
+/// answer by its code.
+pub(super) fn too_many_requests() -> Response<Body> {
+    let text = Bytes::from_static(b"Too many requests, please try again later.\n");
+    let mut response = with_type(429, text, "text/plain; charset=utf-8");
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

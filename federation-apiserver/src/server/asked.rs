@@ -43,6 +43,11 @@ impl<'a> Asked<'a> {
         self.verb == Some(Verb::Watch)
     }
 
+    /// Whether it asks for nothing but the server's health.
+    pub(super) fn is_probe(&self) -> bool {
+        matches!(&self.target, Target::Path(path) if matches!(path.as_str(), "/healthz" | "/livez" | "/readyz"))
+    }
+
     /// Whether it may change something.
     pub(super) fn writes(&self) -> bool {
         match self.verb {

@@ -12,8 +12,8 @@ impl ApiServer {
     /// As whom the request goes on: the one that the user asks to be, or `None` for the user.
     ///
     /// # Errors
-    /// The user may not do this, or not as the other one.
-    pub(super) fn authorize(
+    /// Nothing is served by this method, or the user may not act as the other one.
+    pub(super) fn acting(
         &self,
         user: &User,
         headers: &HeaderMap,
@@ -23,17 +23,25 @@ impl ApiServer {
         if !asked.is_known() {
             return Err(ApiError::no_such_method());
         }
+        let Some(wanted) = impersonation::wanted(headers)? else { return Ok(None) };
+        let acting = impersonation::impersonate(&self.policy.read(), user, &wanted, &asked.attributes())?;
+        exchange.impersonated(&acting);
+        Ok(Some(acting))
+    }
+
+    /// Whether the user may make the request.
+    ///
+    /// # Errors
+    /// The user may not.
+    pub(super) fn authorize(
+        &self,
+        user: &User,
+        asked: &Asked<'_>,
+        exchange: &mut Exchange,
+    ) -> Result<(), ApiError> {
         let attributes = asked.attributes();
-        let policy = self.policy.read();
-        let acting = impersonation::wanted(headers)?
-            .map(|wanted| impersonation::impersonate(&policy, user, &wanted, &attributes))
-            .transpose()?;
-        if let Some(acting) = &acting {
-            exchange.impersonated(acting);
-        }
-        let asking = acting.as_ref().unwrap_or(user);
-        let decision = policy.authorize(asking, &attributes);
+        let decision = self.policy.read().authorize(user, &attributes);
         exchange.authorized(&decision);
-        if decision.allowed { Ok(acting) } else { Err(attributes.refusal(asking, &decision.reason).into()) }
+        if decision.allowed { Ok(()) } else { Err(attributes.refusal(user, &decision.reason).into()) }
     }
 }

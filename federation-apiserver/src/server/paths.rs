@@ -1,4 +1,4 @@
-//! What is served beside resources: discovery, documents, health, version.
+//! What is served beside resources: discovery, documents, version.
 
 use http::request::Parts;
 use http::{HeaderValue, Response};
@@ -60,7 +60,7 @@ impl ApiServer {
                 discovery::resources(&all(), group, version).ok_or_else(ApiError::no_such_path)?
             }
             ["version"] => version(),
-            ["healthz" | "livez" | "readyz", ..] => return self.health(parts, query).await,
+            ["healthz" | "livez" | "readyz", ..] => return Ok(self.health(path, query).await),
             ["metrics"] => return self.measured().await,
             ["openapi", "v2"] => {
                 let protobuf = Accept::wants_openapi_protobuf(accept).ok_or_else(ApiError::not_acceptable)?;
@@ -106,44 +106,6 @@ impl ApiServer {
         self.metrics.stored(revision, counts.into_iter().collect());
         let text = self.metrics.text().map_err(ApiError::internal)?;
         Ok(answer::with_type(200, text.into(), crate::metrics::OPEN_METRICS))
-    }
-
-    /// Whether the store answers, and the KMS plugins are well.
-    async fn health(&self, parts: &Parts, query: &Query<'_>) -> Result<Response<Body>, ApiError> {
-        let verbose = query.get("verbose").is_some();
-        let mut checks = vec![("ping", None)];
-        checks.push(("store", self.rest.store().revision().await.err().map(|error| error.to_string())));
-        // As in kube-apiserver, a server lives without its plugins, and is not ready.
-        let lives = parts.uri.path().starts_with("/livez");
-        if let Some(encryption) = self.encryption.as_ref().filter(|_| !lives) {
-            let health = encryption.health();
-            let ill = health.iter().find(|health| !health.is_well());
-            if !health.is_empty() {
-                checks.push(("kms-providers", ill.map(trouble)));
-            }
-        }
-        let failed = checks.iter().any(|(_, trouble)| trouble.is_some());
-        let mut text: String = checks
-            .iter()
-            .map(|(name, trouble)| match trouble {
-                None => format!("[+]{name} ok\n"),
-                Some(trouble) => format!("[-]{name} failed: {trouble}\n"),
-            })
-            .collect();
-        text.push_str(if failed { "check failed\n" } else { "check passed\n" });
-        let (code, text) = match (failed, verbose) {
-            (true, _) => (500, text),
-            (false, true) => (200, text),
-            (false, false) => (200, "ok".to_owned()),
-        };
-        Ok(answer::with_type(code, text.into(), "text/plain; charset=utf-8"))
-    }
-}
-
-fn trouble(health: &credential_seal::Health) -> String {
-    match &health.trouble {
-        Some(trouble) => format!("{} {trouble}", health.provider),
-        None => format!("{} was not asked yet", health.provider),
     }
 }
 

@@ -162,9 +162,9 @@ impl ApiServer {
         options: &ListOptions,
         form: Form,
     ) -> Result<Response<Body>, ApiError> {
-        let permit = Arc::clone(&self.watches).try_acquire_owned().map_err(|_| {
-            ApiError::new(Reason::TooManyRequests, "too many watches, please try again later").retry_after(1)
-        })?;
+        let Ok(permit) = Arc::clone(&self.watches).try_acquire_owned() else {
+            return Ok(answer::too_many_requests());
+        };
         let shown = Arc::clone(resource);
         let sent = self.metrics.watch_events(&resource.group, &resource.version, &resource.plural);
         let mut first = true;

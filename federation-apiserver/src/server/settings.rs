@@ -10,9 +10,10 @@ use crate::rest::WatchSettings;
 pub struct Settings {
     /// Longest body of a request, in bytes. Default 3 MiB, as kube-apiserver.
     pub longest_body: usize,
-    /// Most requests at once, watches not counted. Default 600, the sum of kube-apiserver's two limits.
+    /// Most requests at once, watches not counted. Default 600, the sum of kube-apiserver's two limits. What is more is
+    /// answered 429, unless it is of a member of `system:masters` or asks for health.
     pub in_flight: usize,
-    /// Most watches at once. Default 20,000.
+    /// Most watches at once. Default 20,000. What is more is answered 429.
     pub watches: usize,
     /// Most connections at once. Default 20,000.
     pub connections: usize,

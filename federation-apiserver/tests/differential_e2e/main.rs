@@ -9,6 +9,7 @@
 
 mod below;
 mod compare;
+mod crowded;
 mod generated;
 mod masking;
 mod meant;

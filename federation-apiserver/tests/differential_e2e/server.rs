@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use federation_apiserver::body::{Parsed, Yaml};
 use federation_apiserver::builtin::Profile;
+use federation_apiserver::server::Settings;
 use federation_apiserver::{EmbeddedServer, Options, Secrets};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -24,10 +25,10 @@ const HEADERS: [&str; 4] = ["content-type", "warning", "retry-after", "location"
 const ATTEMPTS: usize = 300;
 
 /// How long the next line of a watch is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long an answer is waited for: the first write of a new resource takes kube-apiserver five seconds.
-const ANSWER: Duration = Duration::from_secs(9);
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// One of the two.
 pub(crate) struct Server {
@@ -44,6 +45,17 @@ pub(crate) struct Answer {
 
 /// A server of this project, on a socket, with all the kinds it has.
 pub(crate) async fn embedded(store: Arc<dyn Store>) -> (EmbeddedServer, Server) {
+    let (server, config) = started(store, |_| {}).await;
+    (server, Server::new(config))
+}
+
+/// The same with room for one request.
+pub(crate) async fn crowded(store: Arc<dyn Store>) -> (EmbeddedServer, Server, Config) {
+    let (server, config) = started(store, |settings| settings.in_flight = 1).await;
+    (server, Server::new(config.clone()), config)
+}
+
+async fn started(store: Arc<dyn Store>, set: impl FnOnce(&mut Settings)) -> (EmbeddedServer, Config) {
     let secrets = Secrets::generate(jiff::Timestamp::now()).unwrap();
     let options = Options::new(store, Profile::Member, secrets);
     let listen = Some(([127, 0, 0, 1], 0).into());
@@ -56,10 +68,11 @@ pub(crate) async fn embedded(store: Arc<dyn Store>) -> (EmbeddedServer, Server) 
         },
         write: |value| serde_yaml::to_string(value).map_err(|error| error.to_string()),
     });
+    set(&mut options.settings);
     let server = EmbeddedServer::start(options).await.unwrap();
     let kubeconfig: Kubeconfig = serde_json::from_value(server.admin_kubeconfig("ours").unwrap()).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    (server, Server::new(config))
+    (server, config)
 }
 
 impl Server {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use federation_apiserver::admission::{Attributes, Plugin};
+use federation_apiserver::auth::User;
 use federation_apiserver::status::ApiError;
 use federation_apiserver::{EmbeddedServer, Options};
 use serde_json::json;
@@ -51,6 +52,7 @@ async fn too_many_requests_at_once_are_asked_to_come_back() {
     let slow = Arc::new(Slow { arrived: Semaphore::new(0), may_pass: Semaphore::new(0) });
     let mut options = Options { plugins: vec![slow.clone()], ..options() };
     options.settings.in_flight = 1;
+    options.tokens.insert("somebody", User::new("somebody", ["people"]));
     let server = EmbeddedServer::start(options).await.unwrap();
     let mut first = Connection::to(&server).await;
     let waiting =
@@ -60,15 +62,17 @@ async fn too_many_requests_at_once_are_asked_to_come_back() {
     slow.arrived.acquire().await.unwrap().forget();
 
     let mut second = Connection::to(&server).await;
-    let response = second.send(Some(TOKEN), "GET", MAPS, "").await.unwrap();
+    let response = second.send(Some("somebody"), "GET", MAPS, "").await.unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!(second.ask(Some("somebody"), "GET", "/livez", "").await.0, 200, "the server is well");
+    assert_eq!(second.ask(Some(TOKEN), "GET", MAPS, "").await.0, 200, "an administrator is heard");
     let metrics = server.api().metrics().text().unwrap();
     let counted = |line: &str| metrics.lines().any(|one| one.starts_with(line));
     assert!(counted("apiserver_current_inflight_requests{request_kind=\"mutating\"} 1"), "{metrics}");
 
     slow.may_pass.add_permits(1);
     assert_eq!(waiting.await.unwrap().0, 201);
-    assert_eq!(second.ask(Some(TOKEN), "GET", MAPS, "").await.0, 200, "there is room again");
+    assert_eq!(second.ask(Some("somebody"), "GET", MAPS, "").await.0, 403, "there is room, but no right");
     server.stop().await;
 }

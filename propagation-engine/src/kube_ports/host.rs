@@ -5,16 +5,18 @@ use std::time::Duration;
 use federation_model::{FederatedObject, ObjectKey};
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;
-use kube::Client;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
+use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
 use super::notices::Notices;
 use super::versions::Versions;
 use super::{events, within};
 use crate::ports::{ApiFailure, Host, Notice, WatchEvent};
+use crate::registry::NamespaceInfo;
 use crate::version_record::VersionRecord;
 
 /// The federation's own API server.
@@ -57,6 +59,15 @@ impl Host for KubeHost {
         let (api, name) = (self.api(ty, key.namespace.as_deref()), key.name.clone());
         async move { within(self.timeout, api.get_metadata_opt(&name)).await.map(|found| found.is_some()) }
             .boxed()
+    }
+
+    fn namespace(&self, name: &str) -> BoxFuture<'_, Result<Option<NamespaceInfo>, ApiFailure>> {
+        let (api, name) = (Api::<Namespace>::all(self.client.clone()), name.to_owned());
+        async move {
+            let found = within(self.timeout, api.get_metadata_opt(&name)).await?;
+            Ok(found.map(|namespace| NamespaceInfo { labels: namespace.labels().clone() }))
+        }
+        .boxed()
     }
 
     fn patch(

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::federation::{Federation, becomes, dynamic, on_shared, settled, troubled};
+use crate::federation::{AT_ONCE, Federation, becomes, dynamic, on_shared, settled, troubled};
 use crate::servers::Server;
 
 /// Names of the tenant's namespace, and of its clusters: on the member that all tests share, and on one of its own.
@@ -18,9 +18,6 @@ const OPEN: &str = "doors-open";
 const SHUT: &str = "doors-shut";
 /// Another tenant's namespace, and its cluster: on the same API server as [`SHUT`], through an access of its own.
 const NEIGHBOUR: &str = "neighbour";
-
-/// Nothing that a member in trouble does may take longer for the others.
-const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// On these clusters, with this value.
 fn on(clusters: &[&str], value: &str) -> Value {

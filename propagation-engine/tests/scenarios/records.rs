@@ -1,12 +1,10 @@
 //! `PropagatedVersion`s, and fights, on servers whose rules count here: subresources and `managedFields`.
 
-use std::time::Duration;
-
 use federation_model::{Feature, FeatureGates, ObjectKey, Settings};
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::federation::{Federation, dynamic, on_own, until};
+use crate::federation::{AT_ONCE, Federation, dynamic, on_own, until};
 
 fn records(f: &Federation, namespace: &str) -> Api<DynamicObject> {
     let (api_version, plural) = ("core.kubefed.io/v1alpha1", "propagatedversions");
@@ -82,7 +80,7 @@ async fn a_fight_is_told(f: &Federation) {
         f.word("federateddeployments", "t", "web", "m1").await == "Contested"
     })
     .await;
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < AT_ONCE, "{took:?}");
     let status = f.federated("federateddeployments", "t").get("web").await.unwrap().status.unwrap();
     let words = status.clusters[0].message.clone().unwrap();
     assert!(words.starts_with("scaler keeps changing spec.replicas; "), "{words}");

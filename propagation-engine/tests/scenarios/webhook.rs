@@ -3,13 +3,13 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::federation::{becomes, dynamic, on_shared, settled, troubled, until};
+use crate::federation::{AT_ONCE, becomes, dynamic, on_shared, settled, troubled, until};
 
 const BAD: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -86,7 +86,7 @@ fn a_members_failing_webhook_is_told_in_its_words_holds_up_nothing_else_and_is_n
                     c.is_some_and(|c| c.data["data"]["k"] == value)
                 });
             let took = there.await;
-            assert!(took < Duration::from_secs(1), "{took:?}");
+            assert!(took < AT_ONCE, "{took:?}");
         }
 
         // Waits double from half a second. Everything is looked at anew when a cluster changes, which other tests see to;
@@ -98,6 +98,6 @@ fn a_members_failing_webhook_is_told_in_its_words_holds_up_nothing_else_and_is_n
             becomes("all is well", f.federated("federatedconfigmaps", "hooked"), name, settled).await;
         }
         let tried = tries();
-        assert!(tried <= 16, "a hot loop: {tried} tries in {:?}", start.elapsed());
+        assert!(tried <= 60, "a hot loop: {tried} tries in {:?}", start.elapsed());
     });
 }

@@ -4,6 +4,7 @@
 mod cells;
 mod contests;
 mod faults;
+mod handover;
 mod propagation;
 mod shards;
 mod versions;

@@ -54,7 +54,7 @@ struct State {
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Change {
+pub(crate) enum Change {
     Applied,
     Deleted,
 }
@@ -123,7 +123,7 @@ impl Server {
         }
     }
 
-    fn watch(&self, plural: &str) -> BoxStream<'static, WatchEvent<(Change, Value)>> {
+    pub(crate) fn watch(&self, plural: &str) -> BoxStream<'static, WatchEvent<(Change, Value)>> {
         let mut state = self.state.lock();
         let (sender, receiver) = mpsc::unbounded_channel();
         let listed: Vec<_> = state
@@ -432,6 +432,18 @@ impl Host for SimHost {
         }
         .boxed()
     }
+    fn namespace(&self, name: &str) -> BoxFuture<'_, Result<Option<NamespaceInfo>, ApiFailure>> {
+        let name = ObjectKey::cluster(name);
+        async move {
+            self.server.fault().await?;
+            self.server.state.lock().writes.push(format!("ask namespaces {name}"));
+            let found = self.server.get("namespaces", &name);
+            Ok(found.map(|namespace| NamespaceInfo {
+                labels: serde_json::from_value(namespace["metadata"]["labels"].clone()).unwrap(),
+            }))
+        }
+        .boxed()
+    }
     fn patch(
         &self,
         ty: &ApiResource,
@@ -623,11 +635,21 @@ impl World {
     }
 
     pub(crate) fn add_namespace(&mut self, name: &str, labels: &[(&str, &str)]) {
+        self.label_namespace(name, labels);
+        self.cores().for_each(|core| self.tell_namespace(core, name));
+    }
+
+    /// A namespace has these labels, and no engine has been told yet.
+    pub(crate) fn label_namespace(&mut self, name: &str, labels: &[(&str, &str)]) {
         let labels: BTreeMap<_, _> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        self.namespaces.insert(name.to_owned(), labels.clone());
-        for core in self.cores() {
-            core.set_namespace(name, Some(NamespaceInfo { labels: labels.clone() }));
-        }
+        let object = json!({"metadata": {"name": name, "labels": labels}});
+        self.host.server.meddle("namespaces", &ObjectKey::cluster(name), Some(object));
+        self.namespaces.insert(name.to_owned(), labels);
+    }
+
+    /// An engine's watch tells of a namespace.
+    pub(crate) fn tell_namespace(&self, core: &Arc<Core>, name: &str) {
+        core.set_namespace(name, Some(NamespaceInfo { labels: self.namespaces[name].clone() }));
     }
 
     /// A cluster on a server; several clusters may be on one.
@@ -731,10 +753,8 @@ impl World {
             let old = std::mem::replace(core, new);
             tokio::spawn(async move { old.stop().await });
         }
-        for (name, labels) in self.namespaces.clone() {
-            for core in self.cores() {
-                core.set_namespace(&name, Some(NamespaceInfo { labels: labels.clone() }));
-            }
+        for name in self.namespaces.keys() {
+            self.cores().for_each(|core| self.tell_namespace(core, name));
         }
         for name in self.clusters.keys().cloned().collect::<Vec<_>>() {
             self.set_ready(&name, true);

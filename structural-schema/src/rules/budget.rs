@@ -9,10 +9,41 @@ use kube_cel::cel::context::VariableResolver;
 
 /// Steps of loops that one rule may take. Kubernetes lets a rule cost 1,000,000 units, of which a step is several.
 const STEPS_PER_RULE: u64 = 1_000_000;
+/// Bytes that one rule may make: texts, and elements of lists and maps. What Kubernetes lets a rule cost is used up by
+/// 10 MB of joined text; a value takes more room here than its text.
+const BYTES_PER_RULE: u64 = 64 << 20;
 /// The time in which Kubernetes' budget for an object's rules is meant to be used up.
 const TIME_PER_OBJECT: Duration = Duration::from_secs(1);
 /// The variable that every loop reads before each of its steps.
 pub(super) const STEP: &str = "@step";
+
+/// What is spent at once. The interpreter hands nothing to a function but variables, so it is spent by reading one of a
+/// name that says how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spending {
+    /// Steps that no loop of the expression takes, but a function.
+    Steps(u64),
+    /// Bytes that are made.
+    Bytes(u64),
+}
+
+impl Spending {
+    /// The variable's name.
+    pub(super) fn variable(self) -> String {
+        match self {
+            Self::Steps(steps) => format!("@steps {steps}"),
+            Self::Bytes(bytes) => format!("@bytes {bytes}"),
+        }
+    }
+
+    fn of(variable: &str) -> Option<Self> {
+        match variable.split_once(' ')? {
+            ("@steps", number) => number.parse().ok().map(Self::Steps),
+            ("@bytes", number) => number.parse().ok().map(Self::Bytes),
+            _ => None,
+        }
+    }
+}
 
 /// The budget of one object.
 pub(crate) struct Budget {
@@ -37,13 +68,20 @@ impl Budget {
 
     /// The steps of one evaluation.
     pub(super) fn steps(&self) -> Steps {
-        Steps { left: AtomicU64::new(STEPS_PER_RULE), end: self.end, exceeded: AtomicBool::new(false) }
+        Steps {
+            left: AtomicU64::new(STEPS_PER_RULE),
+            bytes: AtomicU64::new(BYTES_PER_RULE),
+            end: self.end,
+            exceeded: AtomicBool::new(false),
+        }
     }
 }
 
-/// Counts the steps of loops. When there are none left, the variable is gone: each loop ends with an error.
+/// Counts the steps of loops, and the bytes that are made. When there are none left, the variable is gone: whoever reads
+/// it ends with an error.
 pub(super) struct Steps {
     left: AtomicU64,
+    bytes: AtomicU64,
     end: Instant,
     exceeded: AtomicBool,
 }
@@ -52,21 +90,29 @@ impl Steps {
     pub(super) fn exceeded(&self) -> bool {
         self.exceeded.load(Ordering::Relaxed)
     }
+
+    /// One evaluation is one thread's.
+    fn spend(&self, spending: Spending) -> bool {
+        let (purse, price) = match spending {
+            Spending::Steps(steps) => (&self.left, steps),
+            Spending::Bytes(bytes) => (&self.bytes, bytes),
+        };
+        let left = purse.load(Ordering::Relaxed).checked_sub(price);
+        let left = left.filter(|_| !self.exceeded() && Instant::now() < self.end);
+        match left {
+            Some(left) => purse.store(left, Ordering::Relaxed),
+            None => self.exceeded.store(true, Ordering::Relaxed),
+        }
+        left.is_some()
+    }
 }
 
 impl VariableResolver for Steps {
     fn resolve(&self, variable: &str) -> Option<Value> {
-        if variable != STEP {
+        if !variable.starts_with('@') {
             return None;
         }
-        // One evaluation is one thread's.
-        let left = self.left.load(Ordering::Relaxed);
-        if left == 0 || Instant::now() >= self.end {
-            self.left.store(0, Ordering::Relaxed);
-            self.exceeded.store(true, Ordering::Relaxed);
-            return None;
-        }
-        self.left.store(left - 1, Ordering::Relaxed);
-        Some(Value::Bool(true))
+        let spending = if variable == STEP { Spending::Steps(1) } else { Spending::of(variable)? };
+        self.spend(spending).then_some(Value::Bool(true))
     }
 }

@@ -1,7 +1,9 @@
 //! One CEL expression.
 
 mod check;
+mod depth;
 mod functions;
+mod growth;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,6 +14,7 @@ use kube_cel::cel::{ExecutionError, Value};
 use super::budget::{STEP, Steps};
 
 pub(crate) use check::Known;
+use depth::{Depth, Descent};
 use functions::FUNCTIONS;
 
 /// Whether there is a function of that name: called with nothing, it complains of something else than its name.
@@ -22,11 +25,13 @@ fn is_function(name: &str) -> bool {
     !matches!(result, Ok(Err(ExecutionError::UndeclaredReference(_))))
 }
 
-/// A compiled expression, whose loops count their steps.
+/// A compiled expression.
 #[derive(Debug)]
 pub(crate) struct Expression {
+    depth: Depth,
     source: IdedExpr,
-    counted: IdedExpr,
+    /// The same, whose loops count their steps, and which pays for what it makes.
+    limited: IdedExpr,
 }
 
 /// Why an expression has no value.
@@ -42,16 +47,19 @@ pub(super) enum Failure {
 impl Expression {
     /// Parses an expression. The error is in the words of Kubernetes' compiler.
     pub(crate) fn compile(source: &str) -> Result<Self, String> {
-        let parse = || Parser::new().enable_optional_syntax(true).parse(source);
+        let depth = Depth::of(source)?;
+        let compile = || {
+            let parsed = Parser::new().enable_optional_syntax(true).parse(source);
+            let source = parsed.map_err(|errors| errors.to_string())?;
+            if has_struct(&source) {
+                return Err("messages cannot be constructed".to_owned());
+            }
+            let mut limited = source.clone();
+            prepare(&mut limited);
+            Ok(Self { depth, source, limited })
+        };
         // The parser is of another hand, and its input is of anybody's.
-        let parsed = catch_unwind(parse).map_err(|_| "the parser gave up".to_owned())?;
-        let source = parsed.map_err(|errors| errors.to_string())?;
-        if has_struct(&source) {
-            return Err("messages cannot be constructed".to_owned());
-        }
-        let mut counted = source.clone();
-        prepare(&mut counted);
-        Ok(Self { source, counted })
+        depth.run(Descent::Parser, compile).unwrap_or_else(|| Err("the parser gave up".to_owned()))
     }
 
     /// Whether the old value is asked for.
@@ -61,7 +69,8 @@ impl Expression {
 
     /// Whether a variable is asked for.
     pub(super) fn uses(&self, variable: &str) -> bool {
-        self.source.references().has_variable(variable)
+        let uses = || self.source.references().has_variable(variable);
+        self.depth.run(Descent::Interpreter, uses).unwrap_or(true)
     }
 
     /// Evaluates with `self` and, if it has a value, `oldSelf`.
@@ -76,22 +85,23 @@ impl Expression {
         variables: impl IntoIterator<Item = (&'a str, Value)>,
         steps: &Steps,
     ) -> Result<Value, Failure> {
+        let variables: Vec<_> = variables.into_iter().collect();
         let evaluate = || {
             let mut context = FUNCTIONS.new_inner_scope();
             context.set_variable_resolver(steps);
             for (name, value) in variables {
                 context.add_variable_from_value(name, value);
             }
-            Value::resolve(&self.counted, &context)
+            Value::resolve(&self.limited, &context)
         };
-        let result = catch_unwind(AssertUnwindSafe(evaluate));
+        let result = self.depth.run(Descent::Interpreter, evaluate);
         if steps.exceeded() {
             return Err(Failure::Exceeded);
         }
         match result {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(failure(error)),
-            Err(_) => Err(Failure::Error("the interpreter gave up".to_owned())),
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => Err(failure(error)),
+            None => Err(Failure::Error("the interpreter gave up".to_owned())),
         }
     }
 }
@@ -142,10 +152,11 @@ fn for_each_part(expr: &mut Expr, mut visit: impl FnMut(&mut IdedExpr)) {
     }
 }
 
-/// Puts a reading of [`STEP`] before the condition of every loop, and an index in the place of every optional
-/// selection (`a.?b`), since the interpreter takes a missing key for an error there.
+/// Puts a reading of [`STEP`] before the condition of every loop, lets it pay for what it makes, and puts an index in the
+/// place of every optional selection (`a.?b`), since the interpreter takes a missing key for an error there.
 fn prepare(expression: &mut IdedExpr) {
     for_each_part(&mut expression.expr, prepare);
+    growth::limit(&mut expression.expr);
     match &mut expression.expr {
         Expr::Comprehension(comprehension) => {
             let condition = std::mem::take(&mut comprehension.loop_cond);

@@ -15,7 +15,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{CommonArgs, Members};
+use crate::access;
 use crate::apply::await_object;
+use crate::failure;
 use crate::output::{HOST, Report, note, warning};
 use crate::rotation::host::KubeHost;
 use crate::rotation::keeper::is_unopened;
@@ -23,7 +25,6 @@ use crate::rotation::member::MemberPort;
 use crate::rotation::record::{ROTATE, is_asked_for, superseded};
 use crate::rotation::step::{self, Overtaken, Revoked};
 use crate::sealing::Sealing;
-use crate::{access, cmd};
 
 /// What `--help` says first.
 pub(super) const ABOUT: &str = "Put new tokens in the place of the present ones now, and revoke those.\n\n\
@@ -89,7 +90,7 @@ pub(super) async fn run(args: RotateArgs) -> anyhow::Result<()> {
             Ok(action) => report.done(HOST, format!("secret/{name}"), action)?,
             Err(error) => {
                 failed += 1;
-                warning(&format!("secret/{name}: {}", cmd::words(&error)));
+                warning(&format!("secret/{name}: {}", failure::words(&error)));
                 report.done(HOST, format!("secret/{name}"), "left")?;
             }
         }
@@ -115,7 +116,7 @@ pub(super) async fn run(args: RotateArgs) -> anyhow::Result<()> {
             Ok(action) => report.done(HOST, format!("secret/{name}"), action)?,
             Err(error) => {
                 failed += 1;
-                warning(&format!("secret/{name}: its previous token is valid: {}", cmd::words(&error)));
+                warning(&format!("secret/{name}: its previous token is valid: {}", failure::words(&error)));
             }
         }
     }

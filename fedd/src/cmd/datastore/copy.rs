@@ -12,7 +12,7 @@ use revision_store::{Datastore, Row, Rows};
 use super::check::{Outcome, check};
 use super::etcd;
 use super::progress::Progress;
-use crate::cmd::Usage;
+use crate::failure::Usage;
 use crate::output::{note, stdout};
 
 /// What `--help` says first.

@@ -9,7 +9,7 @@ use kube::config::Kubeconfig;
 
 use super::account::Account;
 use crate::access::{self, Access};
-use crate::cmd::Usage;
+use crate::failure::Usage;
 
 /// Which member, and as who.
 #[derive(Clone, Debug, Args)]

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use kube_cel::cel::common::ast::{Expr, IdedExpr, LiteralValue};
 
 use super::Expression;
+use super::depth::Descent;
 use super::functions::TYPES;
 use crate::node::{Additional, Kind, SchemaRef};
 use crate::rules::escaped;
@@ -28,22 +29,26 @@ impl Expression {
     /// The first name that nothing has, in the compiler's words.
     pub(crate) fn unknown_name(&self, own: Known<'_>, optional_old_self: bool) -> Option<String> {
         let old = if optional_old_self { Known::Nothing } else { own };
-        let variables = HashMap::from([("self".to_owned(), own), ("oldSelf".to_owned(), old)]);
-        check(&self.source, &mut Scope { variables }).err()
+        self.checked(HashMap::from([("self".to_owned(), own), ("oldSelf".to_owned(), old)]))
     }
-}
 
-impl Expression {
     /// The first name that nothing has, where these are the variables, in the compiler's words.
     pub(crate) fn unknown_name_beside(&self, variables: &[&str]) -> Option<String> {
-        let variables = variables.iter().map(|name| ((*name).to_owned(), Known::Nothing)).collect();
-        check(&self.source, &mut Scope { variables }).err()
+        self.checked(variables.iter().map(|name| ((*name).to_owned(), Known::Nothing)).collect())
+    }
+
+    fn checked(&self, variables: HashMap<String, Known<'_>>) -> Option<String> {
+        let check = || check(&self.source, &mut Scope { variables }).err();
+        let checked = self.depth.run(Descent::Interpreter, check);
+        checked.unwrap_or_else(|| Some("the expression cannot be checked".to_owned()))
     }
 
     /// Whether the result is of another type than this one (`bool` or `string`), as far as that can be told.
     pub(crate) fn is_surely_not(&self, wanted: &str, own: Known<'_>) -> bool {
         let variables = HashMap::from([("self".to_owned(), own)]);
-        result_type(&self.source, &mut Scope { variables }).is_some_and(|found| found != wanted)
+        let result_type = || result_type(&self.source, &mut Scope { variables });
+        let found = self.depth.run(Descent::Interpreter, result_type).flatten();
+        found.is_some_and(|found| found != wanted)
     }
 }
 

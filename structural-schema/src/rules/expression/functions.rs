@@ -10,6 +10,7 @@ pub(super) static FUNCTIONS: LazyLock<Context<'static>> = LazyLock::new(|| {
     let mut context = Context::default().with_all();
     context.add_function("type", |value: Value| -> ResolveResult { Ok(type_named(type_name(&value))) });
     context.add_function("dyn", |value: Value| -> ResolveResult { Ok(value) });
+    super::growth::add_functions(&mut context);
     for name in TYPES {
         context.add_variable_from_value(name, type_named(name));
     }
