@@ -19,16 +19,13 @@ impl Failure<'_> {
     /// For people: what is wrong, what comes of it, and what to do. The same as long as it fails in the same way.
     pub fn message(&self) -> String {
         let Self { cluster, words, expires, is_forbidden } = self;
-        let mut message = format!("{words}; it is tried again");
-        if *is_forbidden {
-            message +=
-                &format!("; `fedd permissions member {cluster}` prints the rights that it takes there");
-        }
-        if let Some(expires) = expires {
-            message +=
-                &format!("; the token expires at {expires}, and then the cluster has to be joined again");
-        }
-        message
+        let advice = is_forbidden
+            .then(|| format!("`fedd permissions member {cluster}` prints the rights that it takes there"));
+        let end = expires.map(|expires| {
+            format!("the token expires at {expires}, and then the cluster has to be joined again")
+        });
+        let parts = [Some((*words).to_owned()), Some("it is tried again".to_owned()), advice, end];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 
