@@ -212,9 +212,10 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
         }
         let views = core.views(ty, &selection);
         let status = write_status(core, ty, &selection, &views).await;
-        let version = match core.selection(ty, key).is_some_and(|now| core.acts_on(&now)) {
-            true => write_version(core, ty, entry, &views).await,
-            false => Ok(()), // another shard's, as its namespace has just said
+        let version = if core.selection(ty, key).is_some_and(|now| core.acts_on(&now)) {
+            write_version(core, ty, entry, &views).await
+        } else {
+            Ok(()) // another shard's, as its namespace has just said
         };
         status.and(version)
     } else {
