@@ -55,7 +55,8 @@ fn tenants() -> Vec<String> {
         let scope = Scope::Tenant { tenant: tenant.to_owned(), workspace_group: "w".to_owned() };
         [4, 2].map(|count| Shard::of(&scope, NonZero::new(count).unwrap()).index())
     };
-    let of = |wanted: [u32; 2]| (0..).map(|i| format!("tenant-{i}")).find(|t| shards(t) == wanted).unwrap();
+    let of =
+        |wanted: [u32; 2]| (0..1000).map(|i| format!("tenant-{i}")).find(|t| shards(t) == wanted).unwrap();
     // Of more shards, those that are new have what moved.
     [[0, 0], [1, 1], [2, 0], [3, 1]].map(of).to_vec()
 }
@@ -72,7 +73,7 @@ async fn run(objects: usize, shards: u32) -> usize {
         let everywhere = json!({"template": {}, "placement": {"clusterSelector": {}}});
         world.apply("FederatedNamespace", tenant, tenant, everywhere);
     }
-    let place = |i: usize| ObjectKey::namespaced(&tenants[i % TENANTS], &format!("deployment-{i}"));
+    let place = |i: usize| ObjectKey::namespaced(&tenants[i % TENANTS], format!("deployment-{i}"));
     for key in (0..objects).map(place) {
         let spec = json!({"template": deployment(), "placement": {"clusterSelector": {}}});
         world.apply("FederatedDeployment", key.namespace.as_deref().unwrap(), &key.name, spec);

@@ -21,7 +21,7 @@ type Statuses = Arc<Mutex<Vec<Vec<String>>>>;
 fn tenant() -> String {
     let scope = |tenant: &String| Scope::Tenant { tenant: tenant.clone(), workspace_group: "w".to_owned() };
     let is_second = |tenant: &String| Shard::of(&scope(tenant), NonZero::new(2).unwrap()).index() == 1;
-    (0..).map(|i| format!("t{i}")).find(is_second).unwrap()
+    (0..1000).map(|i| format!("t{i}")).find(is_second).unwrap()
 }
 
 fn labels(tenant: &str) -> [(&str, &str); 2] {

@@ -30,7 +30,8 @@ fn held(core: &Core, namespace: &str) -> (&'static str, &'static str) {
 async fn of_another_shards_objects_an_engine_holds_the_names_until_they_are_its_own() {
     let count = NonZero::new(2).unwrap();
     let scope = |tenant: &String| Scope::Tenant { tenant: tenant.clone(), workspace_group: "w".to_owned() };
-    let tenant = (0..).map(|i| format!("t{i}")).find(|t| Shard::of(&scope(t), count).index() == 1).unwrap();
+    let tenant =
+        (0..1000).map(|i| format!("t{i}")).find(|t| Shard::of(&scope(t), count).index() == 1).unwrap();
     let labels = [("fedd.io/tenant", tenant.as_str()), ("fedd.io/workspace-group", "w")];
     let mut world = World::with_shards(&[], Settings::default(), 2);
     world.add_cluster("shared", "s", &[], &[]);
