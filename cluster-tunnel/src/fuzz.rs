@@ -12,7 +12,7 @@ use crate::{
     agent_core::{AgentAction, AgentCore, AgentCoreSettings, AgentEvent, Endpoint, Targets},
     cluster_core::{ClusterAction, ClusterCore, ClusterEvent, CoreSettings, LinkId, TunnelId},
     rpc::Decoder,
-    server::authority::WithAuthority,
+    server::authority,
     wire::Packet,
 };
 
@@ -23,7 +23,7 @@ pub fn messages(bytes: &[u8]) {
     assert_eq!(packets(stream, usize::from(*piece) + 1), packets(stream, stream.len().max(1)));
 
     let mut passed = Vec::new();
-    let read = WithAuthority::new(bytes).read_to_end(&mut passed).now_or_never();
+    let read = authority::replaced(bytes).read_to_end(&mut passed).now_or_never();
     assert!(matches!(read, Some(Ok(_))), "what is there is not given on");
     assert!(passed.len() <= bytes.len(), "an authority became longer");
 }

@@ -30,6 +30,7 @@ mod flow;
 mod frame;
 pub mod fuzz;
 mod identifiers;
+mod inward;
 mod limits;
 mod metadata;
 mod outbox;

@@ -10,6 +10,7 @@ mod exchange;
 mod keepalive;
 mod message;
 mod receiver;
+mod rounds;
 mod sender;
 mod serve;
 mod status;

@@ -74,6 +74,8 @@ pub struct Metrics {
     health_time: Histogram,
     rotations: Family<Rotated, Counter>,
     token_expiry: Family<OfCluster, Gauge>,
+    /// The clusters that have a series of it: all of the federation's, on the replica that rotates tokens.
+    with_expiry: Mutex<BTreeSet<String>>,
     /// The clusters that have series, each with the actions that failed there.
     of_clusters: Mutex<BTreeMap<String, BTreeSet<&'static str>>>,
     read: Arc<Mutex<Read>>,
@@ -133,6 +135,7 @@ impl Default for Metrics {
             health_time: histogram(),
             rotations: Family::default(),
             token_expiry: Family::default(),
+            with_expiry: Mutex::default(),
             of_clusters: Mutex::default(),
             read: Arc::default(),
         };
@@ -215,10 +218,24 @@ impl Metrics {
         self.rotations.get_or_create(&Rotated { result }).inc();
     }
 
-    /// A member's token expires then, in seconds of Unix time.
-    pub fn token_expires(&self, cluster: &str, at: i64) {
-        self.of_clusters.lock().entry(cluster.to_owned()).or_default();
+    /// A member's token expires then, in seconds of Unix time, or never.
+    pub fn token_expires(&self, cluster: &str, at: Option<i64>) {
+        let Some(at) = at else { return self.forget_tokens(|name| name == cluster) };
+        let mut with_expiry = self.with_expiry.lock();
+        with_expiry.insert(cluster.to_owned());
         self.token_expiry.get_or_create(&OfCluster { cluster: cluster.to_owned() }).set(at);
+    }
+
+    /// Takes away what is told of the tokens of some clusters. Who rotates tokens knows all clusters, those of shards that are
+    /// led elsewhere too; so it is not for the engines of this replica to say who has left.
+    pub fn forget_tokens(&self, of: impl Fn(&str) -> bool) {
+        self.with_expiry.lock().retain(|cluster| {
+            let goes = of(cluster);
+            if goes {
+                self.token_expiry.remove(&OfCluster { cluster: cluster.clone() });
+            }
+            !goes
+        });
     }
 
     /// Everything, in OpenMetrics' text form.
@@ -242,7 +259,6 @@ impl Metrics {
             for state in STATES {
                 self.cluster_states.remove(&ClusterState { state, cluster: cluster.clone() });
             }
-            self.token_expiry.remove(&OfCluster { cluster: cluster.clone() });
             for action in failed.iter().copied() {
                 self.dispatch_failures.remove(&ClusterAction { cluster: cluster.clone(), action });
             }
@@ -387,15 +403,32 @@ mod tests {
         for cluster in ["left", "stays"] {
             metrics.probed(cluster, "ready", Duration::from_millis(1));
             metrics.dispatched("update", cluster, false, Duration::from_millis(1));
-            metrics.token_expires(cluster, 1);
         }
         metrics.forget_clusters(|cluster| cluster == "left");
         let text = metrics.text().unwrap();
         let of = |cluster: &str| text.matches(&format!("cluster=\"{cluster}\"")).count();
-        assert_eq!((of("left"), of("stays")), (0, 5), "{text}");
+        assert_eq!((of("left"), of("stays")), (0, 4), "{text}");
         // A check that was under way when it left.
         metrics.probed("left", "offline", Duration::from_millis(1));
         metrics.forget_clusters(|cluster| cluster == "left");
         assert!(!metrics.text().unwrap().contains("left"));
+    }
+
+    /// The engines here know the clusters of their shards, and say of all others that they have left.
+    #[test]
+    fn expiries_are_those_of_all_clusters_whoever_leads_their_shards() {
+        let metrics = Metrics::default();
+        for cluster in ["here", "elsewhere", "left", "eternal"] {
+            metrics.token_expires(cluster, Some(7));
+        }
+        metrics.probed("here", "ready", Duration::from_millis(1));
+        metrics.forget_clusters(|cluster| cluster != "here");
+        metrics.forget_tokens(|cluster| cluster == "left");
+        metrics.token_expires("eternal", None);
+        let text = metrics.text().unwrap();
+        let told: BTreeSet<_> =
+            text.lines().filter(|line| line.starts_with("fedd_token_expiry_timestamp_seconds{")).collect();
+        let line = |cluster| format!("fedd_token_expiry_timestamp_seconds{{cluster=\"{cluster}\"}} 7");
+        assert_eq!(told, BTreeSet::from([line("elsewhere").as_str(), line("here").as_str()]));
     }
 }

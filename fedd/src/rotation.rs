@@ -17,6 +17,7 @@
 //! | [`claims`] | what a token says of itself | no |
 //! | [`record`] | what a Secret says of its token | no |
 //! | [`decide`] | what is to be done now | no |
+//! | [`told`] | what a cluster is told of a rotation that fails | no |
 //! | [`step`] | the two actions, over ports | by its ports |
 //! | [`host`], [`member`] | the ports on real API servers | yes |
 //! | [`keeper`] | all of it on a schedule | yes |
@@ -30,6 +31,7 @@ pub mod record;
 #[cfg(test)]
 mod simulation;
 pub mod step;
+pub mod told;
 
 use std::time::Duration;
 

@@ -1,30 +1,42 @@
 //! The rights in docs/permissions.md are what fedd needs: a control plane that has exactly those brings an object to a
-//! member where it has exactly those, and is refused nothing.
+//! member where it has exactly those, is refused nothing, and has nothing there that it never uses.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
+
+#[path = "permissions/asked.rs"]
+mod asked;
 
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use asked::AuditLog;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use federation_model::{Cell, KubeFedCluster, KubeFedConfig};
+use fedd::rotation::record::{ROTATE, SUPERSEDED, TOKEN_LIFE};
+use federation_model::{Cell, KubeFedCluster, KubeFedConfig, annotation};
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::rbac::v1::{ClusterRole, Role};
-use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::wait::await_condition;
+use kube::{Client, ResourceExt as _};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use testbed::{ApiServer, Testbed};
+use testbed::{ApiServer, ApiServerOptions, Testbed};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 const PAGE: &str = include_str!("../../docs/permissions.md");
 const FEDERATION: &str = "kube-federation-system";
+/// The federation's account on the member.
+const ACCOUNT: &str = "system:serviceaccount:kube-federation-system:rz00-fedd";
+/// What that account may and need not here, and why it may.
+const UNUSED: [(&str, &str); 2] = [
+    ("secrets rz00-fedd", "it holds a token that never expires, where the account was given one"),
+    ("secrets rz00-fedd-token-b", "the present token is bound to it; its turn to be revoked comes next"),
+];
 /// More than anything here takes on two busy cores.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -92,7 +104,7 @@ fn run(kubeconfig: &std::path::Path) -> (Child, Arc<Mutex<Vec<String>>>) {
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let (webhook, url) = (format!("127.0.0.1:{port}"), format!("https://127.0.0.1:{port}"));
     let mut child = Command::new(env!("CARGO_BIN_EXE_fedd"))
-        .args(["run", "--webhook-addr", &webhook, "--webhook-url", &url])
+        .args(["run", "--webhook-addr", &webhook, "--webhook-url", &url, "--previous-token-for", "0s"])
         .args(["--healthz-addr", "off", "--metrics-addr", "off"])
         // What is refused and not needed for an object to get through is told at this level.
         .args(["--log-format", "json", "--log-level", "info,fedd=debug,propagation_engine=debug"])
@@ -165,7 +177,10 @@ async fn they_are_enough_with_kubefeds_records_too() {
 
 async fn an_object_comes_and_goes(gates: Value) {
     let testbed = Testbed::start().await.unwrap();
-    let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("rz00")).unwrap();
+    let audit = AuditLog::of(ACCOUNT);
+    let audited = ApiServerOptions { flags: audit.flags(), ..ApiServerOptions::default() };
+    let (host, member) =
+        tokio::try_join!(testbed.api_server("host"), testbed.api_server_with("rz00", audited)).unwrap();
     let client = host.client();
     fedd(&host, &["install", "--types", "configmaps"]).await;
     let configs: Api<KubeFedConfig> = Api::namespaced(client.clone(), FEDERATION);
@@ -220,6 +235,9 @@ async fn an_object_comes_and_goes(gates: Value) {
     within("it goes", await_condition(config_maps, "colours", gone)).await.unwrap();
     assert!(there.get_opt("colours").await.unwrap().is_none());
 
+    its_object_may_stay(&client, &there).await;
+    the_token_is_rotated_twice(&client).await;
+
     // A cell that nothing is on goes, and its KubeFedCluster with it.
     let cells = cell(&client, "rz00b").await;
     cells.delete("rz00b", &DeleteParams::default()).await.unwrap();
@@ -233,6 +251,43 @@ async fn an_object_comes_and_goes(gates: Value) {
     assert!(log.iter().any(|line| line.contains("Starting cluster controller")), "the log was read");
     let refused: Vec<_> = log.iter().filter(|line| line.contains("orbidden")).collect();
     assert!(refused.is_empty(), "{refused:#?}");
+
+    let (granted, asked) = (asked::granted(&parsed(on_member)), audit.asked());
+    let more = asked::not_granted(&granted, &asked);
+    assert!(more.is_empty(), "asked for, and not granted by the page: {more:#?}");
+    let unused: Vec<_> = asked::unused(&granted, &asked)
+        .into_iter()
+        .filter(|what| UNUSED.iter().all(|(meant, _)| what != meant))
+        .collect();
+    assert!(unused.is_empty(), "granted, and never asked for: {unused:#?}");
+}
+
+/// An object that is to be left on the member is, without the label.
+async fn its_object_may_stay(client: &Client, there: &Api<ConfigMap>) {
+    let spec = json!({"topologyType": "cell", "placement": {"topologies": [{"name": "rz00a"}]}, "template": {"data": {}}});
+    let config_maps = federate(client, "FederatedConfigMap", "federatedconfigmaps", "kept", spec).await;
+    within("it is there", await_condition(there.clone(), "kept", |c: Option<&ConfigMap>| c.is_some()))
+        .await
+        .unwrap();
+    let orphan = Patch::Merge(json!({"metadata": {"annotations": {annotation::ORPHAN: "true"}}}));
+    config_maps.patch("kept", &PatchParams::default(), &orphan).await.unwrap();
+    config_maps.delete("kept", &DeleteParams::default()).await.unwrap();
+    let gone = |o: Option<&DynamicObject>| o.is_none();
+    within("it goes", await_condition(config_maps, "kept", gone)).await.unwrap();
+    assert_eq!(there.get("kept").await.unwrap().labels().len(), 0);
+}
+
+/// Once because nobody noted when it was put there, and once more because it is asked for.
+async fn the_token_is_rotated_twice(client: &Client) {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), FEDERATION);
+    let is_noted = |s: Option<&Secret>| s.is_some_and(|s| s.annotations().contains_key(TOKEN_LIFE));
+    within("it is renewed", await_condition(secrets.clone(), "rz00-token", is_noted)).await.unwrap();
+    let ask = Patch::Merge(json!({"metadata": {"annotations": {ROTATE: "now"}}}));
+    secrets.patch("rz00-token", &PatchParams::default(), &ask).await.unwrap();
+    let is_settled = |s: Option<&Secret>| {
+        s.is_some_and(|s| [ROTATE, SUPERSEDED].iter().all(|key| !s.annotations().contains_key(*key)))
+    };
+    within("it is rotated", await_condition(secrets, "rz00-token", is_settled)).await.unwrap();
 }
 
 /// The account is no administrator's.

@@ -1,4 +1,5 @@
 //! `fedd credentials rotate-keys`, killed, slow, and while the key changes once more: every token opens at every moment.
+//! And how often a KMS is asked by who opens many.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test: it fails by panicking")]
 
 #[path = "support/process.rs"]
@@ -6,10 +7,16 @@ mod process;
 #[path = "support/serving.rs"]
 mod serving;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
 
+use fedd::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage};
+use fedd::federation::choose_types;
 use fedd::sealing::{Held, Sealing, SealingArgs, held};
+use fedd::settings;
 use federation_model::{KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, TOKEN_KEY};
 use futures::{StreamExt as _, stream};
 use k8s_openapi::ByteString;
@@ -17,7 +24,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ListParams, PostParams};
 use kube::{Client, ResourceExt as _};
 use process::{done, fedd, within};
-use propagation_engine::kube_ports::OpenSealed as _;
+use propagation_engine::kube_ports::destination;
 use serde_json::json;
 use serving::Home;
 use testbed::KmsPlugin;
@@ -38,6 +45,24 @@ fn secret(name: &str) -> Secret {
     secret.metadata.namespace = Some(FEDERATION.to_owned());
     secret.data = Some([(TOKEN_KEY.to_owned(), ByteString(token(name).into_bytes()))].into());
     secret
+}
+
+/// Which has this Secret, and is where nobody is.
+fn cluster(name: &str) -> KubeFedCluster {
+    let spec = KubeFedClusterSpec {
+        api_endpoint: "https://127.0.0.1:9".to_owned(),
+        secret_ref: LocalSecretReference { name: name.to_owned() },
+        ..KubeFedClusterSpec::default()
+    };
+    KubeFedCluster::new(name, spec)
+}
+
+fn sealing_config(home: &Home, kms: &KmsPlugin) -> PathBuf {
+    let config = home.folder().join("sealing.yaml");
+    let content = json!({"apiVersion": "fedd.io/v1", "kind": "SealingConfiguration",
+        "providers": [{"name": "vault", "kms": {"endpoint": kms.endpoint(), "timeoutSeconds": 20}}]});
+    std::fs::write(&config, content.to_string()).unwrap();
+    config
 }
 
 struct Bed {
@@ -80,10 +105,7 @@ impl Bed {
 async fn whoever_is_killed_every_token_opens() {
     let mut kms = KmsPlugin::start().await.unwrap();
     let home = Home::new();
-    let config = home.folder().join("sealing.yaml");
-    let content = json!({"apiVersion": "fedd.io/v1", "kind": "SealingConfiguration",
-        "providers": [{"name": "vault", "kms": {"endpoint": kms.endpoint(), "timeoutSeconds": 20}}]});
-    std::fs::write(&config, content.to_string()).unwrap();
+    let config = sealing_config(&home, &kms);
     let _serving = home.serve().await;
     let client = home.client().await;
     let bed = Bed { flag: format!("--sealing-config={}", config.display()), home, client, config };
@@ -96,12 +118,7 @@ async fn whoever_is_killed_every_token_opens() {
         let mut secret = secret(&name);
         sealing.seal(&mut secret, HERE).await.unwrap();
         secrets.create(&PostParams::default(), &secret).await.unwrap();
-        let spec = KubeFedClusterSpec {
-            api_endpoint: "https://127.0.0.1:9".to_owned(),
-            secret_ref: LocalSecretReference { name: name.clone() },
-            ..KubeFedClusterSpec::default()
-        };
-        clusters.create(&PostParams::default(), &KubeFedCluster::new(&name, spec)).await.unwrap();
+        clusters.create(&PostParams::default(), &cluster(&name)).await.unwrap();
     }
     assert_eq!(bed.keys().await, [("key-1".to_owned(), SECRETS)].into());
 
@@ -117,7 +134,7 @@ async fn whoever_is_killed_every_token_opens() {
             within("it goes on", told.next_line()).await.unwrap();
         }
         let jitter = uuid::Uuid::new_v4().as_u64_pair().0 % 5_000;
-        tokio::time::sleep(std::time::Duration::from_micros(jitter)).await;
+        tokio::time::sleep(Duration::from_micros(jitter)).await;
         child.kill().await.unwrap();
         println!("killed after {lines} lines: {:?}", bed.keys().await);
         if round == 3 {
@@ -143,31 +160,75 @@ async fn whoever_is_killed_every_token_opens() {
     assert_eq!(bed.keys().await, [("key-4".to_owned(), SECRETS)].into());
 }
 
-/// What the controllers do at a start: they open every Secret, all at once.
+/// Clusters of a start, unless the environment variable `CLUSTERS` says another number.
+const CLUSTERS: usize = 300;
+
+/// A federation of that many clusters, whose tokens are sealed with two keys; nobody is where they are said to be.
+async fn many_clusters(home: &Home, count: usize, config: PathBuf, kms: &mut KmsPlugin) {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let Opened { store, secrets, .. } = Storage::file(home.data()).open().await.unwrap();
+    // With an authority of their own: the system's are many, and would be read for each.
+    let authority = ByteString(secrets.authority.certificate.clone().into_bytes());
+    let embedded = Embedded::start(EmbeddedOptions {
+        store,
+        secrets,
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        hosts: Vec::new(),
+        namespace: FEDERATION.to_owned(),
+        types: choose_types(Some(&["configmaps".to_owned()])).unwrap(),
+        settings: settings::written_out(),
+        audit: None,
+        metrics: Arc::default(),
+        encryption: EncryptionArgs::default(),
+        checks: Vec::new(),
+    });
+    let embedded = embedded.await.unwrap();
+    let client = embedded.client().clone();
+    let arguments = SealingArgs { sealing_config: Some(config), allow_core_dumps: true };
+    for (key, members) in [("key-1", 0..count * 2 / 5), ("key-2", count * 2 / 5..count)] {
+        kms.control(|control| control.rotate_to(key, [7; 32])).unwrap();
+        let sealing = Sealing::open(&arguments, &client).await.unwrap().unwrap();
+        stream::iter(members)
+            .for_each_concurrent(32, |index| member(&client, &sealing, &authority, index))
+            .await;
+    }
+    embedded.stop().await;
+}
+
+async fn member(client: &Client, sealing: &Sealing, authority: &ByteString, index: usize) {
+    let name = format!("member-{index:03}");
+    let mut cluster = cluster(&name);
+    cluster.spec.ca_bundle = Some(authority.clone());
+    let mut secret = secret(&name);
+    sealing.seal(&mut secret, &destination(&cluster)).await.unwrap();
+    let params = PostParams::default();
+    Api::namespaced(client.clone(), FEDERATION).create(&params, &secret).await.unwrap();
+    Api::namespaced(client.clone(), FEDERATION).create(&params, &cluster).await.unwrap();
+}
+
+/// The controllers open every Secret, all at once, and find out that nobody is there.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_of_a_thousand_clusters_asks_for_each_key_once() {
+async fn a_start_asks_for_each_key_once_however_many_clusters_there_are() {
+    let count = std::env::var("CLUSTERS").map_or(CLUSTERS, |number| number.parse().unwrap());
     let mut kms = KmsPlugin::start().await.unwrap();
     let home = Home::new();
-    let config = home.folder().join("sealing.yaml");
-    let content = json!({"apiVersion": "fedd.io/v1", "kind": "SealingConfiguration",
-        "providers": [{"name": "vault", "kms": {"endpoint": kms.endpoint(), "timeoutSeconds": 20}}]});
-    std::fs::write(&config, content.to_string()).unwrap();
-    let _serving = home.serve().await;
-    let client = home.client().await;
-    let bed = Bed { flag: String::new(), home, client, config };
-    let mut secrets: Vec<_> = (0..1000).map(|index| secret(&format!("member-{index:03}"))).collect();
-    let (one, other) = secrets.split_at_mut(400);
-    for (key, secrets) in [("key-1", one), ("key-2", other)] {
-        kms.control(|control| control.rotate_to(key, [7; 32])).unwrap();
-        let sealing = bed.sealing().await;
-        for secret in secrets {
-            sealing.seal(secret, HERE).await.unwrap();
-        }
-    }
+    let config = sealing_config(&home, &kms);
+    many_clusters(&home, count, config.clone(), &mut kms).await;
     let before = kms.calls("decrypt");
-    let opener = bed.sealing().await;
-    let opened: Vec<_> =
-        stream::iter(&secrets).map(|secret| opener.open(secret)).buffer_unordered(1000).collect().await;
-    assert_eq!(opened.into_iter().flatten().count(), 1000);
+    let home = home.flag(format!("--sealing-config={}", config.display()));
+    let _serving = home.serve().await;
+    let clusters: Api<KubeFedCluster> = Api::namespaced(home.client().await, FEDERATION);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(3);
+    loop {
+        let listed = clusters.list(&ListParams::default()).await.unwrap().items;
+        let unopened = listed.iter().find(|cluster| cluster.condition("CredentialsUnavailable").is_some());
+        assert!(unopened.is_none(), "{unopened:?}");
+        let asked = listed.iter().filter(|cluster| cluster.condition("Offline").is_some()).count();
+        if asked == count {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{asked} of {} were asked", listed.len());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     assert_eq!(kms.calls("decrypt") - before, 2, "one for each key");
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use fedd::rotation::record::{ROTATE, SUPERSEDED};
 use fedd::sealing::{Sealing, SealingArgs};
-use federation_model::{KubeFedCluster, TOKEN_KEY};
+use federation_model::{KubeFedCluster, KubeFedConfig, TOKEN_KEY};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -199,6 +199,9 @@ impl Bed {
         let testbed = Testbed::start().await.unwrap();
         let (host, member) = tokio::try_join!(testbed.api_server("host"), testbed.api_server("m1")).unwrap();
         done(&host.kubeconfig_path(), &["install", "--types=configmaps", "--cluster-form-only"]).await;
+        let configs: Api<KubeFedConfig> = Api::namespaced(host.client(), FEDERATION);
+        let often = Patch::Merge(json!({"spec": {"clusterHealthCheck": {"period": "1s"}}}));
+        configs.patch("kubefed", &PatchParams::default(), &often).await.unwrap();
         let config = sealing_config(testbed.folder());
         let arguments = SealingArgs { sealing_config: Some(config.clone()), allow_core_dumps: true };
         let sealing = Sealing::open(&arguments, &host.client()).await.unwrap().unwrap();
@@ -303,10 +306,23 @@ async fn tokens_are_rotated_without_a_gap() {
     bed.ask().await;
     controller.says(FAILED, 1).await;
     assert_eq!(failures, 0);
+    // Its cluster says so, beside that it is offline, with what comes of it, until it is rotated.
+    let clusters: Api<KubeFedCluster> = Api::namespaced(client.clone(), FEDERATION);
+    let is_told = |cluster: &KubeFedCluster| {
+        let condition = cluster.condition("TokenNotRotated").filter(|c| c.status == "True");
+        condition.and_then(|c| c.message.as_deref()).is_some_and(|message| {
+            message.starts_with("its token is not renewed: ") && message.contains("; the token expires at ")
+        })
+    };
+    becomes("it is told", clusters.clone(), "m1", |c| is_told(c) && c.condition("Offline").is_some()).await;
+    controller.says(FAILED, 2).await;
     bed.member.start_again().await.unwrap();
     let answered = |secret: &Secret| !secret.annotations().contains_key(ROTATE);
     becomes("what was asked for is done", secrets(&client), "m1-token", answered).await;
     assert_ne!(third, bed.token().await);
+    let is_well =
+        |cluster: &KubeFedCluster| cluster.is_ready() && cluster.condition("TokenNotRotated").is_none();
+    becomes("it is told no more", clusters, "m1", is_well).await;
     watch_goes_on(&client, &on_member).await;
     controller.killed().await;
 

@@ -52,6 +52,9 @@ pub mod annotation {
     /// On a `KubeFedCluster`: it is reached by a reverse tunnel, that of its own name (`"true"`) or of the cluster that the
     /// value names.
     pub const TUNNEL: &str = "fedd.io/tunnel";
+    /// On a `KubeFedCluster`: why its token is not rotated, for people. Whoever rotates tokens writes it; who checks the
+    /// cluster's health makes a condition of it, so that a status has one writer.
+    pub const TOKEN_NOT_ROTATED: &str = "fedd.io/token-not-rotated";
     /// On a `KubeFedCluster`: name template of the namespaces of its objects on the member.
     pub const TARGET_NAMESPACE: &str = "fedd.io/target-namespace";
     /// On a `KubeFedCluster`: name template of its objects on the member.

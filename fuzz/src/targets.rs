@@ -1,6 +1,8 @@
 //! The targets, by what they look into.
 
+pub(crate) mod configured;
 pub(crate) mod decode;
+pub(crate) mod federated;
 pub(crate) mod fields;
 pub(crate) mod patch;
 pub(crate) mod request;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use federation_model::{Cell, CellCondition, CellStatus, KubeFedCluster, ObjectKey, finalizer};
+use federation_model::{Cell, CellCondition, CellStatus, Feature, KubeFedCluster, ObjectKey, finalizer};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::{Client, ResourceExt as _};
 use parking_lot::RwLock;
@@ -97,6 +97,8 @@ pub(crate) struct Cells {
     client: Client,
     clusters: Api<KubeFedCluster>,
     clock: Arc<dyn Clock>,
+    /// Whether the gate `Cells` is on. With it off, cells that are deleted are let go, and no more.
+    on: bool,
     pub(crate) queue: WorkQueue<ObjectKey>,
     state: RwLock<State>,
 }
@@ -112,10 +114,11 @@ struct State {
 impl Cells {
     pub(crate) fn new(core: Arc<Core>, client: Client, namespace: &str, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
-            core,
             clusters: Api::namespaced(client.clone(), namespace),
             client,
             clock,
+            on: core.settings.gates.is_on(Feature::Cells),
+            core,
             queue: WorkQueue::default(),
             state: RwLock::default(),
         })
@@ -210,8 +213,12 @@ impl Cells {
             return Ok(());
         };
         let name = cell.cluster_object_name();
-        let placed =
-            if cell.metadata.deletion_timestamp.is_some() { self.core.placed_on(&name) } else { Vec::new() };
+        let deleting = cell.metadata.deletion_timestamp.is_some();
+        if !self.on && !deleting {
+            return Ok(());
+        }
+        // With the gate off nothing is done on a cell's cluster, so nothing would ever leave it.
+        let placed = if self.on && deleting { self.core.placed_on(&name) } else { Vec::new() };
         match cell_step(&cell, cluster.as_ref(), labels.as_ref(), self.core.scope_keys(), &placed) {
             CellStep::Provide(wanted) => {
                 if !cell.finalizers().iter().any(|f| f == finalizer::CELL) {

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use federation_model::{Feature, NAMESPACES_TYPE_CONFIG, ObjectKey, Scope, Settings};
+use federation_model::{Feature, FederatedObject, NAMESPACES_TYPE_CONFIG, ObjectKey, Scope, Settings};
 use parking_lot::RwLock;
-use tenancy::{ScopeKeys, Shard};
+use tenancy::{Labels, ScopeKeys, Shard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
@@ -33,7 +33,7 @@ use crate::rights::advice;
 use crate::selection::{NamespaceGate, Selection};
 use crate::status::ClusterView;
 use crate::telemetry::Telemetry;
-use crate::type_state::TypeState;
+use crate::type_state::{HostChange, TypeState};
 
 /// What the engine works with.
 pub struct Ports {
@@ -290,9 +290,83 @@ impl Core {
     pub(crate) fn fan_out_namespace(self: &Arc<Self>, namespace: &str) {
         self.each_type(|ty| {
             for key in ty.keys_in(namespace) {
-                self.fan_out(ty, &key, Priority::Change);
+                match ty.entry(&key).filter(|entry| !self.keeps(ty, &entry.object)) {
+                    Some(entry) => {
+                        ty.leave(&entry, self.scope_labels(&entry.object));
+                        self.shorten_members_of(ty, &key);
+                    }
+                    None => self.fan_out(ty, &key, Priority::Change),
+                }
+            }
+            for (key, kept) in ty.elsewhere_in(namespace) {
+                if self.keeps_of(ty, &kept.scope_labels, Some(namespace)) {
+                    ty.queue.push(key, Priority::Change);
+                }
             }
         });
+    }
+
+    /// An object is in this state on the host. Of those that another shard's engine acts on, no more than the name is
+    /// kept.
+    pub(crate) fn apply(&self, ty: &TypeState, object: FederatedObject) -> (ObjectKey, HostChange) {
+        if !self.keeps(ty, &object) {
+            let (key, was_here) = ty.apply_elsewhere(&object, self.scope_labels(&object));
+            if was_here {
+                self.shorten_members_of(ty, &key);
+            }
+            // Unless its namespace has been told of in between.
+            if !self.keeps(ty, &object) {
+                return (key, HostChange::None);
+            }
+        }
+        ty.apply(object, &self.settings.gates)
+    }
+
+    /// Whether all of an object is to be known: it is of this engine's shard, or nobody can know yet whose it is. A
+    /// federated namespace may gate objects of any scope.
+    fn keeps(&self, ty: &TypeState, object: &FederatedObject) -> bool {
+        self.shard.is_whole()
+            || self.keeps_of(ty, &self.scope_labels(object), object.metadata.namespace.as_deref())
+    }
+
+    pub(crate) fn keeps_of(&self, ty: &TypeState, own: &Labels, namespace: Option<&str>) -> bool {
+        if self.shard.is_whole() || ty.ty.namespaces {
+            return true;
+        }
+        let Some(name) = namespace else { return self.acts_for(&self.scope_keys.of_object(own, None)) };
+        self.namespaces
+            .read()
+            .get(name)
+            .is_none_or(|info| self.acts_for(&self.scope_keys.of_object(own, Some(&info.labels))))
+    }
+
+    /// No more is to be known of what members hold of an object than that they do.
+    fn shorten_members_of(&self, ty: &TypeState, key: &ObjectKey) {
+        for cluster in self.clusters().iter() {
+            let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
+            if let Some(server) = cluster.server.as_ref().filter(|server| self.is_others(ty, server, &target))
+            {
+                ty.cache(server).shorten(&target);
+            }
+        }
+    }
+
+    /// An object's own labels, as far as they say a scope.
+    fn scope_labels(&self, object: &FederatedObject) -> Labels {
+        let keys = [&self.scope_keys.tenant, &self.scope_keys.workspace_group];
+        let own = object.metadata.labels.as_ref();
+        let of = |key: &String| Some((key.clone(), own?.get(key)?.clone()));
+        keys.into_iter().filter_map(of).collect()
+    }
+
+    /// Whether an object on a member is another shard's, as far as is known: every federated object that it may belong
+    /// to is.
+    pub(crate) fn is_others(&self, ty: &TypeState, server: &ServerId, target: &ObjectKey) -> bool {
+        if self.shard.is_whole() {
+            return false;
+        }
+        let origins = self.origins(ty, server, target);
+        !origins.is_empty() && origins.iter().all(|origin| ty.is_elsewhere(origin))
     }
 
     /// A member's namespace has just been made: what failed for want of it can go on.
@@ -387,7 +461,8 @@ impl Core {
         types.iter().for_each(&mut f);
     }
 
-    pub(crate) fn type_state(&self, name: &str) -> Option<Arc<TypeState>> {
+    /// What is held of a type, by the name of its config, while it is propagated.
+    pub fn type_state(&self, name: &str) -> Option<Arc<TypeState>> {
         self.types.get(name).map(|t| t.clone())
     }
 
@@ -442,7 +517,9 @@ impl Core {
             return; // comes again when the last list is complete
         }
         let Some(selection) = self.selection(ty, key) else {
-            self.fan_out_orphan(ty, key, priority);
+            if !ty.is_elsewhere(key) {
+                self.fan_out_orphan(ty, key, priority);
+            }
             return;
         };
         if !self.acts_on(&selection) {
@@ -517,8 +594,12 @@ impl Core {
             }
         }
         for target in ty.cache(server).keys() {
+            if self.is_others(ty, server, &target) {
+                ty.cache(server).shorten(&target);
+                continue;
+            }
             for origin in self.origins(ty, server, &target) {
-                if ty.entry(&origin).is_none() {
+                if !ty.knows(&origin) {
                     lane.push(ty, origin, Priority::Resync);
                 }
             }

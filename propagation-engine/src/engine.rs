@@ -122,7 +122,9 @@ impl Engine {
         core.set_host_server(server);
         let stop = CancellationToken::new();
         let (credentials, answers) = Credentials::new(opener);
-        let mut shell = Shell::new(options, core.clone(), credentials, stop.clone());
+        // With the gate off, cells that were there before can still be deleted.
+        let with_cells = options.settings.gates.is_on(Feature::Cells) || host::has_cells(&options).await;
+        let mut shell = Shell::new(options, core.clone(), credentials, with_cells, stop.clone());
         let cells_task = tokio::spawn({
             let (cells, stop) = (shell.cells.clone(), stop.clone());
             async move {
@@ -157,7 +159,7 @@ impl Engine {
 struct Shell {
     options: EngineOptions,
     core: Arc<Core>,
-    /// None with the gate `Cells` off.
+    /// None with the gate `Cells` off, if nothing of theirs is left on the host.
     cells: Option<Arc<Cells>>,
     prober: Arc<Prober>,
     clusters: BTreeMap<String, KubeFedCluster>,
@@ -186,14 +188,12 @@ impl Shell {
         options: EngineOptions,
         core: Arc<Core>,
         credentials: Credentials,
+        with_cells: bool,
         stop: CancellationToken,
     ) -> Self {
         let clock = Arc::new(SystemClock);
         Self {
-            cells: options
-                .settings
-                .gates
-                .is_on(Feature::Cells)
+            cells: with_cells
                 .then(|| Cells::new(core.clone(), options.host.clone(), &options.namespace, clock.clone())),
             prober: Prober::new(
                 options.host.clone(),

@@ -180,7 +180,7 @@ pub(crate) async fn release_orphan(core: &Arc<Core>, lane: &Lane, ty: &TypeState
     let target_on = |cluster: &ClusterInfo| cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
     // To a cell with name templates, the same object may be that of another federated one.
     let is_anyones =
-        |target: &ObjectKey| core.origins(ty, &lane.server, target).iter().any(|key| ty.entry(key).is_some());
+        |target: &ObjectKey| core.origins(ty, &lane.server, target).iter().any(|key| ty.knows(key));
     let mut held = clusters.on(&lane.server).to_vec();
     held.retain(|c| c.ready && cache.get(&target_on(c)).is_some_and(|_| !is_anyones(&target_on(c))));
     if held.is_empty() {

@@ -129,6 +129,8 @@ pub enum Trouble {
     CredentialsUnavailable,
     /// Its member forbids something that the federated types take.
     RightsMissing,
+    /// Its token is to be renewed, or the one before to be revoked, and that fails. Until the token expires, it works on.
+    TokenNotRotated,
 }
 
 impl Trouble {
@@ -137,6 +139,7 @@ impl Trouble {
         match self {
             Self::CredentialsUnavailable => ("CredentialsUnavailable", "SealedCredentialsNotOpened"),
             Self::RightsMissing => ("RightsMissing", "Forbidden"),
+            Self::TokenNotRotated => ("TokenNotRotated", "RotationFailed"),
         }
     }
 }

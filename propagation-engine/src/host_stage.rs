@@ -55,14 +55,14 @@ async fn follow(core: &Arc<Core>, ty: &Arc<TypeState>) {
             WatchEvent::Restarted => listed.clear(),
             WatchEvent::Listed(object) => {
                 if is_meant(core, ty, &object) {
-                    let (key, change) = ty.apply(object, &core.settings.gates);
+                    let (key, change) = core.apply(ty, object);
                     listed.insert(key.clone());
                     changed(core, ty, &key, change);
                 }
             }
             WatchEvent::Applied(object) => {
                 if is_meant(core, ty, &object) {
-                    let (key, change) = ty.apply(object, &core.settings.gates);
+                    let (key, change) = core.apply(ty, object);
                     changed(core, ty, &key, change);
                 }
             }
@@ -173,9 +173,15 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
         return;
     }
     let Some(selection) = core.selection(ty, key) else {
-        match delete_version(core, ty, key).await {
-            Ok(()) => ty.forget_work(key),
-            Err(failure) => try_again(core, ty, key, &failure),
+        let done = match ty.elsewhere(key) {
+            Some(kept) if core.keeps_of(ty, &kept.scope_labels, key.namespace.as_deref()) => {
+                take_over(core, ty, key).await
+            }
+            Some(_) => return,
+            None => delete_version(core, ty, key).await.map(|()| ty.forget_work(key)),
+        };
+        if let Err(failure) = done {
+            try_again(core, ty, key, &failure);
         }
         return;
     };
@@ -206,9 +212,11 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
         }
         let views = core.views(ty, &selection);
         let status = write_status(core, ty, &selection, &views).await;
-        let version = match core.selection(ty, key).is_some_and(|now| core.acts_on(&now)) {
-            true => write_version(core, ty, entry, &views).await,
-            false => Ok(()), // another shard's, as its namespace has just said
+        let version = if core.selection(ty, key).is_some_and(|now| core.acts_on(&now)) {
+            write_version(core, ty, entry, &views).await
+        } else {
+            // Another shard's, as its namespace has just said.
+            Ok(())
         };
         status.and(version)
     } else {
@@ -218,6 +226,19 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
         Ok(()) => ty.with_work(key, |w| w.host_failures = 0),
         Err(failure) if failure.is_not_found() => {}
         Err(failure) => try_again(core, ty, key, &failure),
+    }
+}
+
+/// An object that another shard's engine acted on is this one's now, and all of it is to be known.
+async fn take_over(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) -> Result<(), ApiFailure> {
+    match core.ports.host.get(&ty.ty.federated, key).await {
+        Ok(object) => {
+            let (key, change) = core.apply(ty, object);
+            changed(core, ty, &key, change);
+            Ok(())
+        }
+        Err(failure) if failure.is_not_found() => Ok(()), // the watch tells
+        Err(failure) => Err(failure),
     }
 }
 
@@ -316,7 +337,7 @@ async fn set_finalizer(
     }});
     let object = core.ports.host.patch(&ty.ty.federated, &entry.key, patch).await?;
     if wanted {
-        let (key, change) = ty.apply(object, &core.settings.gates);
+        let (key, change) = core.apply(ty, object);
         changed(core, ty, &key, change);
     }
     Ok(())
@@ -347,7 +368,7 @@ async fn write_status(
     let object = answer?;
     ty.with_work(&entry.key, |w| w.written.clone_from(&object.metadata.resource_version));
     // The answer may hold a user's change that the watch has not told yet, and will then tell as no news.
-    let (key, change) = ty.apply(object, &core.settings.gates);
+    let (key, change) = core.apply(ty, object);
     if change == HostChange::Wanted {
         changed(core, ty, &key, change);
     }

@@ -16,12 +16,12 @@ use tracing::{Instrument as _, debug, debug_span, warn};
 
 use crate::core::Core;
 use crate::execute::{Again, execute, release_orphan};
-use crate::observed::{Change, Sync};
+use crate::observed::{Change, Observed, Sync};
 use crate::outcome::Outcome;
 use crate::plan::{Decision, Recorded, ServerView, TargetPlan, plan};
 use crate::ports::{Member, WatchEvent};
 use crate::queue::{Priority, WorkQueue};
-use crate::registry::ServerId;
+use crate::registry::{ClusterInfo, ServerId};
 use crate::retry::{Breaker, backoff};
 use crate::rights;
 use crate::type_state::TypeState;
@@ -140,6 +140,9 @@ impl Lane {
         }
         let cache = ty.cache(&self.server);
         let Some(selection) = core.selection(ty, key) else {
+            if ty.is_elsewhere(key) {
+                return true;
+            }
             let released = release_orphan(core, self, ty, key).await;
             if !released {
                 self.queue.push_after((ty.ty.name.clone(), key.clone()), backoff(1, &core.ports.chance));
@@ -168,6 +171,10 @@ impl Lane {
                 return false;
             }
         }
+        if !self.complete(core, ty, key, &on).await {
+            self.queue.push_after((ty.ty.name.clone(), key.clone()), backoff(1, &core.ports.chance));
+            return false;
+        }
         let plans = plan(
             &selection,
             &ty.ty,
@@ -183,6 +190,28 @@ impl Lane {
             failed |= self.carry_out(core, ty, &selection, target_plan).await;
         }
         !failed
+    }
+
+    /// Makes sure that what is known of the members' objects of a name is enough for plans: what was another shard's is
+    /// known by name alone. Answers whether it is.
+    async fn complete(&self, core: &Core, ty: &TypeState, key: &ObjectKey, on: &[Arc<ClusterInfo>]) -> bool {
+        let cache = ty.cache(&self.server);
+        for cluster in on {
+            let target = cluster.target_key(key, ty.ty.namespaced, ty.ty.namespaces);
+            if !cache.get(&target).is_some_and(|observed| observed.shortened) {
+                continue;
+            }
+            let Some(member) = core.member(&cluster.name) else { return false };
+            match member.get(&ty.ty.target, &target).await {
+                Ok(object) => cache.completed(&target, Observed::of(&ty.ty.retained, object)),
+                Err(failure) if failure.is_not_found() => cache.forget(&target),
+                Err(failure) => {
+                    debug!(cluster = cluster.name, %target, %failure, "cannot read what was another shard's");
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Carries one decision out, and notes what came of it; answers whether it is not as wanted yet.
@@ -275,7 +304,10 @@ impl Lane {
             };
             match event {
                 WatchEvent::Restarted => cache.restarted(),
-                WatchEvent::Listed(object) | WatchEvent::Applied(object) => {
+                WatchEvent::Listed(mut object) | WatchEvent::Applied(mut object) => {
+                    if object.observed.is_managed() && core.is_others(ty, &self.server, &object.key) {
+                        object.observed = object.observed.shortened();
+                    }
                     if let Some(change) = cache.applied(&object.key, object.observed) {
                         self.changed(core, ty, &object.key, &change);
                     }
@@ -329,6 +361,9 @@ impl Lane {
             return; // everything is looked at when the list is complete
         }
         for origin in core.origins(ty, &self.server, target) {
+            if ty.is_elsewhere(&origin) {
+                continue;
+            }
             if change.is_status_only() {
                 if ty.ty.collect_status {
                     ty.queue.push(origin, Priority::Resync);

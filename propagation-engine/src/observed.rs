@@ -40,6 +40,8 @@ pub struct Observed {
     pub retained: Retained,
     /// Its `status`.
     pub status: Option<Arc<Value>>,
+    /// Whether it is only known that it is there and at which version, since it is another shard's.
+    pub shortened: bool,
 }
 
 impl Observed {
@@ -74,6 +76,21 @@ impl Observed {
             content_hash,
             retained,
             status,
+            shortened: false,
+        }
+    }
+
+    /// No more of it than that it is there, and at which version.
+    #[must_use]
+    pub fn shortened(&self) -> Self {
+        Self {
+            uid: self.uid.clone(),
+            resource_version: self.resource_version.clone(),
+            generation: self.generation,
+            deleting: self.deleting,
+            content_hash: self.content_hash,
+            shortened: true,
+            ..Self::default()
         }
     }
 
@@ -91,9 +108,9 @@ impl Observed {
         self.labels.get(label::MANAGED).is_some_and(|v| v == "false")
     }
 
-    /// Whether it carries the managed label.
+    /// Whether it carries the managed label; only such an object is ever shortened.
     pub fn is_managed(&self) -> bool {
-        self.labels.get(label::MANAGED).is_some_and(|v| v == "true")
+        self.shortened || self.labels.get(label::MANAGED).is_some_and(|v| v == "true")
     }
 
     /// Whether this state is later than `other`'s. Resource versions of one API server are ordered numbers (KEP-5504);
@@ -312,6 +329,28 @@ impl ObservedCache {
                 self.holders.add(key, &self.server);
                 Some(Change { before: None, after: Some(observed) })
             }
+        }
+    }
+
+    /// No more of an object is to be kept than that it is there.
+    pub fn shorten(&self, key: &ObjectKey) {
+        if let Some(kept) = self.state.write().objects.get_mut(key).filter(|kept| !kept.observed.shortened) {
+            kept.observed = Arc::new(kept.observed.shortened());
+        }
+    }
+
+    /// An object that was shortened was read.
+    pub fn completed(&self, key: &ObjectKey, observed: Observed) {
+        let mut state = self.state.write();
+        if !observed.is_managed() {
+            self.take(&mut state, key);
+            return;
+        }
+        if let Some(kept) = state.objects.get_mut(key)
+            && kept.observed.shortened
+            && !kept.observed.is_after(&observed)
+        {
+            kept.observed = Arc::new(observed);
         }
     }
 

@@ -188,6 +188,8 @@ pub trait Host: Send + Sync + 'static {
     fn watch(&self, ty: &ApiResource) -> BoxStream<'static, WatchEvent<FederatedObject>>;
     /// Whether an object is there, now: asked where a watch that lags would mislead.
     fn has(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<bool, ApiFailure>>;
+    /// Reads an object, in the cluster form.
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>>;
     /// A namespace as it is now; `None` when there is none of that name. An answer older than the question misleads.
     fn namespace(&self, name: &str) -> BoxFuture<'_, Result<Option<NamespaceInfo>, ApiFailure>>;
     /// Applies a JSON merge patch to an object; answers the result. One that names a resource version is refused when

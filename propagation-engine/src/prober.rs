@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use federation_model::{KubeFedCluster, KubeFedClusterStatus, Settings};
+use federation_model::{KubeFedCluster, KubeFedClusterStatus, Settings, annotation};
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use parking_lot::Mutex;
@@ -68,6 +68,8 @@ struct Tracked {
     checked: bool,
     run: Run,
     status: Option<KubeFedClusterStatus>,
+    /// Why its token is not rotated, as whoever rotates it says.
+    not_rotated: Option<String>,
     written: Option<Instant>,
 }
 
@@ -109,10 +111,12 @@ impl Prober {
             && let Some(tracked) = group.clusters.lock().get_mut(&name)
         {
             tracked.status.clone_from(&cluster.status);
+            tracked.not_rotated = not_rotated(cluster);
             return;
         }
         Self::forget(&mut groups, &name);
-        let tracked = Tracked { status: cluster.status.clone(), ..Tracked::default() };
+        let (status, not_rotated) = (cluster.status.clone(), not_rotated(cluster));
+        let tracked = Tracked { status, not_rotated, ..Tracked::default() };
         if let Some(group) = groups.get(&key) {
             group.clusters.lock().insert(name, tracked);
             group.joined.notify_one();
@@ -218,6 +222,7 @@ impl Prober {
                 let troubles = [
                     (Trouble::CredentialsUnavailable, self.unopened.lock().get(name).cloned()),
                     (Trouble::RightsMissing, self.core.missing_rights(name)),
+                    (Trouble::TokenNotRotated, tracked.not_rotated.clone()),
                 ];
                 for (trouble, words) in troubles {
                     let before = tracked.status.as_ref();
@@ -255,6 +260,10 @@ impl Prober {
             }
         }
     }
+}
+
+fn not_rotated(cluster: &KubeFedCluster) -> Option<String> {
+    cluster.metadata.annotations.as_ref()?.get(annotation::TOKEN_NOT_ROTATED).cloned()
 }
 
 fn message_of(status: &KubeFedClusterStatus) -> &str {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use federation_model::{FeatureGates, FederatedObject, ObjectKey};
 use parking_lot::RwLock;
+use tenancy::Labels;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,11 +31,27 @@ pub struct TypeState {
     pub queue: WorkQueue<ObjectKey>,
     /// Ends the type's tasks.
     pub stop: CancellationToken,
-    entries: RwLock<HashMap<ObjectKey, Arc<Entry>>>,
+    entries: RwLock<Entries>,
     synced: AtomicBool,
     work: DashMap<ObjectKey, ObjectWork>,
     caches: DashMap<ServerId, Arc<ObservedCache>>,
     holders: Arc<Holders>,
+}
+
+/// The host's objects of a type.
+#[derive(Debug, Default)]
+struct Entries {
+    here: HashMap<ObjectKey, Arc<Entry>>,
+    elsewhere: HashMap<ObjectKey, Elsewhere>,
+}
+
+/// An object that another shard's engine acts on. It may hold many times what is kept of it.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// Its resource version, if that is a number.
+    version: Option<u64>,
+    /// Its own labels, as far as they say a scope.
+    pub scope_labels: Labels,
 }
 
 /// What came of the work on one object.
@@ -131,36 +148,59 @@ impl TypeState {
     pub fn set_synced(&self, listed: &BTreeSet<ObjectKey>) -> Vec<ObjectKey> {
         let gone: Vec<_> = {
             let mut entries = self.entries.write();
-            let gone: Vec<_> = entries.keys().filter(|k| !listed.contains(*k)).cloned().collect();
-            for key in &gone {
-                entries.remove(key);
-            }
+            let known = entries.here.keys().chain(entries.elsewhere.keys());
+            let gone: Vec<_> = known.filter(|k| !listed.contains(*k)).cloned().collect();
+            gone.iter().for_each(|key| entries.remove(key));
             gone
         };
         self.synced.store(true, Ordering::Release);
         gone
     }
 
-    /// The object of a name.
+    /// The object of a name, if it is here to be acted on.
     pub fn entry(&self, key: &ObjectKey) -> Option<Arc<Entry>> {
-        self.entries.read().get(key).cloned()
+        self.entries.read().here.get(key).cloned()
     }
 
-    /// The names of all objects.
+    /// What is kept of an object that another shard's engine acts on.
+    pub fn elsewhere(&self, key: &ObjectKey) -> Option<Elsewhere> {
+        self.entries.read().elsewhere.get(key).cloned()
+    }
+
+    /// Whether another shard's engine acts on an object.
+    pub fn is_elsewhere(&self, key: &ObjectKey) -> bool {
+        self.entries.read().elsewhere.contains_key(key)
+    }
+
+    /// Whether there is an object of a name, whoever acts on it.
+    pub fn knows(&self, key: &ObjectKey) -> bool {
+        let entries = self.entries.read();
+        entries.here.contains_key(key) || entries.elsewhere.contains_key(key)
+    }
+
+    /// The names of all objects that are acted on here.
     pub fn keys(&self) -> Vec<ObjectKey> {
-        self.entries.read().keys().cloned().collect()
+        self.entries.read().here.keys().cloned().collect()
     }
 
-    /// The names of the objects of a namespace.
+    /// Those of a namespace.
     pub fn keys_in(&self, namespace: &str) -> Vec<ObjectKey> {
-        self.entries.read().keys().filter(|k| k.namespace.as_deref() == Some(namespace)).cloned().collect()
+        in_namespace(&self.entries.read().here, namespace).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The objects of a namespace that other shards' engines act on.
+    pub fn elsewhere_in(&self, namespace: &str) -> Vec<(ObjectKey, Elsewhere)> {
+        let entries = self.entries.read();
+        in_namespace(&entries.elsewhere, namespace).map(|(key, kept)| (key.clone(), kept.clone())).collect()
     }
 
     /// An object is in this state on the host.
     pub fn apply(&self, object: FederatedObject, gates: &FeatureGates) -> (ObjectKey, HostChange) {
         let key = ObjectKey::of(&object.metadata);
         let current = self.entry(&key);
-        if current.as_ref().is_some_and(|c| !is_after(&object, &c.object)) {
+        if current.as_ref().is_some_and(|c| !is_after(&object, &c.object))
+            || self.elsewhere(&key).is_some_and(|kept| kept.version > version(&object))
+        {
             return (key, HostChange::None);
         }
         let change = match &current {
@@ -175,8 +215,39 @@ impl TypeState {
         if first {
             self.load_records(&entry);
         }
-        self.entries.write().insert(key.clone(), entry);
+        let mut entries = self.entries.write();
+        entries.elsewhere.remove(&key);
+        entries.here.insert(key.clone(), entry);
         (key, change)
+    }
+
+    /// An object is in this state on the host, and another shard's engine acts on it: no more than its name is kept.
+    /// Answers that, and whether all of it was known before.
+    pub fn apply_elsewhere(&self, object: &FederatedObject, scope_labels: Labels) -> (ObjectKey, bool) {
+        let key = ObjectKey::of(&object.metadata);
+        let was_here = {
+            let mut entries = self.entries.write();
+            if entries.here.get(&key).is_some_and(|current| !is_after(object, &current.object)) {
+                return (key, false);
+            }
+            entries.elsewhere.insert(key.clone(), Elsewhere { version: version(object), scope_labels });
+            entries.here.remove(&key).is_some()
+        };
+        if was_here {
+            self.work.remove(&key);
+        }
+        (key, was_here)
+    }
+
+    /// From now on, another shard's engine acts on an object.
+    pub fn leave(&self, entry: &Entry, scope_labels: Labels) {
+        {
+            let mut entries = self.entries.write();
+            let Some(last) = entries.here.remove(&entry.key) else { return };
+            let version = version(&last.object);
+            entries.elsewhere.insert(entry.key.clone(), Elsewhere { version, scope_labels });
+        }
+        self.work.remove(&entry.key);
     }
 
     /// An object is gone from the host.
@@ -208,7 +279,7 @@ impl TypeState {
 
     /// The names of objects that are gone while their `PropagatedVersion` is left.
     pub fn orphaned_versions(&self) -> Vec<ObjectKey> {
-        let left = |key: &ObjectKey| self.entry(key).is_none();
+        let left = |key: &ObjectKey| !self.knows(key);
         let with_version = self.work.iter().filter(|work| work.version.is_some());
         with_version.map(|work| work.key().clone()).filter(left).collect()
     }
@@ -268,13 +339,27 @@ impl TypeState {
     }
 }
 
+impl Entries {
+    fn remove(&mut self, key: &ObjectKey) {
+        self.here.remove(key);
+        self.elsewhere.remove(key);
+    }
+}
+
+fn in_namespace<'a, T>(
+    objects: &'a HashMap<ObjectKey, T>,
+    namespace: &'a str,
+) -> impl Iterator<Item = (&'a ObjectKey, &'a T)> {
+    objects.iter().filter(move |(key, _)| key.namespace.as_deref() == Some(namespace))
+}
+
+fn version(object: &FederatedObject) -> Option<u64> {
+    object.metadata.resource_version.as_deref()?.parse().ok()
+}
+
 /// Resource versions of one API server are ordered numbers; others count as later, since they came later.
 fn is_after(new: &FederatedObject, current: &FederatedObject) -> bool {
-    let version = |o: &FederatedObject| o.metadata.resource_version.clone().unwrap_or_default();
-    match (version(new).parse::<u64>(), version(current).parse::<u64>()) {
-        (Ok(new), Ok(current)) => new > current,
-        _ => true,
-    }
+    version(new).zip(version(current)).is_none_or(|(new, current)| new > current)
 }
 
 fn wants_differ(a: &FederatedObject, b: &FederatedObject) -> bool {

@@ -14,6 +14,9 @@ use crate::{
     ports::free_port, readiness::ready, supervisor::Process, supervisor::Supervisor,
 };
 
+/// By default both programs log every packet, which takes time that is not the protocol's.
+const QUIET: &str = "--v=0";
+
 /// How clients of a [`ProxyServer`] ask for a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrontEnd {
@@ -122,6 +125,7 @@ impl NetworkProxy {
             format!("--admin-port={admin_port}"),
             format!("--server-id={id}"),
             format!("--server-count={count}"),
+            QUIET.to_owned(),
         ];
         let process = self.supervisor.run(id, &binary, &flags)?;
         ready(id, &process, async || {
@@ -153,6 +157,7 @@ impl NetworkProxy {
             format!("--health-server-port={health_port}"),
             "--admin-bind-address=127.0.0.1".to_owned(),
             format!("--admin-server-port={admin_port}"),
+            QUIET.to_owned(),
         ];
         let process = self.supervisor.run(name, &binary, &flags)?;
         ready(name, &process, async || answers(health_port).await).await?;

@@ -2,30 +2,19 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
-use cluster_tunnel::{
-    Agent, ClusterName, TunnelServer,
-    agent::{AgentSettings, Pace, Server},
-    agent_core::{Endpoint, Targets},
-    server::{AllowAll, CertificateField, CertificateNames, Listener, ServerSettings},
-};
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
-};
-use testbed::{FrontEnd, NetworkProxy, ProxyAgent, ProxyServer};
+use cluster_tunnel::{Agent, server::Listener};
+use testbed::{FrontEnd, Identity, NetworkProxy, ProxyAgent, ProxyServer};
 use tokio::{io::AsyncReadExt, task::JoinSet};
+
+use crate::{
+    ours::{self, CLUSTER},
+    processes::Own,
+};
 
 /// Whose ends they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +22,6 @@ pub enum Whose {
     Ours,
     Upstream,
 }
-
-const CLUSTER: &str = "m1";
 
 /// A server and an agent of it. They end when this is dropped.
 pub struct Pair {
@@ -54,12 +41,6 @@ enum AgentEnd {
 
 /// Agents of this crate in one process.
 pub struct Agents(Own);
-
-/// A process of this program, which ends when its standard input does.
-struct Own {
-    child: Child,
-    said: BufReader<ChildStdout>,
-}
 
 static STARTED: AtomicU64 = AtomicU64::new(0);
 
@@ -106,11 +87,11 @@ impl Pair {
     /// The server's and the agent's.
     pub fn pids(&self) -> [u32; 2] {
         let server = match &self.server {
-            ServerEnd::Ours(own, ..) => own.child.id(),
+            ServerEnd::Ours(own, ..) => own.id(),
             ServerEnd::Upstream(server) => server.pid(),
         };
         let agent = match &self.agent {
-            AgentEnd::Ours(Agents(own)) => own.child.id(),
+            AgentEnd::Ours(Agents(own)) => own.id(),
             AgentEnd::Upstream(agent) => agent.pid(),
         };
         [server, agent]
@@ -127,32 +108,6 @@ impl Agents {
             own
         });
         Self(own.await.unwrap())
-    }
-}
-
-impl Own {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap());
-        Self { child, said }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.said.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -176,30 +131,19 @@ fn material(bed: &NetworkProxy) -> PathBuf {
     folder
 }
 
-type Chain = (RootCertStore, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn read(folder: &str, name: &str) -> Chain {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let folder = Path::new(folder);
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(folder.join("ca.crt")).unwrap()).unwrap();
-    let chain = vec![CertificateDer::from_pem_file(folder.join(format!("{name}.crt"))).unwrap()];
-    (roots, chain, PrivateKeyDer::from_pem_file(folder.join(format!("{name}.key"))).unwrap())
+/// The authority, and an end's certificate.
+fn read(folder: &str, name: &str) -> (String, Identity) {
+    let text = |file: &str| fs::read_to_string(Path::new(folder).join(file)).unwrap();
+    let (certificate, key) = (text(&format!("{name}.crt")), text(&format!("{name}.key")));
+    (text("ca.crt"), Identity { certificate, key })
 }
 
 /// A server, until standard input ends. Says the port for agents.
 pub async fn serve(folder: &str, socket: &str, front_end: &str) {
-    let (roots, chain, key) = read(folder, "server");
-    let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
-    let tls = rustls::ServerConfig::builder().with_client_cert_verifier(verifier);
-    let mut tls = tls.with_single_cert(chain, key).unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let mut settings = ServerSettings::new("own");
-    settings.host_names.otherwise = Some(CLUSTER.parse().unwrap());
-    let names = CertificateNames { field: CertificateField::CommonName, prefix: String::new() };
-    let server = TunnelServer::new(settings, Arc::new(names), Arc::new(AllowAll));
-    let agents = Listener::tcp("127.0.0.1:0".parse().unwrap(), Some(Arc::new(ArcSwap::from_pointee(tls))));
-    let agents = agents.await.unwrap();
+    let (authority, identity) = read(folder, "server");
+    let server = ours::server("own");
+    let tls = ours::server_tls(&authority, &identity);
+    let agents = Listener::tcp("127.0.0.1:0".parse().unwrap(), Some(tls)).await.unwrap();
     let clients = Listener::unix(socket.into()).await.unwrap();
     println!("{}", agents.address().unwrap().port());
     let by_connect = front_end == FrontEnd::HttpConnect.mode();
@@ -216,28 +160,14 @@ pub async fn serve(folder: &str, socket: &str, front_end: &str) {
 
 /// Agents, until standard input ends. Says when all are connected.
 pub async fn agents(folder: &str, port: &str, count: &str) {
-    let (roots, chain, key) = read(folder, "agent");
-    let tls = rustls::ClientConfig::builder().with_root_certificates(roots);
-    let mut tls = tls.with_client_auth_cert(chain, key).unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let tls = Arc::new(ArcSwap::from_pointee(tls));
-    let cluster: ClusterName = CLUSTER.parse().unwrap();
+    let (authority, identity) = read(folder, "agent");
+    let settings = ours::agent_settings(&authority, &identity, port.parse().unwrap(), "127.0.0.1:9");
     let mut tasks = JoinSet::new();
     let mut agents = Vec::new();
     for number in 0..count.parse::<u64>().unwrap() {
-        let server = Server {
-            host: "127.0.0.1".to_owned(),
-            port: port.parse().unwrap(),
-            tls: Arc::clone(&tls),
-            name: None,
-            proxy: None,
-        };
-        let targets =
-            Targets::api_server(Endpoint::Tcp("127.0.0.1:9".to_owned())).allow("127.0.0.1:*").unwrap();
-        let mut settings = AgentSettings::new(&cluster, server, targets);
+        let mut settings = settings.clone();
         // Upstream's server tells agents apart by their ids.
         settings.id = format!("{CLUSTER}-{number}");
-        settings.pace = Pace { first: Duration::from_millis(200), longest: Duration::from_secs(1) };
         let agent = Agent::new(settings);
         agents.push(agent.clone());
         tasks.spawn(async move { agent.run().await });

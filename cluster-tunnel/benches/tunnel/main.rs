@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Every end is a process of its own; client and backend are one more. Clients come by a Unix socket, agents by TLS. CPU
-//! is what server and agent have used together. The way `direct` has no tunnel.
+//! is what server and agent have used together. The way `direct` has no tunnel; `relays` are two processes that copy.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -24,11 +24,15 @@ mod ends;
 mod front;
 mod idle;
 mod loads;
+#[path = "../../tests/upstream_e2e/ours.rs"]
+mod ours;
 mod processes;
+mod relays;
 mod way;
 
 use backend::Backend;
 use ends::Whose;
+use relays::Relays;
 use testbed::{FrontEnd, NetworkProxy};
 use way::Way;
 
@@ -38,6 +42,7 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["own-server", folder, socket, front_end] => runtime.block_on(ends::serve(folder, socket, front_end)),
         ["own-agents", folder, port, count] => runtime.block_on(ends::agents(folder, port, count)),
+        ["own-relay", from, to] => runtime.block_on(relays::relay(from, to)),
         _ => {
             let wanted: Vec<_> = arguments.into_iter().filter(|word| !word.starts_with("--")).collect();
             runtime.block_on(compare(&wanted));
@@ -54,6 +59,10 @@ async fn compare(wanted: &[String]) {
     loads::heading();
     if is_wanted("direct") {
         loads::measure("direct", &Way::direct(address.clone())).await;
+    }
+    if is_wanted("relays") {
+        let relays = Relays::start(&bed, &address);
+        loads::measure("relays", &Way::relays(&relays, address.clone())).await;
     }
     for front_end in [FrontEnd::HttpConnect, FrontEnd::Grpc] {
         for whose in [Whose::Ours, Whose::Upstream] {

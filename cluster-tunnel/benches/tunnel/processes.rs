@@ -1,6 +1,47 @@
-//! What processes use.
+//! Processes, and what they use.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+/// A process of this program, which ends when its standard input does.
+pub struct Own {
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Own {
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Self { child, said }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 /// CPU time of processes: fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms.
 pub fn cpu(pids: &[u32]) -> Duration {

@@ -13,7 +13,9 @@ use super::{
     AGENT, CONNECTION_WINDOW, Code, FRAME, HEADERS, Keepalive, OVERHEAD, Receiver, Sender, Status, WAITING,
     keepalive::{Heard, Pulse},
     message::Segment,
+    rounds::in_rounds,
 };
+use crate::inward::Inward;
 
 /// Why a call was not answered, or a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +38,7 @@ pub(crate) struct Call {
 
 /// A connection. Nothing moves on it but by [`Driver::run`]; dropping it ends everything on it.
 pub(crate) struct Driver<S> {
-    connection: h2::client::Connection<Heard<S>, Segment>,
+    connection: h2::client::Connection<Inward<S, Heard>, Segment>,
     pulse: Pulse,
 }
 
@@ -50,7 +52,7 @@ pub(crate) async fn call<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (stream, heard) = Heard::new(stream);
+    let (stream, heard) = Heard::on(stream);
     let (mut requests, mut connection) = h2::client::Builder::new()
         .initial_window_size(AGENT.window)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -90,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Does something with the connection's call. An error if the connection ends before.
     pub(crate) async fn run<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CallError> {
         let mut work = pin!(work);
-        std::future::poll_fn(|context| {
+        in_rounds(std::future::poll_fn(|context| {
             let ended = Pin::new(&mut self.connection).poll(context);
             // Also after the connection's end: what came before it is not lost.
             if let Poll::Ready(done) = work.as_mut().poll(context) {
@@ -102,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 // What was sent wakes this task again, which takes it to the socket.
                 Poll::Pending => self.pulse.poll_lost(context).map(|()| Err(CallError::Lost)),
             }
-        })
+        }))
         .await
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the peer still lives: asked by HTTP/2's pings, and by whatever else comes.
 
 use std::{
-    io::{self, IoSlice},
+    io,
     pin::Pin,
     sync::{
         Arc,
@@ -13,9 +13,11 @@ use std::{
 
 use h2::{Ping, PingPong};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, ReadBuf},
     time::{Instant, Sleep},
 };
+
+use crate::inward::{Filter, Inward};
 
 /// How often a connection is asked whether it lives, and how long an answer may take.
 #[derive(Debug, Clone, Copy)]
@@ -62,57 +64,26 @@ impl Pulse {
     }
 }
 
-/// A connection that notes when something comes.
-pub(crate) struct Heard<S> {
-    stream: S,
-    heard: Arc<AtomicBool>,
-}
+/// Notes when something comes on a connection.
+pub(super) struct Heard(Arc<AtomicBool>);
 
-impl<S> Heard<S> {
-    pub(super) fn new(stream: S) -> (Self, Arc<AtomicBool>) {
+impl Heard {
+    /// A connection that notes when something comes.
+    pub(super) fn on<S>(stream: S) -> (Inward<S, Self>, Arc<AtomicBool>) {
         let heard = Arc::<AtomicBool>::default();
-        (Self { stream, heard: Arc::clone(&heard) }, heard)
+        (Inward { stream, filter: Self(Arc::clone(&heard)) }, heard)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+impl Filter for Heard {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        stream: Pin<&mut (impl AsyncRead + Unpin)>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.heard.store(true, Relaxed);
+        ready!(stream.poll_read(context, buffer))?;
+        self.0.store(true, Relaxed);
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

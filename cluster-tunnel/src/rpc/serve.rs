@@ -16,6 +16,7 @@ use super::{
     keepalive::{Heard, Pulse},
     message::Segment,
     receiver::broken,
+    rounds::in_rounds,
 };
 
 /// A call that has no answer yet. Dropped without, it is reset.
@@ -63,7 +64,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = ()>,
 {
-    let (stream, heard) = Heard::new(stream);
+    let (stream, heard) = Heard::on(stream);
     let handshake = h2::server::Builder::new()
         .initial_window_size(method.window)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -78,7 +79,7 @@ where
     let mut calls = FuturesUnordered::new();
     let mut idle = pin!(sleep(limit));
     let mut is_leaving = false;
-    std::future::poll_fn(|context| {
+    in_rounds(std::future::poll_fn(|context| {
         loop {
             match connection.poll_accept(context)? {
                 Poll::Ready(Some((request, respond))) => {
@@ -114,6 +115,6 @@ where
                 _ => return Poll::Pending,
             }
         }
-    })
+    }))
     .await
 }

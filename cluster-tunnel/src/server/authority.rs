@@ -8,14 +8,16 @@
 //! newest, and the reader, for whom the entry is smaller, only forgets later than the writer believes.
 
 use std::{
-    io::{self, IoSlice},
+    io,
     ops::Range,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::inward::{Filter, Inward};
 
 /// What every HTTP/2 connection of a client begins with.
 const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
@@ -30,8 +32,12 @@ const PRIORITY: u8 = 0x20;
 const UNIX: &[u8] = b"unix";
 
 /// The server's end of a Unix socket, on which requests have an authority that is a host's name.
-pub(crate) struct WithAuthority<S> {
-    stream: S,
+pub(crate) fn replaced<S>(stream: S) -> Inward<S, Authority> {
+    Inward { stream, filter: Authority::new() }
+}
+
+/// Replaces the authority in what comes in.
+pub(crate) struct Authority {
     /// What was read and is not given on yet.
     read: BytesMut,
     /// How much of it can be given on.
@@ -40,9 +46,9 @@ pub(crate) struct WithAuthority<S> {
     plain: usize,
 }
 
-impl<S> WithAuthority<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream, read: BytesMut::new(), ready: 0, plain: PREFACE }
+impl Authority {
+    pub(crate) fn new() -> Self {
+        Self { read: BytesMut::new(), ready: 0, plain: PREFACE }
     }
 
     /// Finds how much can be given on.
@@ -137,59 +143,28 @@ fn number(block: &[u8], at: usize, bits: u32) -> Option<(usize, usize)> {
     None
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WithAuthority<S> {
+impl Filter for Authority {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        mut stream: Pin<&mut (impl AsyncRead + Unpin)>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        while this.ready == 0 {
-            this.read.reserve(LONGEST);
-            let mut more = Pin::new(&mut this.stream);
-            let read = ready!(tokio_util::io::poll_read_buf(more.as_mut(), context, &mut this.read))?;
+        while self.ready == 0 {
+            self.read.reserve(LONGEST);
+            let read = ready!(tokio_util::io::poll_read_buf(stream.as_mut(), context, &mut self.read))?;
             if read == 0 {
                 // What is left is no whole head; whoever reads it says so.
-                this.ready = this.read.len();
+                self.ready = self.read.len();
                 break;
             }
-            this.advance();
+            self.advance();
         }
-        let count = this.ready.min(buffer.remaining());
-        buffer.put_slice(&this.read[..count]);
-        this.read.advance(count);
-        this.ready -= count;
+        let count = self.ready.min(buffer.remaining());
+        buffer.put_slice(&self.read[..count]);
+        self.read.advance(count);
+        self.ready -= count;
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for WithAuthority<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -217,7 +192,7 @@ mod tests {
     }
 
     fn pass(bytes: &[u8], pieces: usize) -> Vec<u8> {
-        let mut stream = WithAuthority::new(());
+        let mut stream = Authority::new();
         let mut passed = Vec::new();
         for piece in bytes.chunks(pieces) {
             stream.read.extend_from_slice(piece);

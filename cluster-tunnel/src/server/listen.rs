@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{TunnelServer, agents, authority::WithAuthority, clients, connect};
+use super::{TunnelServer, agents, authority, clients, connect};
 use crate::{
     limits::TLS_BUFFER,
     rpc::{self, Keepalive},
@@ -190,7 +190,7 @@ impl TunnelServer {
             Protocol::Agents => rpc::serve(stream, rpc::AGENT, limit, keepalive, agent).await,
             // Only a Unix socket has no address.
             Protocol::Grpc if address.is_none() => {
-                rpc::serve(WithAuthority::new(stream), rpc::CLIENT, limit, keepalive, client).await
+                rpc::serve(authority::replaced(stream), rpc::CLIENT, limit, keepalive, client).await
             }
             Protocol::Grpc => rpc::serve(stream, rpc::CLIENT, limit, keepalive, client).await,
         };

@@ -15,7 +15,8 @@ use crate::{
     api_client::ByFrontEnd,
     bed::{Authority, cluster},
     kubelet::{Kubelet, STDIN, STDOUT},
-    pair::{CLUSTER, Pair, ServerEnd},
+    ours::CLUSTER,
+    pair::{Pair, ServerEnd},
     websocket,
 };
 

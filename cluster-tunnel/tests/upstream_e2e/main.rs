@@ -17,6 +17,7 @@ mod bed;
 mod front;
 mod kubelet;
 mod matrix;
+mod ours;
 mod pair;
 mod stalled;
 mod websocket;

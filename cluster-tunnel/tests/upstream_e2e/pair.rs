@@ -7,25 +7,16 @@ use std::{
         Arc,
         atomic::{AtomicU16, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
-use arc_swap::ArcSwap;
-use cluster_tunnel::{
-    Agent, TunnelServer,
-    agent::{AgentSettings, Pace, Server},
-    agent_core::{Endpoint, Targets},
-    server::{AllowAll, CertificateField, CertificateNames, Listener, ServerSettings},
-};
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
-};
-use testbed::{FrontEnd, Identity, NetworkProxy, ProxyAgent, ProxyServer};
+use cluster_tunnel::{Agent, TunnelServer, server::Listener};
+use testbed::{FrontEnd, NetworkProxy, ProxyAgent, ProxyServer};
 use tokio::task::JoinHandle;
 
-use crate::bed::{cluster, until};
+use crate::{
+    bed::until,
+    ours::{self, CLUSTER},
+};
 
 /// Whose end it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +24,6 @@ pub enum Whose {
     Ours,
     Upstream,
 }
-
-/// The cluster of all agents here.
-pub const CLUSTER: &str = "m1";
 
 pub struct Pair {
     pub server: ServerEnd,
@@ -84,7 +72,9 @@ impl Pair {
                 AgentEnd::Upstream(bed.agent(&format!("{name}-a"), CLUSTER, port).await.unwrap())
             }
             Whose::Ours => {
-                let agent = Agent::new(agent_settings(bed, port, target));
+                let identity = bed.client_identity(CLUSTER, "agents").unwrap();
+                let settings = ours::agent_settings(bed.ca_pem(), &identity, port, &target.to_string());
+                let agent = Agent::new(settings);
                 let running = agent.clone();
                 AgentEnd::Ours { agent, task: tokio::spawn(async move { running.run().await }) }
             }
@@ -131,12 +121,9 @@ impl Pair {
 static TRIED: AtomicU16 = AtomicU16::new(0);
 
 async fn ours(bed: &NetworkProxy, name: &str, front_end: FrontEnd) -> (ServerEnd, u16) {
-    let mut settings = ServerSettings::new(name);
-    // Clients of upstream name no cluster.
-    settings.host_names.otherwise = Some(cluster(CLUSTER));
-    let names = CertificateNames { field: CertificateField::CommonName, prefix: String::new() };
-    let server = TunnelServer::new(settings, Arc::new(names), Arc::new(AllowAll));
-    let agents = Listener::tcp("127.0.0.1:0".parse().unwrap(), Some(server_tls(bed))).await.unwrap();
+    let server = ours::server(name);
+    let tls = ours::server_tls(bed.ca_pem(), bed.server_identity());
+    let agents = Listener::tcp("127.0.0.1:0".parse().unwrap(), Some(Arc::clone(&tls))).await.unwrap();
     let port = agents.address().unwrap().port();
     let socket = bed.folder().join(format!("{name}.sock"));
     let clients = Listener::unix(socket.clone()).await.unwrap();
@@ -146,7 +133,7 @@ async fn ours(bed: &NetworkProxy, name: &str, front_end: FrontEnd) -> (ServerEnd
         // Upstream's client refuses the ports that port 0 gives.
         let port =
             15_000 + u16::try_from(std::process::id() % 100).unwrap() * 10 + TRIED.fetch_add(1, Relaxed);
-        if let Ok(listener) = Listener::tcp(([127, 0, 0, 1], port).into(), Some(server_tls(bed))).await {
+        if let Ok(listener) = Listener::tcp(([127, 0, 0, 1], port).into(), Some(Arc::clone(&tls))).await {
             break listener;
         }
     };
@@ -161,42 +148,4 @@ async fn ours(bed: &NetworkProxy, name: &str, front_end: FrontEnd) -> (ServerEnd
         });
     }
     (ServerEnd::Ours { server, socket, port: client_port }, port)
-}
-
-pub fn agent_settings(bed: &NetworkProxy, port: u16, target: SocketAddr) -> AgentSettings {
-    let (roots, chain, key) = material(bed, &bed.client_identity(CLUSTER, "agents").unwrap());
-    let tls = rustls::ClientConfig::builder().with_root_certificates(roots);
-    let mut tls = tls.with_client_auth_cert(chain, key).unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let server = Server {
-        host: "127.0.0.1".to_owned(),
-        port,
-        tls: Arc::new(ArcSwap::from_pointee(tls)),
-        name: None,
-        proxy: None,
-    };
-    let targets = Targets::api_server(Endpoint::Tcp(target.to_string())).allow("127.0.0.1:*").unwrap();
-    let mut settings = AgentSettings::new(&cluster(CLUSTER), server, targets);
-    settings.pace = Pace { first: Duration::from_millis(200), longest: Duration::from_secs(1) };
-    settings
-}
-
-fn server_tls(bed: &NetworkProxy) -> Arc<ArcSwap<rustls::ServerConfig>> {
-    let (roots, chain, key) = material(bed, bed.server_identity());
-    let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
-    let config = rustls::ServerConfig::builder().with_client_cert_verifier(verifier);
-    let mut config = config.with_single_cert(chain, key).unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Arc::new(ArcSwap::from_pointee(config))
-}
-
-fn material(
-    bed: &NetworkProxy,
-    identity: &Identity,
-) -> (RootCertStore, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(bed.ca_pem().as_bytes()).unwrap()).unwrap();
-    let chain = vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()];
-    (roots, chain, PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap())
 }

@@ -8,7 +8,8 @@ use tokio::io::AsyncWriteExt;
 use crate::{
     backend::{Backend, read_pattern},
     bed::{cluster, until},
-    pair::{CLUSTER, Pair, ServerEnd, Whose},
+    ours::CLUSTER,
+    pair::{Pair, ServerEnd, Whose},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

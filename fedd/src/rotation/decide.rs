@@ -42,8 +42,8 @@ pub enum Kind {
     Bound {
         /// Its life, as the token says: its length is what counts, not the member's clock.
         life: Life,
-        /// When it was put where it is, by the federation's clock.
-        put_at: Timestamp,
+        /// When it was put where it is, by the federation's clock; none if nobody noted it.
+        put_at: Option<Timestamp>,
     },
     /// A service account's that never expires.
     Eternal,
@@ -90,8 +90,10 @@ pub fn decide(state: &State, policy: &Policy, now: Timestamp) -> Action {
 /// By the federation's clock alone: the token was put there at a time of that clock, and has a length. So it does not
 /// matter how far the member's clock is from it, and no difference can make a token be renewed over and over. If the clock
 /// was set back meanwhile, so that the token comes from a future that eats up half of what is to be left, it is renewed
-/// at once, which puts the new one into the present.
-pub fn renewal(life: Life, put_at: Timestamp, left: f64, now: Timestamp) -> Timestamp {
+/// at once, which puts the new one into the present. So is one of which nobody knows when it was put there: it may be about
+/// to expire.
+pub fn renewal(life: Life, put_at: Option<Timestamp>, left: f64, now: Timestamp) -> Timestamp {
+    let Some(put_at) = put_at else { return now };
     let length = life.expires.duration_since(life.issued).max(SignedDuration::ZERO);
     let margin = length.mul_f64(left);
     if put_at.duration_since(now) > margin / 2 {
@@ -122,7 +124,7 @@ mod tests {
 
     fn bound(put_at: i64, length: i64, skew: i64) -> Kind {
         let issued = at(put_at + skew);
-        Kind::Bound { life: Life { issued, expires: at(put_at + skew + length) }, put_at: at(put_at) }
+        Kind::Bound { life: Life { issued, expires: at(put_at + skew + length) }, put_at: Some(at(put_at)) }
     }
 
     fn fresh(kind: Kind) -> State {
@@ -149,6 +151,14 @@ mod tests {
     }
 
     proptest! {
+        /// Nobody knows how much of it is left, whatever the member's clock says.
+        #[test]
+        fn a_token_that_nobody_noted_is_renewed_at_once(issued in 0_i64..1 << 32, length in 0_i64..1 << 32, now in 0_i64..1 << 32) {
+            let life = Life { issued: at(issued), expires: at(issued + length) };
+            let state = fresh(Kind::Bound { life, put_at: None });
+            prop_assert_eq!(decide(&state, &policy(), at(now)), Action::Renew);
+        }
+
         #[test]
         fn the_previous_token_goes_first_and_not_too_soon(used in 0_u64..200, asked: bool, now in 0_i64..1 << 32) {
             let state = State { superseded: true, asked, in_use_for: Duration::from_secs(used), ..fresh(bound(0, 600, 0)) };
@@ -185,7 +195,7 @@ mod tests {
         fn a_clock_that_is_set_back_is_borne(back in 0_i64..10_000_000, length in 600_i64..10_000_000) {
             let put = 1_000_000_000;
             let now = at(put - back);
-            let renewal = renewal(Life { issued: at(put), expires: at(put + length) }, at(put), LEFT, now);
+            let renewal = renewal(Life { issued: at(put), expires: at(put + length) }, Some(at(put)), LEFT, now);
             // In true time, at which the clock shows `back` less.
             let remains = at(put + length - back).duration_since(renewal).as_secs();
             prop_assert!(remains as f64 >= LEFT / 2.0 * length as f64 - 1.0 , "{remains} of {length}");

@@ -54,14 +54,26 @@ impl<'a> KubeHost<'a> {
         Self { client, namespace, clusters, sealing }
     }
 
-    /// On the clusters too, for who looks at those. It changes nothing that it is not there, so a failure is no failure.
+    /// On the clusters too, for who looks at those.
     async fn tell_clusters(&self, expires: &str) {
-        let api: Api<KubeFedCluster> = Api::namespaced(self.client.clone(), self.namespace);
-        let patch = Patch::Merge(json!({"metadata": {"annotations": {TOKEN_EXPIRES: expires}}}));
+        // Whatever was wrong, there is a new token.
+        let annotations = json!({TOKEN_EXPIRES: expires, annotation::TOKEN_NOT_ROTATED: null});
         for cluster in self.clusters {
-            if let Err(error) = api.patch(&cluster.name_any(), &params(), &patch).await {
-                tracing::debug!(cluster = cluster.name_any(), %error, "its expiry is not noted on the cluster");
-            }
+            self.annotate(cluster, &annotations).await;
+        }
+    }
+
+    /// Says on a cluster why its token is not rotated, or says it no more.
+    pub async fn tell_trouble(&self, cluster: &KubeFedCluster, message: Option<&str>) {
+        self.annotate(cluster, &json!({annotation::TOKEN_NOT_ROTATED: message})).await;
+    }
+
+    /// It changes nothing that it is not there, so a failure is no failure.
+    async fn annotate(&self, cluster: &KubeFedCluster, annotations: &Value) {
+        let api: Api<KubeFedCluster> = Api::namespaced(self.client.clone(), self.namespace);
+        let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+        if let Err(error) = api.patch(&cluster.name_any(), &params(), &patch).await {
+            tracing::debug!(cluster = cluster.name_any(), %error, "the state of its token is not noted on the cluster");
         }
     }
 }

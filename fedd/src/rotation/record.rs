@@ -7,7 +7,7 @@ use kube::ResourceExt as _;
 use super::claims::{Anchor, Claims, Life};
 
 /// When the token was put there, by the federation's clock, and when it expires, by the member's: two times of RFC 3339
-/// with a `/` between them, as ISO 8601 writes an interval.
+/// with a `/` between them, as ISO 8601 writes an interval. Without the first, nobody knows when it was put there.
 pub const TOKEN_LIFE: &str = "fedd.io/token-life";
 /// What keeps the previous token valid: the Secret on the member, `NAME` or `NAME/UID`.
 pub const SUPERSEDED: &str = "fedd.io/token-superseded";
@@ -19,11 +19,23 @@ impl Life {
     pub fn text(&self) -> String {
         format!("{}/{}", self.issued, self.expires)
     }
+}
 
-    /// What [`TOKEN_LIFE`] says.
-    pub fn read(text: &str) -> Option<Self> {
-        let (issued, expires) = text.split_once('/')?;
-        Some(Self { issued: issued.parse().ok()?, expires: expires.parse().ok()? })
+/// What [`TOKEN_LIFE`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// When the token was put there, by the federation's clock; none if nobody knows.
+    pub put_at: Option<Timestamp>,
+    /// When it expires, by the member's clock: that tells which token it is.
+    pub expires: Timestamp,
+}
+
+impl Noted {
+    /// What is noted in a Secret; none if that is nothing that can be read.
+    pub fn of(secret: &Secret) -> Option<Self> {
+        let (put_at, expires) = secret.annotations().get(TOKEN_LIFE)?.split_once('/')?;
+        let put_at = if put_at.is_empty() { None } else { Some(put_at.parse().ok()?) };
+        Some(Self { put_at, expires: expires.parse().ok()? })
     }
 }
 
@@ -55,27 +67,21 @@ pub fn is_asked_for(secret: &Secret) -> bool {
     secret.annotations().contains_key(ROTATE)
 }
 
-/// When a token was put where it is, by the federation's clock. What the Secret says counts if it speaks of this very
-/// token: somebody may have replaced the one without the other. Otherwise it is when the member says that it was issued.
-pub fn put_at(secret: &Secret, claimed: Life) -> Timestamp {
-    let noted = secret.annotations().get(TOKEN_LIFE).and_then(|text| Life::read(text));
-    noted.filter(|noted| noted.expires == claimed.expires).map_or(claimed.issued, |noted| noted.issued)
+/// When a token was put where it is, by the federation's clock, if that is noted of this very token: somebody may have
+/// replaced the one without the other.
+pub fn put_at(secret: &Secret, claimed: Life) -> Option<Timestamp> {
+    Noted::of(secret).filter(|noted| noted.expires == claimed.expires)?.put_at
 }
 
-/// The life that is known without the token, in a Secret that is sealed.
-pub fn noted_life(secret: &Secret) -> Option<Life> {
-    secret.annotations().get(TOKEN_LIFE).and_then(|text| Life::read(text))
-}
-
-/// Notes the life of a token that is put there now, or leaves it out of one that never expires.
+/// Notes the life of a token that may have been there for long, or leaves it out of one that never expires.
 pub fn note_life(secret: &mut Secret, claims: Option<&Claims>) {
+    let noted = Noted::of(secret);
     let annotations = secret.metadata.annotations.get_or_insert_default();
     match claims.and_then(|claims| claims.life) {
         Some(life) => {
-            // A note on this very token knows better, by the federation's own clock.
-            let is_noted = annotations.get(TOKEN_LIFE).and_then(|text| Life::read(text));
-            if is_noted.is_none_or(|noted| noted.expires != life.expires) {
-                annotations.insert(TOKEN_LIFE.to_owned(), life.text());
+            // A note on this very token knows better.
+            if noted.is_none_or(|noted| noted.expires != life.expires) {
+                annotations.insert(TOKEN_LIFE.to_owned(), format!("/{}", life.expires));
             }
         }
         None => drop(annotations.remove(TOKEN_LIFE)),
@@ -85,18 +91,30 @@ pub fn note_life(secret: &mut Secret, claims: Option<&Claims>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rotation::claims::Account;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn noting(text: &str) -> Secret {
+        let mut secret = Secret::default();
+        secret.annotations_mut().insert(TOKEN_LIFE.to_owned(), text.to_owned());
+        secret
+    }
+
+    fn claims(life: Life) -> Claims {
+        let account = Account { namespace: "fed".to_owned(), name: "a".to_owned(), uid: "u".to_owned() };
+        Claims { account, life: Some(life), anchor: None }
+    }
+
     #[test]
     fn what_is_written_is_read() {
         let life = Life { issued: at(1), expires: at(1000) };
-        assert_eq!(
-            (life.text().as_str(), Life::read(&life.text())),
-            ("1970-01-01T00:00:01Z/1970-01-01T00:16:40Z", Some(life))
-        );
+        assert_eq!(life.text(), "1970-01-01T00:00:01Z/1970-01-01T00:16:40Z");
+        let noted = Noted { put_at: Some(at(1)), expires: at(1000) };
+        assert_eq!(Noted::of(&noting(&life.text())), Some(noted));
+        assert_eq!(Noted::of(&noting("sometime/1970-01-01T00:16:40Z")), None);
         for anchor in
             [Anchor { name: "a".into(), uid: Some("u".into()) }, Anchor { name: "a".into(), uid: None }]
         {
@@ -106,11 +124,19 @@ mod tests {
 
     #[test]
     fn a_note_on_another_token_does_not_count() {
-        let mut secret = Secret::default();
-        secret
-            .annotations_mut()
-            .insert(TOKEN_LIFE.to_owned(), Life { issued: at(5), expires: at(100) }.text());
-        assert_eq!(put_at(&secret, Life { issued: at(9), expires: at(100) }), at(5));
-        assert_eq!(put_at(&secret, Life { issued: at(9), expires: at(101) }), at(9));
+        let secret = noting(&Life { issued: at(5), expires: at(100) }.text());
+        assert_eq!(put_at(&secret, Life { issued: at(9), expires: at(100) }), Some(at(5)));
+        assert_eq!(put_at(&secret, Life { issued: at(9), expires: at(101) }), None);
+    }
+
+    #[test]
+    fn who_seals_a_token_does_not_know_how_long_it_was_there() {
+        let mut secret = noting(&Life { issued: at(5), expires: at(100) }.text());
+        note_life(&mut secret, Some(&claims(Life { issued: at(9), expires: at(100) })));
+        assert_eq!(Noted::of(&secret).unwrap().put_at, Some(at(5)), "it is noted already");
+        note_life(&mut secret, Some(&claims(Life { issued: at(9), expires: at(200) })));
+        assert_eq!(Noted::of(&secret), Some(Noted { put_at: None, expires: at(200) }));
+        note_life(&mut secret, None);
+        assert_eq!(Noted::of(&secret), None);
     }
 }

@@ -88,7 +88,8 @@ impl Inside {
 }
 
 impl World {
-    fn new(eternal: bool, may_anchor: bool, skew: i64) -> Arc<Self> {
+    /// `is_noted`: the first token was put there by `fedd join`, which notes when that was.
+    fn new(eternal: bool, is_noted: bool, may_anchor: bool, skew: i64) -> Arc<Self> {
         let mut inside = Inside {
             now: 1_000_000,
             skew,
@@ -104,8 +105,8 @@ impl World {
         }
         let first = inside.token(holder.as_ref(), (!eternal).then_some(LENGTH));
         inside.store(&first);
-        // As `fedd join` notes it: from when on, by the federation's clock.
-        if let Some(life) = Claims::of(&first).unwrap().life {
+        // From when on, by the federation's clock.
+        if let Some(life) = Claims::of(&first).unwrap().life.filter(|_| is_noted) {
             let noted = Life { issued: Timestamp::from_second(inside.now).unwrap(), ..life };
             inside.secret.annotations_mut().insert(TOKEN_LIFE.to_owned(), noted.text());
         }
@@ -285,8 +286,8 @@ async fn run(world: &Arc<World>, kills: &[(bool, usize)]) {
     last.act(&policy).await.unwrap();
 }
 
-fn rotate(eternal: bool, may_anchor: bool, skew: i64, rounds: &[Vec<(bool, usize)>]) {
-    let world = World::new(eternal, may_anchor, skew);
+fn rotate(eternal: bool, is_noted: bool, may_anchor: bool, skew: i64, rounds: &[Vec<(bool, usize)>]) {
+    let world = World::new(eternal, is_noted, may_anchor, skew);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for kills in rounds {
         world.state.lock().now += LENGTH * 9 / 10;
@@ -312,6 +313,7 @@ fn a_kill_after_any_effect_does_no_harm() {
                 let calm = vec![(true, usize::MAX)];
                 rotate(
                     eternal,
+                    true,
                     may_anchor,
                     0,
                     &[vec![(true, effects)], calm.clone(), vec![(true, effects)], calm],
@@ -324,10 +326,10 @@ fn a_kill_after_any_effect_does_no_harm() {
 proptest! {
     #[test]
     fn nor_do_many_kills_and_many_who_act_at_once(
-        eternal: bool, may_anchor: bool, skew in -2_000_000_i64..2_000_000,
+        eternal: bool, is_noted: bool, may_anchor: bool, skew in -2_000_000_i64..2_000_000,
         rounds in prop::collection::vec(prop::collection::vec((any::<bool>(), 0_usize..14), 0..5), 1..5),
     ) {
-        rotate(eternal, may_anchor, skew, &rounds);
+        rotate(eternal, is_noted, may_anchor, skew, &rounds);
     }
 }
 
@@ -335,7 +337,7 @@ proptest! {
 #[test]
 #[should_panic(expected = "locked out")]
 fn the_simulation_notices_a_member_that_is_locked_out() {
-    let world = World::new(true, true, 0);
+    let world = World::new(true, true, true, 0);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let actor = Actor { world: world.clone(), left: Mutex::new(usize::MAX) };
     let stored = world.state.lock().stored();

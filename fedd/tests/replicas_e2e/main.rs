@@ -1,6 +1,9 @@
 //! `fedd serve` as replicas on one database: each serves, each shard has one leader, and another when that is gone.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test: it fails by panicking")]
 
+#[path = "../tunnel_e2e/bed.rs"]
+#[allow(dead_code, reason = "the tests of tunnels need more of it")]
+mod bed;
 mod clients;
 #[path = "../support/process.rs"]
 mod process;
@@ -8,6 +11,7 @@ mod rollout;
 #[path = "../support/serving.rs"]
 mod serving;
 mod shards;
+mod tunnel;
 mod turns;
 
 use federation_model::KubeFedConfig;

@@ -1,7 +1,6 @@
 //! Objects that are rolled out, and what members were told meanwhile.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -9,14 +8,13 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::process::within;
-use crate::serving::Member;
 
 /// What a member was told to hold, in order: the values of each object, by namespace and name.
-pub(crate) type Effects = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
+pub(crate) type Effects = watch::Receiver<BTreeMap<String, Vec<String>>>;
 
 /// Makes a namespace with these labels, federated everywhere.
 pub(crate) async fn federated_namespace(client: &Client, name: &str, labels: Value) {
@@ -58,12 +56,11 @@ pub(crate) async fn roll_out(client: &Client, namespace: &str, objects: usize, v
 }
 
 /// Notes everything that happens to a member's objects.
-pub(crate) async fn note_effects(member: &Member) -> Effects {
-    let maps: Api<ConfigMap> = Api::all(member.client.clone());
+pub(crate) async fn note_effects(member: &Client) -> Effects {
+    let maps: Api<ConfigMap> = Api::all(member.clone());
     let start = maps.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
     let mut watch = maps.watch(&WatchParams::default().timeout(290), &start).await.unwrap().boxed();
-    let effects = Effects::default();
-    let noted = effects.clone();
+    let (noted, effects) = watch::channel(BTreeMap::<String, Vec<String>>::new());
     tokio::spawn(async move {
         while let Ok(Some(event)) = watch.try_next().await {
             let (map, gone) = match event {
@@ -76,7 +73,7 @@ pub(crate) async fn note_effects(member: &Member) -> Effects {
             let name = map.metadata.name.unwrap_or_default();
             if name.starts_with('o') {
                 let key = format!("{}/{name}", map.metadata.namespace.unwrap_or_default());
-                noted.lock().entry(key).or_default().push(value);
+                noted.send_modify(|noted| noted.entry(key).or_default().push(value));
             }
         }
     });
@@ -86,13 +83,12 @@ pub(crate) async fn note_effects(member: &Member) -> Effects {
 /// Waits until members hold so many objects each, and all with this value.
 pub(crate) async fn all_hold(effects: &[Effects], objects: usize, value: &str) {
     within("the rollout", async {
-        let holds = |effects: &Effects| {
-            let effects = effects.lock();
-            effects.len() == objects
-                && effects.values().all(|values| values.last().is_some_and(|last| last == value))
+        let holds = |held: &BTreeMap<String, Vec<String>>| {
+            held.len() == objects
+                && held.values().all(|values| values.last().is_some_and(|last| last == value))
         };
-        while !effects.iter().all(holds) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        for effects in effects {
+            effects.clone().wait_for(holds).await.unwrap();
         }
     })
     .await;
@@ -101,7 +97,7 @@ pub(crate) async fn all_hold(effects: &[Effects], objects: usize, value: &str) {
 /// Each value came at most once and in order, and nothing was taken away.
 pub(crate) fn nothing_was_done_twice(effects: &[Effects]) {
     for effects in effects {
-        for (name, values) in &*effects.lock() {
+        for (name, values) in &*effects.borrow() {
             assert!(values.windows(2).all(|pair| pair[0] < pair[1]), "{name}: {values:?}");
             assert!(!values.contains(&"gone".to_owned()), "{name}: {values:?}");
         }

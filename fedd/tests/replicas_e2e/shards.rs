@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
-use std::time::Duration;
 
 use federation_model::Cell;
+use futures::StreamExt as _;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::api::{Api, ListParams};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::json;
 use tenancy::{Scope, Shard};
 
@@ -19,14 +20,14 @@ use crate::{FEDERATION, client_of, replicas};
 const SHARDS: u32 = 4;
 const OBJECTS: usize = 5;
 
-/// A tenant of each shard.
-fn tenants() -> Vec<String> {
+/// A tenant of each of so many shards.
+pub(crate) fn tenants(shards: u32) -> Vec<String> {
     let shard = |tenant: &str| {
         let scope = Scope::Tenant { tenant: tenant.to_owned(), workspace_group: "prod".to_owned() };
-        Shard::of(&scope, NonZero::new(SHARDS).unwrap()).index()
+        Shard::of(&scope, NonZero::new(shards).unwrap()).index()
     };
     let of = |index| (0..1000).map(|i| format!("tenant{i}")).find(|tenant| shard(tenant) == index).unwrap();
-    (0..SHARDS).map(of).collect()
+    (0..shards).map(of).collect()
 }
 
 /// How many shards each replica leads.
@@ -41,9 +42,11 @@ async fn led(client: &Client) -> BTreeMap<String, usize> {
 }
 
 async fn led_are(client: &Client, numbers: &[usize]) {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), FEDERATION);
+    let mut changes = watcher(leases, watcher::Config::default()).default_backoff().boxed();
     within("each has its share", async {
         while led(client).await.values().ne(numbers) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            let _ = changes.next().await;
         }
     })
     .await;
@@ -62,7 +65,7 @@ async fn replicas_share_the_shards_and_take_over_those_of_one_that_is_paused_or_
     refused.says("replicas that lead do not have 2 shards", 1).await;
 
     // One member; each tenant has a cell on it, and what is nobody's goes to the cluster itself.
-    let tenants = tenants();
+    let tenants = tenants(SHARDS);
     for tenant in &tenants {
         let labels = json!({"fedd.io/tenant": tenant, "fedd.io/workspace-group": "prod"});
         federated_namespace(&client, tenant, labels).await;
@@ -77,7 +80,7 @@ async fn replicas_share_the_shards_and_take_over_those_of_one_that_is_paused_or_
         })
         .await;
     }
-    let effects = [note_effects(&member).await];
+    let effects = [note_effects(&member.client).await];
     let namespaces: BTreeSet<_> = tenants.iter().map(String::as_str).chain(["app"]).collect();
     let objects = namespaces.len() * OBJECTS;
     let release = async |client: &Client, value: &str| {

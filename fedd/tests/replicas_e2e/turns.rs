@@ -16,7 +16,7 @@ async fn a_leader_that_is_paused_and_one_that_is_killed_leave_the_rollout_to_the
     federated_namespace(&client, "app", json!({})).await;
     let members = tokio::join!(homes[0].joined("m1", &[]), homes[0].joined("m2", &[]));
     let members = [members.0, members.1];
-    let effects = [note_effects(&members[0]).await, note_effects(&members[1]).await];
+    let effects = [note_effects(&members[0].client).await, note_effects(&members[1].client).await];
 
     within("a leader", one.says_or(&other, "promoted as leader")).await;
     let (leader, follower, home) =

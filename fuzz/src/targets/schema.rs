@@ -41,6 +41,8 @@ pub(crate) fn rule(input: &[u8]) {
     if let Ok(schema) = Schema::compile(&schema) {
         let object = json!({"spec": {"a": "text", "n": 3, "l": ["x", "y"]}});
         let _ = schema.validate(&object, None);
+        let large = json!({"spec": {"a": "text".repeat(500), "n": 1_000_000_000, "l": vec!["x"; 500]}});
+        let _ = schema.validate(&large, None);
         let _ = schema.validate(&object, Some(&json!({"spec": {"a": "old", "n": 2}})));
     }
     if let Ok(condition) = Condition::compile(&text, &["object"]) {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use federation_model::{Cell, Scope};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
-use kube::api::Api;
+use kube::api::{Api, ListParams};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::EngineError;
+use super::{EngineError, EngineOptions};
 use crate::ports::Chance;
 use crate::retry::backoff;
 
@@ -42,6 +43,21 @@ pub(super) async fn server(
             () = shutdown.cancelled() => return Ok(None),
             () = tokio::time::sleep(wait) => {}
         }
+    }
+}
+
+/// Whether the host has a cell. One that serves none, or will not be asked, has none to care for; of one that does not
+/// answer just then, the watch will tell.
+pub(super) async fn has_cells(options: &EngineOptions) -> bool {
+    let cells: Api<Cell> = match options.settings.scope {
+        Scope::Cluster => Api::all(options.host.clone()),
+        Scope::Namespaced => Api::namespaced(options.host.clone(), &options.namespace),
+    };
+    let first = ListParams::default().limit(1);
+    match tokio::time::timeout(options.timeouts.request, cells.list_metadata(&first)).await {
+        Ok(Ok(some)) => !some.items.is_empty(),
+        Ok(Err(error)) => !is_refusal(&error),
+        Err(_) => true,
     }
 }
 

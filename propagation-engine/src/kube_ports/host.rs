@@ -61,6 +61,11 @@ impl Host for KubeHost {
             .boxed()
     }
 
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
+        let (api, name) = (self.api(ty, key.namespace.as_deref()), key.name.clone());
+        async move { within(self.timeout, api.get(&name)).await }.boxed()
+    }
+
     fn namespace(&self, name: &str) -> BoxFuture<'_, Result<Option<NamespaceInfo>, ApiFailure>> {
         let (api, name) = (Api::<Namespace>::all(self.client.clone()), name.to_owned());
         async move {

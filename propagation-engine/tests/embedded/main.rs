@@ -5,6 +5,8 @@ mod servers;
 
 #[path = "../scenarios/access.rs"]
 mod access;
+#[path = "../scenarios/cells_off.rs"]
+mod cells_off;
 #[path = "../scenarios/federation.rs"]
 mod federation;
 #[path = "../scenarios/missing_type.rs"]

@@ -5,6 +5,7 @@ mod cells;
 mod contests;
 mod faults;
 mod handover;
+mod memory;
 mod propagation;
 mod shards;
 mod versions;

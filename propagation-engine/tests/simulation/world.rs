@@ -432,6 +432,16 @@ impl Host for SimHost {
         }
         .boxed()
     }
+    fn get(&self, ty: &ApiResource, key: &ObjectKey) -> BoxFuture<'_, Result<FederatedObject, ApiFailure>> {
+        let (ty, key) = (ty.clone(), key.clone());
+        async move {
+            self.server.fault().await?;
+            let found =
+                self.server.get(&ty.plural, &key).ok_or_else(|| refused(404, "NotFound", "not found"));
+            found.map(|object| serde_json::from_value(object).unwrap())
+        }
+        .boxed()
+    }
     fn namespace(&self, name: &str) -> BoxFuture<'_, Result<Option<NamespaceInfo>, ApiFailure>> {
         let name = ObjectKey::cluster(name);
         async move {

@@ -12,7 +12,7 @@ use crate::cmd::join::TOKEN_EXPIRES;
 use crate::output::{stdout, table};
 use crate::rotation::claims::{Claims, Life};
 use crate::rotation::decide::{LEFT, renewal};
-use crate::rotation::record::{noted_life, put_at};
+use crate::rotation::record::{Noted, put_at};
 use crate::sealing::{Held, Sealing, held};
 use crate::yaml;
 
@@ -97,20 +97,24 @@ struct Shown {
 }
 
 fn shown(secret: &Secret) -> Shown {
-    let life = match (held(secret), Token::of_secret(secret)) {
+    let now = Timestamp::now();
+    let (expires, renews) = match (held(secret), Token::of_secret(secret)) {
         (Held::Plain, Some(token)) => match Claims::of(&token) {
-            Some(claims) => claims.life.map(|life| Life { issued: put_at(secret, life), ..life }),
+            Some(claims) => {
+                claims.life.map(|life| (life.expires, renewal(life, put_at(secret, life), LEFT, now)))
+            }
             None => return Shown { token: "other", ..Shown::default() },
         },
-        (Held::Sealed(_), _) => noted_life(secret),
+        (Held::Sealed(_), _) => Noted::of(secret).map(|Noted { put_at, expires }| {
+            let life = Life { issued: put_at.unwrap_or(now), expires };
+            (expires, renewal(life, put_at, LEFT, now))
+        }),
         _ => return Shown::default(),
-    };
-    let expires = || secret.annotations().get(TOKEN_EXPIRES)?.parse().ok();
-    let Some(expires) = life.map(|life| life.expires).or_else(expires) else {
-        return Shown { token: "eternal", ..Shown::default() };
-    };
-    let renewal = life.map(|life| renewal(life, life.issued, LEFT, Timestamp::now()));
-    Shown { token: "expiring", expires: Some(expires), renewal }
+    }
+    .unzip();
+    let told = || secret.annotations().get(TOKEN_EXPIRES)?.parse().ok();
+    let expires = expires.or_else(told);
+    Shown { token: if expires.is_some() { "expiring" } else { "eternal" }, expires, renewal: renews }
 }
 
 /// Prints them.

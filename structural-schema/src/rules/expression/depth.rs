@@ -50,11 +50,12 @@ impl Depth {
     pub(super) fn of(source: &str) -> Result<Self, String> {
         let size = source.chars().count();
         if size > LONGEST {
-            return Err(format!("expression code point size exceeds limit: size: {size}, limit {LONGEST}"));
+            let detail = format!("expression code point size exceeds limit: size: {size}, limit {LONGEST}");
+            return Err(format!("ERROR: <input>:-1:0: {detail}"));
         }
         let depth = levels(source)?;
         if depth > DEEPEST {
-            return Err(format!("expression recursion limit exceeded: {DEEPEST}"));
+            return Err(format!("ERROR: <input>:-1:0: expression recursion limit exceeded: {DEEPEST}"));
         }
         Ok(Self(depth))
     }
@@ -300,7 +301,9 @@ mod tests {
     fn too_long_and_too_deep_are_refused() {
         assert_eq!(Depth::of(&"(".repeat(300)).unwrap_err(), "expression recursion limit exceeded: 250",);
         let long = Depth::of(&" ".repeat(100_001)).unwrap_err();
-        assert_eq!(long, "expression code point size exceeds limit: size: 100001, limit 100000");
+        let words =
+            "ERROR: <input>:-1:0: expression code point size exceeds limit: size: 100001, limit 100000";
+        assert_eq!(long, words);
         assert!(Depth::of(&"a && ".repeat(10_000)).is_ok());
     }
 }
