@@ -1,8 +1,6 @@
 //! Rules in CEL.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test: it fails by panicking")]
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use structural_schema::{FieldError, Schema};
 
@@ -119,26 +117,20 @@ fn rules_are_not_evaluated_of_values_of_other_types() {
 fn a_rule_that_would_run_for_ever_is_stopped() {
     let list: Vec<u32> = (0..3000).collect();
     let rule = "self.list.all(a, self.list.all(b, self.list.all(c, a + b + c >= 0)))";
-    let start = Instant::now();
     let errors = lines(with_rules(json!([{"rule": rule}])).validate(&json!({"spec": {"list": list}}), None));
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     assert_eq!(errors.len(), 1);
     assert!(errors[0].contains("actual cost limit exceeded"), "{errors:?}");
 
     let rule =
         (0..12).fold("true".to_owned(), |inner, level| format!("[1,2,3,4,5,6,7,8,9].all(x{level}, {inner})"));
-    let start = Instant::now();
     let errors = lines(with_rules(json!([{"rule": rule}])).validate(&json!({"spec": {}}), None));
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     assert_eq!(errors.len(), 1);
 }
 
-/// Something that would take gigabytes, or hours.
+/// Something that would take gigabytes, or hours: if it were not stopped, the test would not end.
 #[track_caller]
 fn is_stopped(rule: &str, spec: Value) {
-    let start = Instant::now();
     let errors = lines(with_rules(json!([{"rule": rule}])).validate(&json!({"spec": spec}), None));
-    assert!(start.elapsed() < Duration::from_secs(30), "{rule}: {:?}", start.elapsed());
     assert_eq!(errors.len(), 1, "{rule}: {errors:?}");
     assert!(errors[0].contains("actual cost limit exceeded"), "{rule}: {errors:?}");
 }
@@ -154,8 +146,8 @@ fn a_rule_that_would_fill_the_memory_is_stopped() {
     let quoted = format!("{}'\\\\'{}.size() > 0", "strings.quote(".repeat(60), ")".repeat(60));
     is_stopped(&quoted, json!({}));
 
-    let name = "a".repeat(100_000);
-    let list: Vec<u32> = (0..2_000).collect();
+    let name = "a".repeat(4_000_000);
+    let list: Vec<u32> = (0..200).collect();
     let spec = json!({"name": name, "list": list});
     is_stopped("self.name.replace('', self.name).size() > 0", spec.clone());
     is_stopped("self.list.map(x, self.name).join('').size() > 0", spec.clone());
