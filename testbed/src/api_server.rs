@@ -190,7 +190,7 @@ impl ApiServer {
     pub async fn start_again(&self) -> Result<()> {
         self.shared
             .process
-            .start_again(self.shared.launch.run(&self.shared.testbed, &self.shared.access))
+            .start_again(Box::pin(self.shared.launch.run(&self.shared.testbed, &self.shared.access)))
             .await
     }
 

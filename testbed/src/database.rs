@@ -152,7 +152,7 @@ impl Database {
 
     /// Starts a stopped server with its old data and waits until it answers. Does nothing if it runs.
     pub async fn start_again(&self) -> Result<()> {
-        self.shared.process.start_again(self.shared.launch.run(&self.shared.supervisor)).await
+        self.shared.process.start_again(Box::pin(self.shared.launch.run(&self.shared.supervisor))).await
     }
 
     /// Makes the server hang (SIGSTOP), and waits until it does: its threads stop one after the other.

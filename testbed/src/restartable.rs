@@ -1,6 +1,6 @@
 //! A server's process that can be killed, started again, paused and resumed, one after the other.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::Mutex as Turn;
@@ -36,8 +36,11 @@ impl Restartable {
         self.end().await
     }
 
-    /// Starts it as said, unless it runs.
-    pub(crate) async fn start_again(&self, start: impl Future<Output = Result<Process>>) -> Result<()> {
+    /// Starts it as said, unless it runs. Boxed, for starts are large.
+    pub(crate) async fn start_again(
+        &self,
+        start: Pin<Box<impl Future<Output = Result<Process>>>>,
+    ) -> Result<()> {
         let _turn = self.turn.lock().await;
         if self.process.lock().as_ref().is_some_and(|process| !process.has_ended()) {
             return Ok(());
