@@ -9,7 +9,7 @@ mod shared_secrets;
 mod storage;
 mod trusted;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use federation_apiserver::audit::Audit;
@@ -17,7 +17,7 @@ use federation_apiserver::auth::{MASTERS, User};
 use federation_apiserver::builtin::Profile;
 use federation_apiserver::server::HealthCheck;
 use federation_apiserver::{EmbeddedServer, InProcess, Options, Secrets};
-use federation_model::{DefaultType, KubeFedConfigSpec, Scope, Settings};
+use federation_model::{DEFAULT_FEDERATION_NAMESPACE, DefaultType, KubeFedConfigSpec, Scope, Settings};
 use jiff::Timestamp;
 use kube::Client;
 use revision_store::Store;
@@ -63,6 +63,26 @@ pub struct EmbeddedOptions {
     pub encryption: EncryptionArgs,
     /// Parts of the process that the server is not ready without.
     pub checks: Vec<HealthCheck>,
+}
+
+impl EmbeddedOptions {
+    /// A server on a free port of the loopback address, in the default namespace, with default settings and no federated
+    /// types; nothing is recorded or encrypted.
+    pub fn new(store: Arc<dyn Store>, secrets: Secrets) -> Self {
+        Self {
+            store,
+            secrets,
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            hosts: Vec::new(),
+            namespace: DEFAULT_FEDERATION_NAMESPACE.to_owned(),
+            types: Vec::new(),
+            settings: settings::written_out(),
+            audit: None,
+            metrics: Arc::default(),
+            encryption: EncryptionArgs::default(),
+            checks: Vec::new(),
+        }
+    }
 }
 
 /// The federation's API server, ready to be used and administered.

@@ -7,13 +7,9 @@ mod bank;
 #[path = "support/process.rs"]
 mod process;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-
-use bank::{Bank, FEDERATION};
+use bank::Bank;
 use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
 use fedd::federation::choose_types;
-use fedd::settings;
 
 use tempfile::TempDir;
 
@@ -23,17 +19,8 @@ async fn start() -> (Embedded, TempDir, Bank) {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let Opened { store, secrets, .. } = Storage::file(folder.path().join("fedd.db")).open().await.unwrap();
     let options = EmbeddedOptions {
-        store,
-        secrets,
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        hosts: Vec::new(),
-        namespace: FEDERATION.to_owned(),
         types: choose_types(Some(&["configmaps".to_owned()])).unwrap(),
-        settings: settings::written_out(),
-        audit: None,
-        metrics: Arc::default(),
-        encryption: fedd::embedded::EncryptionArgs::default(),
-        checks: Vec::new(),
+        ..EmbeddedOptions::new(store, secrets)
     };
     let embedded = Embedded::start(options).await.unwrap();
     let bank = Bank::new(embedded.client().clone());

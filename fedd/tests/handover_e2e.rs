@@ -10,13 +10,10 @@
 mod process;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 
 use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
 use fedd::federation::choose_types;
-use fedd::settings;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -31,17 +28,8 @@ async fn embedded(file: &Path) -> Embedded {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let Opened { store, secrets, .. } = Storage::file(file.to_owned()).open().await.unwrap();
     let options = EmbeddedOptions {
-        store,
-        secrets,
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        hosts: Vec::new(),
-        namespace: "kube-federation-system".to_owned(),
         types: choose_types(Some(&["configmaps".to_owned()])).unwrap(),
-        settings: settings::written_out(),
-        audit: None,
-        metrics: Arc::default(),
-        encryption: fedd::embedded::EncryptionArgs::default(),
-        checks: Vec::new(),
+        ..EmbeddedOptions::new(store, secrets)
     };
     Embedded::start(options).await.unwrap()
 }

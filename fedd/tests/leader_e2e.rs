@@ -1,14 +1,11 @@
 //! Replicas of the control plane: one leads, and another takes over when it dies, goes, or is paused.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are assertions")]
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
-use fedd::settings;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
@@ -157,21 +154,7 @@ async fn on_the_embedded_api_server_they_do_the_same() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let Opened { store, secrets, .. } = Storage::file(folder.path().join("fedd.db")).open().await.unwrap();
-    let host = Embedded::start(EmbeddedOptions {
-        store,
-        secrets,
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        hosts: Vec::new(),
-        namespace: "kube-federation-system".to_owned(),
-        types: Vec::new(),
-        settings: settings::written_out(),
-        audit: None,
-        metrics: Arc::default(),
-        encryption: fedd::embedded::EncryptionArgs::default(),
-        checks: Vec::new(),
-    })
-    .await
-    .unwrap();
+    let host = Embedded::start(EmbeddedOptions::new(store, secrets)).await.unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
     std::fs::write(&kubeconfig, host.admin_kubeconfig().unwrap().to_string()).unwrap();
     let client = host.client().clone();

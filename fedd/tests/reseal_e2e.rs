@@ -7,16 +7,13 @@ mod process;
 #[path = "support/serving.rs"]
 mod serving;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
-use fedd::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage};
+use fedd::embedded::{Embedded, EmbeddedOptions, Opened, Storage};
 use fedd::federation::choose_types;
 use fedd::sealing::{Held, Sealing, SealingArgs, held};
-use fedd::settings;
 use federation_model::{KubeFedCluster, KubeFedClusterSpec, LocalSecretReference, TOKEN_KEY};
 use futures::{StreamExt as _, stream};
 use k8s_openapi::ByteString;
@@ -170,17 +167,8 @@ async fn many_clusters(home: &Home, count: usize, config: PathBuf, kms: &mut Kms
     // With an authority of their own: the system's are many, and would be read for each.
     let authority = ByteString(secrets.authority.certificate.clone().into_bytes());
     let embedded = Embedded::start(EmbeddedOptions {
-        store,
-        secrets,
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        hosts: Vec::new(),
-        namespace: FEDERATION.to_owned(),
         types: choose_types(Some(&["configmaps".to_owned()])).unwrap(),
-        settings: settings::written_out(),
-        audit: None,
-        metrics: Arc::default(),
-        encryption: EncryptionArgs::default(),
-        checks: Vec::new(),
+        ..EmbeddedOptions::new(store, secrets)
     });
     let embedded = embedded.await.unwrap();
     let client = embedded.client().clone();

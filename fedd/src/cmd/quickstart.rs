@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::members::Members;
 use self::table::Live;
 use super::run::{EngineArgs, Leading, MemberTimeoutArgs, ShardArgs, Shutdown, Work};
-use crate::embedded::{Embedded, EmbeddedOptions, EncryptionArgs, Opened, Storage, write_private};
+use crate::embedded::{Embedded, EmbeddedOptions, Opened, Storage, write_private};
 use crate::federation::choose_types;
 use crate::metrics::Metrics;
 use crate::output::note;
@@ -63,17 +63,10 @@ async fn play(timeouts: MemberTimeoutArgs, folder: &Path, stop: &CancellationTok
     let metrics = Arc::new(Metrics::default());
     let Opened { store, secrets, .. } = Storage::file(folder.join("fedd.db")).open().await?;
     let options = EmbeddedOptions {
-        store,
-        secrets,
-        listen: ([127, 0, 0, 1], 0).into(),
-        hosts: Vec::new(),
-        namespace: DEFAULT_FEDERATION_NAMESPACE.to_owned(),
         types: choose_types(Some(&types))?,
         settings: quick_settings(),
-        audit: None,
         metrics: metrics.clone(),
-        encryption: EncryptionArgs::default(),
-        checks: Vec::new(),
+        ..EmbeddedOptions::new(store, secrets)
     };
     let (embedded, mut members) = tokio::try_join!(Embedded::start(options), Members::start())?;
     let kubeconfig = folder.join("kubeconfig");
