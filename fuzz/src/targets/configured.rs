@@ -10,7 +10,7 @@ use serde_json::Value;
 /// A document in YAML or JSON, as each of the files that it may be.
 pub(crate) fn files(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let Ok(document) = fedd::yaml::parse::<Value>(text) else { return };
+    let Ok(document) = crate::yaml::parse::<Value>(text) else { return };
     let _ = EncryptionConfiguration::read(document.clone());
     let _ = Policy::read(document.clone());
     let _ = serde_json::from_value::<SealingConfiguration>(document);

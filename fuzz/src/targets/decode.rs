@@ -28,9 +28,9 @@ pub(crate) fn protobuf(input: &[u8]) {
 /// A document of a stream that can be printed is read as the same.
 pub(crate) fn yaml(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    for document in fedd::yaml::parse_stream::<Value>(text).unwrap_or_default() {
-        let printed = fedd::yaml::print(&document).expect("JSON can be printed");
-        let again: Value = fedd::yaml::parse(&printed).expect("what is printed can be read");
+    for document in crate::yaml::parse_stream::<Value>(text).unwrap_or_default() {
+        let printed = crate::yaml::print(&document).expect("JSON can be printed");
+        let again: Value = crate::yaml::parse(&printed).expect("what is printed can be read");
         assert_eq!(again, document, "{printed}");
     }
 }
