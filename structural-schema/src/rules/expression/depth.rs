@@ -299,7 +299,8 @@ mod tests {
 
     #[test]
     fn too_long_and_too_deep_are_refused() {
-        assert_eq!(Depth::of(&"(".repeat(300)).unwrap_err(), "expression recursion limit exceeded: 250",);
+        let deep = Depth::of(&"(".repeat(300)).unwrap_err();
+        assert_eq!(deep, "ERROR: <input>:-1:0: expression recursion limit exceeded: 250");
         let long = Depth::of(&" ".repeat(100_001)).unwrap_err();
         let words =
             "ERROR: <input>:-1:0: expression code point size exceeds limit: size: 100001, limit 100000";
