@@ -212,12 +212,7 @@ async fn work(core: &Arc<Core>, ty: &Arc<TypeState>, key: &ObjectKey) {
         }
         let views = core.views(ty, &selection);
         let status = write_status(core, ty, &selection, &views).await;
-        let version = if core.selection(ty, key).is_some_and(|now| core.acts_on(&now)) {
-            write_version(core, ty, entry, &views).await
-        } else {
-            // Another shard's, as its namespace has just said.
-            Ok(())
-        };
+        let version = write_version(core, ty, entry, &views).await;
         status.and(version)
     } else {
         set_finalizer(core, ty, entry, true).await
@@ -277,6 +272,10 @@ async fn write_version(
     views: &[ClusterView],
 ) -> Result<(), ApiFailure> {
     if core.settings.gates.is_on(Feature::VersionsInStatus) {
+        return Ok(());
+    }
+    if !core.selection(ty, &entry.key).is_some_and(|now| core.acts_on(&now)) {
+        // Another shard's, as its namespace has just said.
         return Ok(());
     }
     let wanted = VersionRecord::of(entry, &ty.ty, views);
